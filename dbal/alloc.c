@@ -1,0 +1,100 @@
+#include "dbal/alloc.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <dbal/memory.h>
+#include <dbal/pool.h>
+
+/* The library's one mutable setting; written before anything else is used. */
+static dbal_allocator hook;
+
+bool
+dbal_set_allocator(const dbal_allocator *allocator)
+{
+    if (allocator == NULL) {
+        hook = (dbal_allocator){NULL, NULL, NULL};
+        return true;
+    }
+    if (allocator->malloc == NULL || allocator->realloc == NULL || allocator->free == NULL)
+        return false;
+    hook = *allocator;
+    return true;
+}
+
+bool
+dbal__alloc_may_cache(void)
+{
+    return hook.malloc == NULL;
+}
+
+void *
+dbal__alloc(size_t size)
+{
+    if (size == 0)
+        size = 1;
+    return hook.malloc != NULL ? hook.malloc(size) : malloc(size);
+}
+
+void *
+dbal__zalloc(size_t size)
+{
+    if (hook.malloc == NULL)
+        return calloc(1, size != 0 ? size : 1);
+    void *pointer = dbal__alloc(size);
+    if (pointer != NULL)
+        memset(pointer, 0, size);
+    return pointer;
+}
+
+void *
+dbal__array(size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    return dbal__zalloc(count * size);
+}
+
+void *
+dbal__realloc(void *pointer, size_t size)
+{
+    if (size == 0)
+        size = 1;
+    return hook.realloc != NULL ? hook.realloc(pointer, size) : realloc(pointer, size);
+}
+
+void
+dbal__free(void *pointer)
+{
+    if (hook.free != NULL) {
+        if (pointer != NULL)
+            hook.free(pointer);
+        return;
+    }
+    free(pointer);
+}
+
+void
+dbal_free(void *pointer)
+{
+    dbal__free(pointer);
+}
+
+char *
+dbal__strndup(const char *text, size_t size)
+{
+    char *copy = dbal__alloc(size + 1);
+    if (copy == NULL)
+        return NULL;
+    if (size != 0)
+        memcpy(copy, text, size);
+    copy[size] = '\0';
+    return copy;
+}
+
+char *
+dbal__strdup(const char *text)
+{
+    return dbal__strndup(text, strlen(text));
+}

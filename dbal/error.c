@@ -1,0 +1,463 @@
+#include "dbal/error.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dbal/alloc.h"
+
+enum { CLASSES = DBAL_ERROR_APPLICATION + 1, EXECUTIONS = DBAL_EXECUTION_UNKNOWN + 1 };
+
+/* Longer texts are cut, so that one error stays small. */
+enum { TEXT_MAX = 8192 };
+
+struct dbal_error {
+    atomic_uint refs; /* 0: a constant, never freed */
+    dbal_error_class error_class;
+    dbal_execution execution;
+    char sqlstate[6];
+    bool connection_lost, retryable;
+    int vendor_code, position;
+    char *detail, *hint, *constraint;
+    char *message;
+    dbal_error *cause;
+};
+
+#define CONSTANT(c, e, text) {.error_class = (c), .execution = (e), .message = (char *)(text)}
+#define CONSTANTS(c, text)                                                                         \
+    [c] = {CONSTANT(c, DBAL_EXECUTION_NOT_SENT, text), CONSTANT(c, DBAL_EXECUTION_FAILED, text),   \
+           CONSTANT(c, DBAL_EXECUTION_UNKNOWN, text)}
+
+/* One for each class and execution: an error that can be given when there is no memory for one. */
+static dbal_error constants[CLASSES][EXECUTIONS] = {
+    CONSTANTS(DBAL_ERROR_INTERFACE, "dbal was misused"),
+    CONSTANTS(DBAL_ERROR_DATA, "a value does not fit"),
+    CONSTANTS(DBAL_ERROR_OPERATIONAL, "the database failed"),
+    CONSTANTS(DBAL_ERROR_INTEGRITY, "a constraint was violated"),
+    CONSTANTS(DBAL_ERROR_INTERNAL, "an internal error"),
+    CONSTANTS(DBAL_ERROR_PROGRAMMING, "the SQL is wrong"),
+    CONSTANTS(DBAL_ERROR_NOT_SUPPORTED, "not supported"),
+    CONSTANTS(DBAL_ERROR_CANCELLED, "cancelled"),
+    CONSTANTS(DBAL_ERROR_TIMEOUT, "the time was up"),
+    CONSTANTS(DBAL_ERROR_POOL_EXHAUSTED, "no connection became free in time"),
+    CONSTANTS(DBAL_ERROR_QUEUE_FULL, "too much is waiting already"),
+    CONSTANTS(DBAL_ERROR_CLOSED, "closed"),
+    CONSTANTS(DBAL_ERROR_NO_MEMORY, "out of memory"),
+    CONSTANTS(DBAL_ERROR_APPLICATION, "the application failed"),
+};
+
+dbal_error *
+dbal__error_constant(dbal_error_class error_class, dbal_execution execution)
+{
+    if ((int)error_class < DBAL_ERROR_INTERFACE || (int)error_class >= CLASSES)
+        error_class = DBAL_ERROR_INTERNAL;
+    return &constants[error_class][execution];
+}
+
+static dbal_error *
+out_of_memory(void)
+{
+    return dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+}
+
+static const dbal_error *
+or_out_of_memory(const dbal_error *error)
+{
+    return error != NULL ? error : out_of_memory();
+}
+
+/* printf into memory of its own, cut at TEXT_MAX; NULL without memory */
+static char *
+print(const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (size < 0)
+        return dbal__strdup("");
+    size_t room = (size_t)size < TEXT_MAX ? (size_t)size + 1 : TEXT_MAX;
+    char *text = dbal__alloc(room);
+    if (text != NULL)
+        vsnprintf(text, room, format, arguments);
+    return text;
+}
+
+static dbal_error *
+make(dbal_error_class error_class, dbal_execution execution, const char *format, va_list arguments)
+{
+    dbal_error *error = dbal__zalloc(sizeof *error);
+    if (error == NULL)
+        return dbal__error_constant(error_class, execution);
+    error->message = print(format, arguments);
+    if (error->message == NULL) {
+        dbal__free(error);
+        return dbal__error_constant(error_class, execution);
+    }
+    atomic_init(&error->refs, 1);
+    error->error_class = error_class;
+    error->execution = execution;
+    return error;
+}
+
+static bool
+is_constant(const dbal_error *error)
+{
+    return error >= &constants[0][0] && error < &constants[CLASSES][0];
+}
+
+static void
+set_sqlstate(dbal_error *error, const char *sqlstate)
+{
+    if (sqlstate != NULL && !is_constant(error))
+        snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate);
+}
+
+dbal_error *
+dbal_error_new(dbal_error_class error_class, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    dbal_error *error = make(error_class, DBAL_EXECUTION_NOT_SENT, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+dbal_error *
+dbal__error_make(dbal_error_class error_class, const char *sqlstate, dbal_execution execution,
+                 const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    dbal_error *error = make(error_class, execution, format, arguments);
+    va_end(arguments);
+    set_sqlstate(error, sqlstate);
+    return error;
+}
+
+dbal_error *
+dbal__error_because(dbal_error *cause, dbal_error_class error_class, const char *sqlstate,
+                    dbal_execution execution, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    dbal_error *error = make(error_class, execution, format, arguments);
+    va_end(arguments);
+    set_sqlstate(error, sqlstate);
+    if (cause != NULL && !is_constant(error))
+        error->cause = dbal_error_ref(cause);
+    return error;
+}
+
+/* what a wrapper keeps of its cause */
+static void
+inherit(dbal_error *error, const dbal_error *cause)
+{
+    memcpy(error->sqlstate, cause->sqlstate, sizeof error->sqlstate);
+    error->connection_lost = cause->connection_lost;
+    error->retryable = cause->retryable;
+    error->vendor_code = cause->vendor_code;
+}
+
+dbal_error *
+dbal_error_wrap(dbal_error *cause, const char *format, ...)
+{
+    if (cause == NULL)
+        cause = out_of_memory();
+    va_list arguments;
+    va_start(arguments, format);
+    dbal_error *error = make(cause->error_class, cause->execution, format, arguments);
+    va_end(arguments);
+    if (is_constant(error))
+        return dbal_error_ref(cause);
+    inherit(error, cause);
+    error->cause = dbal_error_ref(cause);
+    return error;
+}
+
+void
+dbal__error_give(dbal_error **ret_error, dbal_error *error)
+{
+    if (ret_error != NULL)
+        *ret_error = error;
+    else
+        dbal_error_unref(error);
+}
+
+static char *
+copy_or_null(const char *text)
+{
+    return text != NULL ? dbal__strndup(text, strnlen(text, TEXT_MAX)) : NULL;
+}
+
+dbal_error *
+dbal__error_with_execution(dbal_error *error, dbal_execution execution)
+{
+    if (error->execution == execution)
+        return error;
+    if (is_constant(error))
+        return dbal__error_constant(error->error_class, execution);
+    dbal_error *copy =
+        dbal__error_make(error->error_class, error->sqlstate, execution, "%s", error->message);
+    if (!is_constant(copy)) {
+        inherit(copy, error);
+        copy->retryable = error->retryable && execution != DBAL_EXECUTION_UNKNOWN;
+        copy->position = error->position;
+        copy->detail = copy_or_null(error->detail);
+        copy->hint = copy_or_null(error->hint);
+        copy->constraint = copy_or_null(error->constraint);
+        copy->cause = dbal_error_ref(error->cause);
+    }
+    dbal_error_unref(error);
+    return copy;
+}
+
+dbal_error *
+dbal_error_ref(dbal_error *error)
+{
+    if (error != NULL && !is_constant(error))
+        atomic_fetch_add_explicit(&error->refs, 1, memory_order_relaxed);
+    return error;
+}
+
+dbal_error *
+dbal_error_unref(dbal_error *error)
+{
+    while (error != NULL && !is_constant(error) &&
+           atomic_fetch_sub_explicit(&error->refs, 1, memory_order_acq_rel) == 1) {
+        dbal_error *cause = error->cause;
+        dbal__free(error->detail);
+        dbal__free(error->hint);
+        dbal__free(error->constraint);
+        dbal__free(error->message);
+        dbal__free(error);
+        error = cause;
+    }
+    return NULL;
+}
+
+dbal_error_class
+dbal_error_kind(const dbal_error *error)
+{
+    return or_out_of_memory(error)->error_class;
+}
+
+bool
+dbal_error_is(const dbal_error *error, dbal_error_class error_class)
+{
+    return dbal_error_kind(error) == error_class;
+}
+
+const char *
+dbal_error_message(const dbal_error *error)
+{
+    return or_out_of_memory(error)->message;
+}
+
+const char *
+dbal_error_sqlstate(const dbal_error *error)
+{
+    return or_out_of_memory(error)->sqlstate;
+}
+
+int
+dbal_error_vendor_code(const dbal_error *error)
+{
+    return or_out_of_memory(error)->vendor_code;
+}
+
+const char *
+dbal_error_detail(const dbal_error *error)
+{
+    return or_out_of_memory(error)->detail;
+}
+
+const char *
+dbal_error_hint(const dbal_error *error)
+{
+    return or_out_of_memory(error)->hint;
+}
+
+const char *
+dbal_error_constraint(const dbal_error *error)
+{
+    return or_out_of_memory(error)->constraint;
+}
+
+int
+dbal_error_position(const dbal_error *error)
+{
+    return or_out_of_memory(error)->position;
+}
+
+bool
+dbal_error_connection_lost(const dbal_error *error)
+{
+    return or_out_of_memory(error)->connection_lost;
+}
+
+bool
+dbal_error_retryable(const dbal_error *error)
+{
+    return or_out_of_memory(error)->retryable;
+}
+
+dbal_execution
+dbal_error_execution(const dbal_error *error)
+{
+    return or_out_of_memory(error)->execution;
+}
+
+dbal_error *
+dbal_error_cause(const dbal_error *error)
+{
+    return or_out_of_memory(error)->cause;
+}
+
+const char *
+dbal_error_class_name(dbal_error_class error_class)
+{
+    static const char *const names[CLASSES] = {
+        [DBAL_ERROR_INTERFACE] = "interface",
+        [DBAL_ERROR_DATA] = "data",
+        [DBAL_ERROR_OPERATIONAL] = "operational",
+        [DBAL_ERROR_INTEGRITY] = "integrity",
+        [DBAL_ERROR_INTERNAL] = "internal",
+        [DBAL_ERROR_PROGRAMMING] = "programming",
+        [DBAL_ERROR_NOT_SUPPORTED] = "not supported",
+        [DBAL_ERROR_CANCELLED] = "cancelled",
+        [DBAL_ERROR_TIMEOUT] = "timeout",
+        [DBAL_ERROR_POOL_EXHAUSTED] = "pool exhausted",
+        [DBAL_ERROR_QUEUE_FULL] = "queue full",
+        [DBAL_ERROR_CLOSED] = "closed",
+        [DBAL_ERROR_NO_MEMORY] = "no memory",
+        [DBAL_ERROR_APPLICATION] = "application",
+    };
+    if ((int)error_class < DBAL_ERROR_INTERFACE || (int)error_class >= CLASSES)
+        return "unknown";
+    return names[error_class];
+}
+
+void
+dbal_fault_set(dbal_fault *fault, dbal_error_class error_class, const char *sqlstate,
+               const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    dbal_error *error = make(error_class, DBAL_EXECUTION_FAILED, format, arguments);
+    va_end(arguments);
+    set_sqlstate(error, sqlstate);
+    dbal_error_unref(fault->error);
+    fault->error = error;
+}
+
+/* the fault's error, when it may still be changed */
+static dbal_error *
+open_error(dbal_fault *fault)
+{
+    return fault->error == NULL || is_constant(fault->error) ? NULL : fault->error;
+}
+
+static void
+replace_text(char **place, const char *text)
+{
+    dbal__free(*place);
+    *place = copy_or_null(text);
+}
+
+void
+dbal_fault_set_detail(dbal_fault *fault, const char *text)
+{
+    dbal_error *error = open_error(fault);
+    if (error != NULL)
+        replace_text(&error->detail, text);
+}
+
+void
+dbal_fault_set_hint(dbal_fault *fault, const char *text)
+{
+    dbal_error *error = open_error(fault);
+    if (error != NULL)
+        replace_text(&error->hint, text);
+}
+
+void
+dbal_fault_set_constraint(dbal_fault *fault, const char *text)
+{
+    dbal_error *error = open_error(fault);
+    if (error != NULL)
+        replace_text(&error->constraint, text);
+}
+
+void
+dbal_fault_set_vendor_code(dbal_fault *fault, int code)
+{
+    dbal_error *error = open_error(fault);
+    if (error != NULL)
+        error->vendor_code = code;
+}
+
+void
+dbal_fault_set_position(dbal_fault *fault, int position)
+{
+    dbal_error *error = open_error(fault);
+    if (error != NULL)
+        error->position = position;
+}
+
+void
+dbal_fault_set_connection_lost(dbal_fault *fault, bool lost)
+{
+    dbal_error *error = open_error(fault);
+    if (error != NULL)
+        error->connection_lost = lost;
+}
+
+void
+dbal_fault_set_retryable(dbal_fault *fault, bool retryable)
+{
+    dbal_error *error = open_error(fault);
+    if (error != NULL)
+        error->retryable = retryable;
+}
+
+void
+dbal_fault_set_execution(dbal_fault *fault, dbal_execution execution)
+{
+    dbal_error *error = open_error(fault);
+    if (error != NULL)
+        error->execution = execution;
+    else if (fault->error != NULL)
+        fault->error = dbal__error_constant(fault->error->error_class, execution);
+}
+
+void
+dbal_fault_set_needs_token(dbal_fault *fault)
+{
+    fault->needs_token = true;
+}
+
+bool
+dbal__fault_is_set(const dbal_fault *fault)
+{
+    return fault->error != NULL;
+}
+
+dbal_error *
+dbal__fault_take(dbal_fault *fault)
+{
+    dbal_error *error = fault->error;
+    fault->error = NULL;
+    if (error == NULL)
+        error = dbal__error_make(DBAL_ERROR_INTERNAL, NULL, DBAL_EXECUTION_UNKNOWN,
+                                 "the driver failed without saying why");
+    return error;
+}
+
+void
+dbal__fault_clear(dbal_fault *fault)
+{
+    fault->error = dbal_error_unref(fault->error);
+    fault->needs_token = false;
+}

@@ -1,0 +1,41 @@
+/* Errors: immutable once made; a fault is one being put together. */
+#ifndef DBAL__ERROR_H
+#define DBAL__ERROR_H
+
+#include <dbal/driver.h>
+#include <dbal/error.h>
+
+struct dbal_fault {
+    dbal_error *error; /* NULL: not set */
+    bool needs_token;
+};
+
+#define DBAL__FAULT_INIT                                                                           \
+    {                                                                                              \
+        NULL, false                                                                                \
+    }
+
+/* The error of a class that cannot fail to be made: constant, its message general. */
+dbal_error *dbal__error_constant(dbal_error_class error_class, dbal_execution execution);
+
+/* dbal_error_new() with what the core knows; never NULL. */
+dbal_error *dbal__error_make(dbal_error_class error_class, const char *sqlstate,
+                             dbal_execution execution, const char *format, ...) DBAL_PRINTF(4, 5);
+
+/* Sets *ret_error, when there is such a place, to a new error of a class. */
+void dbal__error_give(dbal_error **ret_error, dbal_error *error);
+
+/* A copy of an error with another execution; takes over the reference. */
+dbal_error *dbal__error_with_execution(dbal_error *error, dbal_execution execution);
+
+/* A new error of another class and message, with `cause` (borrowed, may be NULL) under it. */
+dbal_error *dbal__error_because(dbal_error *cause, dbal_error_class error_class,
+                                const char *sqlstate, dbal_execution execution, const char *format,
+                                ...) DBAL_PRINTF(5, 6);
+
+/* Takes the error out of a fault; one that was never set gives INTERNAL. Never NULL. */
+dbal_error *dbal__fault_take(dbal_fault *fault);
+bool dbal__fault_is_set(const dbal_fault *fault);
+void dbal__fault_clear(dbal_fault *fault);
+
+#endif

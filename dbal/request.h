@@ -1,0 +1,52 @@
+/* What a driver sees of a job: SQL and parameters on the way down, a sink for rows on the way up. */
+#ifndef DBAL__REQUEST_H
+#define DBAL__REQUEST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dbal/error.h"
+#include "dbal/sql.h"
+#include <dbal/driver.h>
+
+/*
+ * Filled by the loop before the job goes down, written by whoever runs it, read by the loop when it
+ * has come back. Only `stopped` is touched by two threads at once.
+ */
+struct dbal_request {
+    dbal__sql *sql;      /* a reference of the loop's */
+    const void *block;   /* packed values */
+    size_t value_count;
+    bool read_only, has_token, sent;
+    bool satisfied;      /* the consumer wants no more rows */
+    bool full;           /* a stream's consumer is behind */
+    int statement_cache;
+    int64_t deadline;
+    size_t max_result_bytes;
+    atomic_bool stopped;
+    dbal_result *result;
+    dbal_error *refusal; /* why the sink refused something */
+    dbal_fault fault;    /* of a native request */
+    /*
+     * For a stream: takes a full batch, owned. False: no more rows are wanted. NULL: all rows go
+     * into one result.
+     */
+    bool (*deliver)(dbal_request *request, dbal_result *batch);
+    size_t batch_rows, batch_bytes;
+    int64_t delivered;   /* rows handed over in batches */
+    /* native: called once, by dbal_request_finish() */
+    void (*finished)(dbal_request *request, bool ok);
+};
+
+/* Makes the result that rows go to; false without memory, before anything was sent. */
+bool dbal__request_begin(dbal_request *request);
+/* After a success: hands over the last batch, if it is a stream. False: see dbal__request_error(). */
+bool dbal__request_end(dbal_request *request);
+/* The error of a failed request, owned; takes what the driver said, or why the sink refused. */
+dbal_error *dbal__request_error(dbal_request *request, dbal_fault *fault);
+/* Drops what it still holds. */
+void dbal__request_fini(dbal_request *request);
+
+#endif

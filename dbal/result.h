@@ -1,0 +1,52 @@
+/* Results: a builder that drivers fill through their request, read-only afterwards. */
+#ifndef DBAL__RESULT_H
+#define DBAL__RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dbal/result.h>
+
+/* Where large results go to be freed, so that the loop does not pay for it; counted. */
+typedef struct dbal__reaper dbal__reaper;
+struct dbal__reaper {
+    void (*take)(dbal__reaper *reaper, dbal_result *result); /* any thread */
+    void (*ref)(dbal__reaper *reaper);
+    void (*unref)(dbal__reaper *reaper);
+};
+
+/* Why a builder refused something. */
+typedef enum dbal__refusal {
+    DBAL__FITS,
+    DBAL__NO_MEMORY,
+    DBAL__TOO_LARGE,  /* more bytes than allowed */
+    DBAL__MISMATCHED, /* cells and columns do not match: the driver's mistake */
+} dbal__refusal;
+
+/* An empty result with one reference; NULL without memory. */
+dbal_result *dbal__result_new(size_t max_bytes);
+
+/* Building: one thread, before anybody else sees it. */
+dbal__refusal dbal__result_add_column(dbal_result *result, const char *name, dbal_type type);
+dbal__refusal dbal__result_add_integer(dbal_result *result, dbal_type type, int64_t integer);
+dbal__refusal dbal__result_add_real(dbal_result *result, double real);
+dbal__refusal dbal__result_add_bytes(dbal_result *result, dbal_type type, const void *data,
+                                     size_t size);
+dbal__refusal dbal__result_end_row(dbal_result *result);
+void dbal__result_set_affected(dbal_result *result, int64_t rows);
+void dbal__result_set_last_insert_id(dbal_result *result, int64_t id);
+bool dbal__result_has_affected(const dbal_result *result);
+
+/* A new result with the same columns and no rows. */
+dbal_result *dbal__result_like(const dbal_result *result);
+
+/* Bytes of memory it takes. */
+size_t dbal__result_bytes(const dbal_result *result);
+
+/* Frees it through the reaper from now on, when it is large. */
+void dbal__result_set_reaper(dbal_result *result, dbal__reaper *reaper);
+/* What a reaper does in the end. */
+void dbal__result_destroy(dbal_result *result);
+
+#endif

@@ -1,0 +1,340 @@
+/** @file driver.h  What a driver is made of. Drivers include this header and no other of dbal's. */
+#ifndef DBAL_DRIVER_H
+#define DBAL_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dbal/connection.h>
+#include <dbal/error.h>
+#include <dbal/result.h>
+#include <dbal/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The number of this contract; a driver with another one is refused. */
+#define DBAL_DRIVER_ABI 1u
+
+/* ---- a fault: why something failed ------------------------------------------------------- */
+
+/** An error that is being put together. The core owns it; it is good for the call it is given to. */
+typedef struct dbal_fault dbal_fault;
+
+/**
+ * Says what went wrong; a later call replaces an earlier one. All texts are copied.
+ *
+ * @param fault        the fault
+ * @param error_class  who is at fault
+ * @param sqlstate     five characters, or NULL
+ * @param format       printf-like. Never a password or a parameter's value.
+ */
+void dbal_fault_set(dbal_fault *fault, dbal_error_class error_class, const char *sqlstate,
+                    const char *format, ...) DBAL_PRINTF(4, 5);
+/** Adds the database's detail. @param fault a set fault @param text copied, may be NULL */
+void dbal_fault_set_detail(dbal_fault *fault, const char *text);
+/** Adds a hint. @param fault a set fault @param text copied, may be NULL */
+void dbal_fault_set_hint(dbal_fault *fault, const char *text);
+/** Names the violated constraint. @param fault a set fault @param text copied, may be NULL */
+void dbal_fault_set_constraint(dbal_fault *fault, const char *text);
+/** Adds the driver's own number. @param fault a set fault @param code the number */
+void dbal_fault_set_vendor_code(dbal_fault *fault, int code);
+/** Adds the place. @param fault a set fault @param position 1-based byte of the request's SQL, 0 unknown */
+void dbal_fault_set_position(dbal_fault *fault, int position);
+/** Says that the connection is of no more use. @param fault a set fault @param lost whether */
+void dbal_fault_set_connection_lost(dbal_fault *fault, bool lost);
+/** Says that the same work may succeed when run again. @param fault a set fault @param retryable whether */
+void dbal_fault_set_retryable(dbal_fault *fault, bool retryable);
+/** Says what is known of the statement; DBAL_EXECUTION_FAILED unless said. @param fault a set fault @param execution what is known */
+void dbal_fault_set_execution(dbal_fault *fault, dbal_execution execution);
+/** Says that the request turned out to write and did nothing yet: the core gets the write token and runs it again. @param fault any fault */
+void dbal_fault_set_needs_token(dbal_fault *fault);
+
+/* ---- a URL --------------------------------------------------------------------------------- */
+
+/** A parsed URL, percent-decoded, without the `pool_…` parameters. */
+typedef struct dbal_url dbal_url;
+
+/** The scheme, in lower case. @param url the URL */
+const char *dbal_url_scheme(const dbal_url *url);
+/** What follows `scheme:` or `scheme://host…`, without the query; "" when empty. @param url the URL */
+const char *dbal_url_path(const dbal_url *url);
+/** The authority's user, or NULL. @param url the URL */
+const char *dbal_url_user(const dbal_url *url);
+/** The authority's password, or NULL. @param url the URL */
+const char *dbal_url_password(const dbal_url *url);
+/** The authority's hosts with their ports as written ("a:1,b"), or NULL. @param url the URL */
+const char *dbal_url_hosts(const dbal_url *url);
+/** Number of parameters. @param url the URL */
+size_t dbal_url_parameter_count(const dbal_url *url);
+/** A parameter's name. @param url the URL @param index from 0 */
+const char *dbal_url_parameter_name(const dbal_url *url, size_t index);
+/** A parameter's value, or NULL when it is not there. @param url the URL @param name its name */
+const char *dbal_url_parameter(const dbal_url *url, const char *name);
+
+/* ---- SQL text ------------------------------------------------------------------------------ */
+
+/** How a database's SQL is cut into tokens. */
+typedef enum dbal_dialect {
+    DBAL_DIALECT_SQLITE,
+    DBAL_DIALECT_POSTGRESQL,
+    DBAL_DIALECT_MYSQL
+} dbal_dialect;
+
+/** How a driver wants parameters written (PEP 249 paramstyle, and SQLite's `?1`). */
+typedef enum dbal_paramstyle {
+    DBAL_PARAMSTYLE_DOLLAR,   /**< $1, $2 */
+    DBAL_PARAMSTYLE_NUMBERED, /**< ?1, ?2 */
+    DBAL_PARAMSTYLE_QMARK     /**< ?, ? (values are repeated where a number is) */
+} dbal_paramstyle;
+
+/** What a token is. */
+typedef enum dbal_sql_token_kind {
+    DBAL_SQL_END,        /**< nothing is left */
+    DBAL_SQL_WORD,       /**< a keyword or a bare name */
+    DBAL_SQL_IDENTIFIER, /**< a quoted name, quotes included */
+    DBAL_SQL_STRING,     /**< a string or blob literal, quotes and prefix included */
+    DBAL_SQL_NUMBER,
+    DBAL_SQL_PARAMETER,  /**< $1, :name, ?1 … */
+    DBAL_SQL_SEMICOLON,
+    DBAL_SQL_OPERATOR,   /**< anything else, a byte or more */
+    DBAL_SQL_BROKEN      /**< a quote or comment that never ends: the rest of the text */
+} dbal_sql_token_kind;
+
+/** One token; comments and white space are passed over. */
+typedef struct dbal_sql_token {
+    dbal_sql_token_kind kind;
+    const char *start; /**< in the text */
+    size_t size;       /**< bytes */
+} dbal_sql_token;
+
+/**
+ * Takes the next token.
+ *
+ * @param dialect  whose rules
+ * @param cursor   where to begin, NUL-terminated; moved behind the token
+ * @return the token; DBAL_SQL_END with size 0 at the end
+ */
+dbal_sql_token dbal_sql_next(dbal_dialect dialect, const char **cursor);
+
+/** Whether a WORD token is this word, whatever the case. @param token the token @param word in lower case */
+bool dbal_sql_token_is(dbal_sql_token token, const char *word);
+
+/** What a statement does, as far as its text tells. */
+typedef enum dbal_sql_kind {
+    DBAL_SQL_READS = 1,    /**< changes nothing */
+    DBAL_SQL_WRITES = 2,   /**< needs the write token, where the driver has one */
+    DBAL_SQL_SESSION = 4,  /**< belongs to a session: refused on a pool */
+    DBAL_SQL_UNSHARED = 8, /**< must not share a snapshot, commit or Sync with others */
+    DBAL_SQL_BEGINS = 16,  /**< begins a transaction */
+    DBAL_SQL_REFUSED = 32  /**< refused everywhere: `instead` says why */
+} dbal_sql_kind;
+
+/** What classify says. */
+typedef struct dbal_sql_class {
+    unsigned kinds;      /**< of dbal_sql_kind */
+    const char *instead; /**< for SESSION and REFUSED: the call to use instead, a constant */
+} dbal_sql_class;
+
+/* ---- a request: one statement on its way down, its rows on their way up --------------------- */
+
+/**
+ * One statement that a driver is to run. The core owns it; it is good until run() returns, or, on
+ * the native face, until dbal_request_finish().
+ */
+typedef struct dbal_request dbal_request;
+
+/** Its SQL, written in the driver's paramstyle, NUL-terminated. @param request the request @param ret_size may be NULL */
+const char *dbal_request_sql(const dbal_request *request, size_t *ret_size);
+/** A hash of the SQL, for statement caches. @param request the request */
+uint64_t dbal_request_hash(const dbal_request *request);
+/** Number of parameters. @param request the request */
+size_t dbal_request_parameter_count(const dbal_request *request);
+/** A parameter, valid as long as the request. @param request the request @param index from 0 */
+dbal_value dbal_request_parameter(const dbal_request *request, size_t index);
+/** Whether it was promised to change nothing; one that would must fail with SQLSTATE 25006. @param request the request */
+bool dbal_request_read_only(const dbal_request *request);
+/** Whether the write token is held for it. @param request the request */
+bool dbal_request_has_token(const dbal_request *request);
+/** When it must have ended: CLOCK_MONOTONIC in nanoseconds, INT64_MAX for never. @param request the request */
+int64_t dbal_request_deadline(const dbal_request *request);
+/** Whether it is to stop as soon as it can; any thread. @param request the request */
+bool dbal_request_stopped(const dbal_request *request);
+/** How many prepared statements a connection is to keep. @param request the request */
+int dbal_request_statement_cache(const dbal_request *request);
+
+/** Adds a column, before the first row. @param request the request @param name copied @param type its declared type @return false: stop */
+bool dbal_request_column(dbal_request *request, const char *name, dbal_type type);
+/** Adds a NULL cell to the row. @param request the request @return false: stop */
+bool dbal_request_null(dbal_request *request);
+/** Adds an integer cell of a type (INT64, BOOL, DATE, TIME, TIMESTAMP). @param request the request @param type its type @param value the value @return false: stop */
+bool dbal_request_integer(dbal_request *request, dbal_type type, int64_t value);
+/** Adds a double cell. @param request the request @param value the value @return false: stop */
+bool dbal_request_real(dbal_request *request, double value);
+/** Adds a cell of bytes (TEXT, BLOB, NUMERIC, JSON, UUID as 16 bytes). @param request the request @param type its type @param data copied @param size bytes @return false: stop */
+bool dbal_request_bytes(dbal_request *request, dbal_type type, const void *data, size_t size);
+/** Ends the row. May block on the blocking face while a stream's consumer is slow. @param request the request @return false: stop, as a success when dbal_request_satisfied() */
+bool dbal_request_row(dbal_request *request);
+/** Whether the consumer has all the rows it wants: stopping is then no failure. @param request the request */
+bool dbal_request_satisfied(const dbal_request *request);
+/** Whether a stream's consumer is behind; native face: read no more until resume. @param request the request */
+bool dbal_request_full(const dbal_request *request);
+/** Says how many rows were affected. @param request the request @param rows the number */
+void dbal_request_affected(dbal_request *request, int64_t rows);
+/** Says which row id was made. @param request the request @param id the id */
+void dbal_request_last_insert_id(dbal_request *request, int64_t id);
+
+/* ---- the driver ------------------------------------------------------------------------------ */
+
+/** What a driver can do; see dbal_driver.capabilities. */
+typedef enum dbal_capability {
+    DBAL_CAN_INTERRUPT = 1 << 0,           /**< blocking.interrupt works from another thread */
+    DBAL_CAN_CANCEL = 1 << 1,              /**< a running statement can be stopped, by stop flag, interrupt or native.cancel */
+    DBAL_CAN_STREAM = 1 << 2,              /**< rows come before the statement has ended */
+    DBAL_CAN_PIPELINE = 1 << 3,            /**< native: several requests in flight */
+    DBAL_CAN_SAVEPOINT = 1 << 4,           /**< SAVEPOINT, ROLLBACK TO, RELEASE */
+    DBAL_CAN_RETURNING = 1 << 5,           /**< INSERT … RETURNING */
+    DBAL_CAN_ARRAY = 1 << 6,               /**< array parameters */
+    DBAL_CAN_LAST_INSERT_ID = 1 << 7,      /**< dbal_result_last_insert_id() */
+    DBAL_CAN_PARALLEL_STATEMENTS = 1 << 8, /**< level 3: statements of one connection at once */
+    DBAL_CAN_DETACHED_RESULTS = 1 << 9     /**< results may be read while the connection works on */
+} dbal_capability;
+
+/** What open() is told and what it tells. */
+typedef struct dbal_opening {
+    size_t size;          /**< sizeof(dbal_opening) of the core */
+    const void *config;   /**< what configure() made */
+    int64_t deadline;     /**< CLOCK_MONOTONIC in nanoseconds */
+    int statement_cache;  /**< prepared statements to keep */
+    int max_connections;  /**< set by open(): how many this database can have, 0 for no limit */
+    uint8_t token[32];    /**< set by open(): names what only one may write at a time in this process */
+    size_t token_size;    /**< set by open(): bytes of it, 0 when there is no such thing */
+    double token_timeout; /**< set by open(): seconds to wait for it */
+} dbal_opening;
+
+/**
+ * The blocking face. Calls come through a gate that keeps to the declared threadlevel, never on
+ * the loop's thread; all may block. Functions marked optional may be NULL.
+ */
+typedef struct dbal_blocking {
+    size_t size; /**< sizeof(dbal_blocking) */
+    /** Optional. Before the first open in this process. @return false with the fault set */
+    bool (*library_init)(dbal_fault *fault);
+    /** Optional. After the last close, when the program ends its last pool; never at level 0. */
+    void (*library_exit)(void);
+    /** Opens. `connection` is zeroed memory of connection_size. On false nothing is left to close. */
+    bool (*open)(void *connection, dbal_opening *opening, dbal_fault *fault);
+    /** Closes what open() opened, in whatever state; cannot fail. */
+    void (*close)(void *connection);
+    /** Runs one request to its end. On true the result is what was added; rows added before a false are dropped. */
+    bool (*run)(void *connection, dbal_request *request, dbal_fault *fault);
+    /** Optional. Stops a running run(); from another thread, never while close() runs. Must not block for long. */
+    void (*interrupt)(void *connection);
+    /** Optional. Whether the connection still works. */
+    bool (*ping)(void *connection, dbal_fault *fault);
+    /** Optional. Makes the session as new; on false the connection is closed. */
+    bool (*reset)(void *connection, dbal_fault *fault);
+    /** Whether a transaction is open; after each run. */
+    bool (*in_transaction)(void *connection);
+} dbal_blocking;
+
+/** The core's services for one native connection. */
+typedef struct dbal_host dbal_host;
+
+/** Events of a watched descriptor. */
+typedef enum dbal_event { DBAL_READABLE = 1, DBAL_WRITABLE = 2 } dbal_event;
+
+/** Slot numbers that step() is given besides those watched. */
+typedef enum dbal_slot { DBAL_SLOT_WAKE = -1, DBAL_SLOT_TIMER = -2 } dbal_slot;
+
+/** Watches a descriptor; always a fresh registration, also for the same number. @param host the connection's host @param slot 0 to 3 @param fd the descriptor @param events of dbal_event */
+void dbal_host_watch(dbal_host *host, int slot, int fd, unsigned events);
+/** Stops watching; before the descriptor is closed. @param host the connection's host @param slot 0 to 3 */
+void dbal_host_unwatch(dbal_host *host, int slot);
+/** Calls step(DBAL_SLOT_TIMER) once. @param host the connection's host @param seconds from now; negative: no more */
+void dbal_host_timer(dbal_host *host, double seconds);
+/** Calls step(DBAL_SLOT_WAKE) soon: there is data that no descriptor will announce. @param host the connection's host */
+void dbal_host_wake(dbal_host *host);
+/** The loop's clock in nanoseconds. @param host the connection's host */
+int64_t dbal_host_now(const dbal_host *host);
+/** Runs fn in a helper thread, then done on the loop, also when the connection was lost meanwhile. @param host the connection's host @param fn may block @param done on the loop @param arg for both @return false without memory */
+bool dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void *arg), void *arg);
+/** Says that the connection is dead: the core fails what is unfinished and closes it. @param host the connection's host @return a fault to set, good until step() or submit() returns */
+dbal_fault *dbal_host_lost(dbal_host *host);
+/** Says whether a transaction is open; kept until said otherwise. @param host the connection's host @param open whether */
+void dbal_host_in_transaction(dbal_host *host, bool open);
+
+/** The fault of a native request, to be set before dbal_request_finish(request, false). @param request the request */
+dbal_fault *dbal_request_fault(dbal_request *request);
+/** Says that bytes of it may have left; its outcome is unknown if the connection is lost from now on. @param request the request */
+void dbal_request_sent(dbal_request *request);
+/** Ends a native request; the pointer is dead afterwards. @param request the request @param ok false: its fault is set */
+void dbal_request_finish(dbal_request *request, bool ok);
+
+/**
+ * The native face. All calls come on the loop's thread and never block. open() and close() are the
+ * blocking face's, run in a helper thread, which hands the connection over in between.
+ */
+typedef struct dbal_native {
+    size_t size; /**< sizeof(dbal_native) */
+    /** The connection arrives on the loop: watch its socket. */
+    void (*attach)(void *connection, dbal_host *host);
+    /** It leaves the loop and will be closed: forget all requests. Watches are gone already. */
+    void (*detach)(void *connection);
+    /** Takes one more request; they are answered in order, each with its own sink. */
+    void (*submit)(void *connection, dbal_request *request);
+    /** Something happened: a slot's events, DBAL_SLOT_WAKE or DBAL_SLOT_TIMER. */
+    void (*step)(void *connection, int slot, unsigned events);
+    /** Asks to stop a request in flight; it still ends by dbal_request_finish(). */
+    void (*cancel)(void *connection, dbal_request *request);
+    /** A stream's consumer has room again. */
+    void (*resume)(void *connection, dbal_request *request);
+} dbal_native;
+
+/**
+ * A driver: one constant table, exported under a name that the build file knows.
+ */
+typedef struct dbal_driver {
+    size_t size;                 /**< sizeof(dbal_driver) */
+    unsigned abi;                /**< DBAL_DRIVER_ABI */
+    const char *name;            /**< "sqlite" */
+    const char *const *schemes;  /**< of URLs, lower case, NULL at the end */
+    const char *const *settings; /**< URL parameters it knows, NULL at the end */
+    dbal_dialect dialect;
+    dbal_paramstyle paramstyle;
+    int max_parameters;      /**< a statement may have, 0 for no limit */
+    size_t connection_size;  /**< bytes of its private connection, which the core allocates */
+    /** The client library's version, "3.40.1". */
+    const char *(*version)(void);
+    /** Reads the URL, once for a pool, on the loop's thread; may touch the disk. @return NULL with the fault set */
+    void *(*configure)(const dbal_url *url, dbal_fault *fault);
+    /** Frees what configure() made; any thread. */
+    void (*configure_free)(void *config);
+    /** The declared thread level, 0 to 3 (PEP 249 threadsafety), for connections opened so. NULL: 0 */
+    int (*threadlevel)(const void *config);
+    /** Of dbal_capability. */
+    unsigned (*capabilities)(const void *config);
+    /** What a statement does, by its text alone. */
+    dbal_sql_class (*classify)(const void *config, const char *sql);
+    /** The statement that begins a transaction; a constant, or NULL with the fault set. */
+    const char *(*begin)(const void *config, dbal_isolation isolation, bool read_only,
+                         bool deferrable, dbal_fault *fault);
+    const dbal_blocking *blocking; /**< may be NULL only when native is there: open and close are needed */
+    const dbal_native *native;     /**< NULL when it has none */
+} dbal_driver;
+
+/**
+ * Makes a driver known to this process, besides those built in.
+ *
+ * @param driver     must live as long as the process
+ * @param ret_error  may be NULL
+ * @return false when its ABI, size or a function is wrong, or a scheme is taken. Any thread.
+ */
+bool dbal_driver_register(const dbal_driver *driver, dbal_error **ret_error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

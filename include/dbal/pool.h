@@ -1,0 +1,165 @@
+/** @file pool.h  Connections to one database, and the line of work that waits for them. */
+#ifndef DBAL_POOL_H
+#define DBAL_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dbal/connection.h>
+#include <dbal/deferred.h>
+#include <dbal/error.h>
+#include <dbal/query.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * A pool: owns connections to one database and the queue of work that waits for one. Belongs to
+ * its loop's thread; its memory lives until dbal_loop_free(). An idle pool does not keep ev_run
+ * alive.
+ */
+typedef struct dbal_pool dbal_pool;
+
+/** How calls enter the driver; see the table in the README. */
+typedef enum dbal_gate_kind {
+    DBAL_GATE_AUTO,          /**< what the driver's declared threadlevel allows best */
+    DBAL_GATE_LOOP,          /**< natively on the loop */
+    DBAL_GATE_THREAD,        /**< a dedicated thread per connection */
+    DBAL_GATE_DRIVER_THREAD, /**< one thread for the whole driver */
+    DBAL_GATE_PROCESS        /**< a worker process per connection; not in this version */
+} dbal_gate_kind;
+
+/** A pool's settings; zero means default everywhere. Each can also stand in the URL as `pool_<name>`, which wins. */
+typedef struct dbal_pool_options {
+    size_t size;              /**< sizeof(dbal_pool_options); DBAL_POOL_OPTIONS() sets it */
+    int min_size;             /**< connections kept open; default 0. Too low: the first queries wait for a connect */
+    int max_size;             /**< connections at most; default 10 on the loop gate, else 4. Too low: work waits; too high: the database suffers */
+    dbal_gate_kind gate;      /**< default DBAL_GATE_AUTO; one that the threadlevel forbids is an error */
+    int pipeline_depth;       /**< statements in flight on a shared connection, loop gate; default 64 */
+    double acquire_timeout;   /**< seconds to wait for a connection; default 30 */
+    int max_waiting;          /**< work that may wait; default 10,000, then QUEUE_FULL at once */
+    double connect_timeout;   /**< seconds for one connect; default 20 */
+    double query_timeout;     /**< seconds for a query, waiting included; default none */
+    double cancel_timeout;    /**< seconds a cancelled statement may take to end before its connection is given up; default 2 */
+    double close_timeout;     /**< seconds closing waits for what was accepted; default 15 */
+    int statement_cache;      /**< prepared statements kept per connection; default 100 */
+    int64_t max_result_bytes; /**< a larger result is an error; default 256 MiB */
+} dbal_pool_options;
+
+/** `DBAL_POOL_OPTIONS(.max_size = 2)`: pool options for a call (C only). */
+#define DBAL_POOL_OPTIONS(...)                                                                     \
+    (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
+/** Pool options with nothing set, for C++ and for setting fields one by one. */
+#define DBAL_POOL_OPTIONS_INIT                                                                     \
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+
+/**
+ * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
+ * needs the database (a missing read-only file included) is the outcome of what is asked of it.
+ *
+ * @param loop       where outcomes come back
+ * @param url        "sqlite:bank.db?mode=ro&pool_max_size=2"; a driver's own settings are in its
+ *                   page of the documentation. Copied.
+ * @param options    NULL: defaults
+ * @param ret_error  may be NULL; set, owned by the caller, when NULL is returned
+ * @return NULL when the URL, a setting, the driver or the gate is wrong; an unknown setting is
+ *         named, with the known ones
+ */
+dbal_pool *dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *options,
+                          dbal_error **ret_error);
+
+/** Waits until max(1, min_size) connections are open, or for the first error that will not pass. @param pool the pool @return floating */
+dbal_deferred *dbal_pool_ready(dbal_pool *pool);
+
+/**
+ * Closes: new calls fail with CLOSED, what was accepted runs until close_timeout, then is
+ * cancelled. @param pool the pool @return floating; a success once closed, the same end when called again
+ */
+dbal_deferred *dbal_pool_close(dbal_pool *pool);
+
+/**
+ * Runs one statement on any connection. Statements of a session (BEGIN, SET, temporary tables, a
+ * PRAGMA that sets, ATTACH) are refused with the right call's name. Two statements on a pool have
+ * no order between them unless one is awaited.
+ *
+ * @param pool    the pool
+ * @param sql     see dbal_query.sql
+ * @param params  see dbal_query.params
+ * @return floating; a result, or an error
+ */
+dbal_deferred *dbal_pool_query(dbal_pool *pool, const char *sql, dbal_params params);
+
+/** dbal_pool_query() with all its options. @param pool the pool @param query copied @return floating */
+dbal_deferred *dbal_pool_run(dbal_pool *pool, const dbal_query *query);
+
+/**
+ * Runs work in a transaction: success commits, an error rolls back and is what the caller sees. All
+ * of its statements settle before the COMMIT. One whose error was neither handled by a callback on
+ * its Deferred nor part of the work's outcome rolls back. Serialization failures and deadlocks run
+ * the work again (options.retries).
+ *
+ * @param pool     the pool
+ * @param options  NULL: defaults
+ * @param work     runs from the loop
+ * @param arg      for work
+ * @return floating; the work's outcome once committed
+ */
+dbal_deferred *dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_options *options,
+                                     dbal_work *work, void *arg);
+
+/**
+ * A connection of one's own until the work's outcome settles.
+ *
+ * @param pool     the pool
+ * @param options  NULL: defaults
+ * @param work     runs from the loop
+ * @param arg      for work
+ * @return floating; the work's outcome
+ */
+dbal_deferred *dbal_pool_session(dbal_pool *pool, const dbal_session_options *options,
+                                 dbal_work *work, void *arg);
+
+/** Whether a pool would refuse this statement because it belongs to a session. @param pool the pool @param sql the statement */
+bool dbal_sql_needs_session(dbal_pool *pool, const char *sql);
+
+/**
+ * Quotes a name for what cannot be a parameter (a table, a column).
+ *
+ * @param pool  whose driver's rules count
+ * @param name  UTF-8 without NUL
+ * @return owned, freed with dbal_free(); NULL when it cannot be quoted or without memory
+ */
+char *dbal_quote_identifier(dbal_pool *pool, const char *name);
+
+/** Frees text that dbal made for the caller. @param pointer may be NULL */
+void dbal_free(void *pointer);
+
+/** A pool's state and counters. */
+typedef struct dbal_pool_counts {
+    size_t size;             /**< sizeof(dbal_pool_counts), set by the caller */
+    const char *driver;      /**< its name, a constant */
+    const char *gate;        /**< "loop", "thread", "driver-thread"; a constant */
+    int threadlevel;         /**< as declared */
+    int connections;         /**< open now */
+    int idle;                /**< of these, doing nothing */
+    int held;                /**< of these, in a session or transaction */
+    int connecting;          /**< being opened */
+    int max_size;            /**< the limit now; 1 when the database cannot be shared */
+    size_t waiting;          /**< work that has not begun */
+    size_t running;          /**< statements that run */
+    uint64_t queries;        /**< statements settled, failed ones included */
+    uint64_t errors;         /**< of these, failed */
+    uint64_t opened;         /**< connections opened so far */
+    uint64_t connect_errors; /**< connects that failed */
+    uint64_t lost;           /**< connections lost or given up */
+} dbal_pool_counts;
+
+/** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */
+void dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,38 @@
+/** @file query.h  One statement with its parameters, and what it may cost. */
+#ifndef DBAL_QUERY_H
+#define DBAL_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <dbal/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** In an option or query field: none, never, switched off. */
+#define DBAL_OFF (-1)
+
+/**
+ * One statement. SQL is written with `$1…$n` or `:name` (not both), for every driver alike. SQL,
+ * label and parameters are copied before the call that is given it returns. Zero means default.
+ */
+typedef struct dbal_query {
+    size_t size;        /**< sizeof(dbal_query); DBAL_QUERY() sets it */
+    const char *sql;    /**< one statement; a `;` at its end is allowed */
+    dbal_params params; /**< by number in their order, or dbal_named() each */
+    double timeout;     /**< seconds for waiting, running and fetching together; default: the pool's query_timeout */
+    const char *label;  /**< shown in errors and statistics in place of the SQL */
+    bool read_only;     /**< the caller's word that it changes nothing */
+} dbal_query;
+
+/** `DBAL_QUERY(.sql = "…", .timeout = 2)`: a query for a call (C only). */
+#define DBAL_QUERY(...) (&(const dbal_query){.size = sizeof(dbal_query), __VA_ARGS__})
+/** A query with nothing set, for C++ and for setting fields one by one. */
+#define DBAL_QUERY_INIT {sizeof(dbal_query), 0, {0, 0}, 0, 0, false}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
