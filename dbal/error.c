@@ -10,10 +10,11 @@
 enum { CLASSES = DBAL_ERROR_APPLICATION + 1, EXECUTIONS = DBAL_EXECUTION_UNKNOWN + 1 };
 
 /* Longer texts are cut, so that one error stays small. */
-enum { TEXT_MAX = 8192 };
+enum { TEXT_MAX = 8192, WHERE_MAX = 200 };
 
 struct dbal_error {
-    atomic_uint refs; /* 0: a constant, never freed */
+    atomic_uint refs;
+    bool constant; /* never freed or changed */
     dbal_error_class error_class;
     dbal_execution execution;
     char sqlstate[6];
@@ -21,10 +22,11 @@ struct dbal_error {
     int vendor_code, position;
     char *detail, *hint, *constraint;
     char *message;
+    char *where;
     dbal_error *cause;
 };
 
-#define CONSTANT(c, e, text) {.error_class = (c), .execution = (e), .message = (char *)(text)}
+#define CONSTANT(c, e, text) {.constant = true, .error_class = (c), .execution = (e), .message = (char *)(text)}
 #define CONSTANTS(c, text)                                                                         \
     [c] = {CONSTANT(c, DBAL_EXECUTION_NOT_SENT, text), CONSTANT(c, DBAL_EXECUTION_FAILED, text),   \
            CONSTANT(c, DBAL_EXECUTION_UNKNOWN, text)}
@@ -104,7 +106,7 @@ make(dbal_error_class error_class, dbal_execution execution, const char *format,
 static bool
 is_constant(const dbal_error *error)
 {
-    return error >= &constants[0][0] && error < &constants[CLASSES][0];
+    return error->constant;
 }
 
 static void
@@ -231,6 +233,7 @@ dbal_error_unref(dbal_error *error)
         dbal__free(error->hint);
         dbal__free(error->constraint);
         dbal__free(error->message);
+        dbal__free(error->where);
         dbal__free(error);
         error = cause;
     }
@@ -337,6 +340,20 @@ dbal_error_class_name(dbal_error_class error_class)
     if ((int)error_class < DBAL_ERROR_INTERFACE || (int)error_class >= CLASSES)
         return "unknown";
     return names[error_class];
+}
+
+void
+dbal__error_set_where(dbal_error *error, const char *where)
+{
+    if (is_constant(error) || error->where != NULL || where == NULL)
+        return;
+    error->where = dbal__strndup(where, strnlen(where, WHERE_MAX));
+}
+
+const char *
+dbal__error_where(const dbal_error *error)
+{
+    return or_out_of_memory(error)->where;
 }
 
 void

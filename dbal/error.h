@@ -33,6 +33,10 @@ dbal_error *dbal__error_because(dbal_error *cause, dbal_error_class error_class,
                                 const char *sqlstate, dbal_execution execution, const char *format,
                                 ...) DBAL_PRINTF(5, 6);
 
+/* Where it came from (the label or SQL of a statement), for the log alone; copied, cut short. */
+void dbal__error_set_where(dbal_error *error, const char *where);
+const char *dbal__error_where(const dbal_error *error);
+
 /* Takes the error out of a fault; one that was never set gives INTERNAL. Never NULL. */
 dbal_error *dbal__fault_take(dbal_fault *fault);
 bool dbal__fault_is_set(const dbal_fault *fault);
