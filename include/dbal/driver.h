@@ -105,7 +105,7 @@ typedef enum dbal_sql_token_kind {
 
 /** One token; comments and white space are passed over. */
 typedef struct dbal_sql_token {
-    dbal_sql_token_kind kind;
+    dbal_sql_token_kind kind; /**< what it is */
     const char *start; /**< in the text */
     size_t size;       /**< bytes */
 } dbal_sql_token;
@@ -302,8 +302,8 @@ typedef struct dbal_driver {
     const char *name;            /**< "sqlite" */
     const char *const *schemes;  /**< of URLs, lower case, NULL at the end */
     const char *const *settings; /**< URL parameters it knows, NULL at the end */
-    dbal_dialect dialect;
-    dbal_paramstyle paramstyle;
+    dbal_dialect dialect;       /**< how its SQL is cut into tokens */
+    dbal_paramstyle paramstyle; /**< how it wants parameters written */
     int max_parameters;      /**< a statement may have, 0 for no limit */
     size_t connection_size;  /**< bytes of its private connection, which the core allocates */
     /** The client library's version, "3.40.1". */

@@ -33,9 +33,9 @@ typedef enum dbal_outcome_kind {
  * (dbal_loop_await()) the caller owns it and ends it with dbal_outcome_clear().
  */
 typedef struct dbal_outcome {
-    dbal_outcome_kind kind;
-    void *pointer;
-    dbal_free_fn *free;
+    dbal_outcome_kind kind; /**< what it is */
+    void *pointer;          /**< the value, error or Deferred; NULL for a value without one */
+    dbal_free_fn *free;       /**< frees a value; may be NULL */
 } dbal_outcome;
 
 /** A success with a value. @param value may be NULL @param free may be NULL: nothing to free */

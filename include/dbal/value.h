@@ -39,7 +39,7 @@ typedef struct dbal_bytes {
  * until the call that is given the value returns.
  */
 typedef struct dbal_value {
-    dbal_type type;
+    dbal_type type;   /**< which of the union counts */
     const char *name; /**< NULL, or the :name it is for */
     union {
         bool boolean;
@@ -52,8 +52,8 @@ typedef struct dbal_value {
 
 /** The parameters of one statement. Its layout is frozen; made with DBAL_PARAMS(). */
 typedef struct dbal_params {
-    size_t count;
-    const dbal_value *values;
+    size_t count;             /**< how many */
+    const dbal_value *values; /**< in the order of $1, $2 … */
 } dbal_params;
 
 /** SQL's NULL. */
