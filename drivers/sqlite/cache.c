@@ -1,0 +1,110 @@
+#include "cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS_MIN = 16, BUCKETS_MAX = 1 << 16 };
+
+bool
+dbal__sqlite_cache_init(dbal__sqlite_cache *cache, int expected)
+{
+    size_t buckets = BUCKETS_MIN;
+    while (buckets < BUCKETS_MAX && buckets < (size_t)(expected > 0 ? expected : 0))
+        buckets *= 2;
+    cache->buckets = calloc(buckets, sizeof(dbal__sqlite_statement *));
+    cache->mask = buckets - 1;
+    return cache->buckets != NULL;
+}
+
+void
+dbal__sqlite_cache_fini(dbal__sqlite_cache *cache)
+{
+    for (dbal__sqlite_statement *s = cache->newest, *older; s != NULL; s = older) {
+        older = s->older;
+        dbal__sqlite_statement_free(s);
+    }
+    free(cache->buckets);
+    memset(cache, 0, sizeof *cache);
+}
+
+static dbal__sqlite_statement **
+bucket_of(dbal__sqlite_cache *cache, uint64_t hash)
+{
+    return &cache->buckets[(hash ^ hash >> 32) & cache->mask];
+}
+
+static void
+unlink_age(dbal__sqlite_cache *cache, dbal__sqlite_statement *s)
+{
+    *(s->newer != NULL ? &s->newer->older : &cache->newest) = s->older;
+    *(s->older != NULL ? &s->older->newer : &cache->oldest) = s->newer;
+}
+
+static void
+make_newest(dbal__sqlite_cache *cache, dbal__sqlite_statement *s)
+{
+    s->newer = NULL;
+    s->older = cache->newest;
+    *(s->older != NULL ? &s->older->newer : &cache->oldest) = s;
+    cache->newest = s;
+}
+
+dbal__sqlite_statement *
+dbal__sqlite_cache_get(dbal__sqlite_cache *cache, const char *text, size_t size, uint64_t hash)
+{
+    dbal__sqlite_statement *s = *bucket_of(cache, hash);
+    while (s != NULL && (s->hash != hash || s->size != size || memcmp(s->text, text, size) != 0))
+        s = s->next;
+    if (s != NULL && s != cache->newest) {
+        unlink_age(cache, s);
+        make_newest(cache, s);
+    }
+    return s;
+}
+
+static void
+drop_oldest(dbal__sqlite_cache *cache)
+{
+    dbal__sqlite_statement *s = cache->oldest;
+    dbal__sqlite_statement **at = bucket_of(cache, s->hash);
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    unlink_age(cache, s);
+    cache->count--;
+    dbal__sqlite_statement_free(s);
+}
+
+void
+dbal__sqlite_cache_add(dbal__sqlite_cache *cache, dbal__sqlite_statement *s, int most)
+{
+    dbal__sqlite_statement **bucket = bucket_of(cache, s->hash);
+    s->next = *bucket;
+    *bucket = s;
+    s->cached = true;
+    make_newest(cache, s);
+    cache->count++;
+    while (cache->count > most)
+        drop_oldest(cache);
+}
+
+dbal__sqlite_statement *
+dbal__sqlite_statement_new(const char *text, size_t size, uint64_t hash)
+{
+    dbal__sqlite_statement *s = calloc(1, sizeof *s + size);
+    if (s == NULL)
+        return NULL;
+    memcpy(s->text, text, size);
+    s->size = size;
+    s->hash = hash;
+    s->columns = -1;
+    return s;
+}
+
+void
+dbal__sqlite_statement_free(dbal__sqlite_statement *s)
+{
+    sqlite3_finalize(s->stmt);
+    free(s->types);
+    free(s);
+}

@@ -1,0 +1,34 @@
+/* What a URL asks of SQLite, read once for a pool; immutable afterwards. */
+#ifndef DBAL__SQLITE_CONFIG_H
+#define DBAL__SQLITE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dbal/driver.h>
+
+typedef enum dbal__sqlite_mode {
+    DBAL__SQLITE_RWC,
+    DBAL__SQLITE_RW,
+    DBAL__SQLITE_RO
+} dbal__sqlite_mode;
+
+typedef struct dbal__sqlite_config {
+    dbal__sqlite_mode mode;
+    bool memory; /* the path is ":memory:" */
+    bool full_mutex;
+    bool foreign_keys;
+    const char *journal_mode; /* constants, as PRAGMA takes them */
+    const char *synchronous;
+    int64_t busy_timeout; /* nanoseconds */
+    int64_t cache_kib;    /* 0: SQLite's own default */
+    char path[];          /* absolute, or ":memory:" */
+} dbal__sqlite_config;
+
+/* the names of the URL parameters, NULL at the end */
+extern const char *const dbal__sqlite_settings[];
+
+void *dbal__sqlite_configure(const dbal_url *url, dbal_fault *fault);
+void dbal__sqlite_configure_free(void *config);
+
+#endif

@@ -1,0 +1,203 @@
+#include <string.h>
+#include <sys/stat.h>
+
+#include "connection.h"
+#include "failure.h"
+#include "wait.h"
+
+/* ---- the session's settings ---------------------------------------------------------------------- */
+
+static int
+execute(dbal__sqlite_connection *c, const char *sql)
+{
+    return sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+}
+
+static int
+execute_with(dbal__sqlite_connection *c, const char *format, const char *word)
+{
+    char sql[128];
+    sqlite3_snprintf(sizeof sql, sql, format, word);
+    return execute(c, sql);
+}
+
+static void
+set_switches(dbal__sqlite_connection *c)
+{
+    /* not SQLITE_DBCONFIG_DEFENSIVE yet: it would refuse journal_mode=off */
+    sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, c->config->foreign_keys ? 1 : 0, NULL);
+}
+
+int
+dbal__sqlite_setup(dbal__sqlite_connection *c)
+{
+    set_switches(c);
+    int code = execute(c, "pragma mmap_size = 0; pragma cell_size_check = on");
+    if (code == SQLITE_OK)
+        code = execute_with(c, "pragma synchronous = %s", c->config->synchronous);
+    if (code == SQLITE_OK && c->config->cache_kib != 0) {
+        char sql[64];
+        sqlite3_snprintf(sizeof sql, sql, "pragma cache_size = -%lld",
+                         (long long)c->config->cache_kib);
+        code = execute(c, sql);
+    }
+    return code;
+}
+
+/* ---- the journal --------------------------------------------------------------------------------- */
+
+static int
+store_word(void *arg, int columns, char **cells, char **names)
+{
+    (void)names;
+    if (columns == 1 && cells[0] != NULL)
+        sqlite3_snprintf(16, arg, "%s", cells[0]);
+    return 0;
+}
+
+/* asks for the journal mode, and reads what it became: a failure is not always an error */
+static int
+set_journal(dbal__sqlite_connection *c, char *ret_mode)
+{
+    char sql[64];
+    bool fixed = c->config->memory || sqlite3_db_readonly(c->db, "main") == 1;
+    if (fixed)
+        sqlite3_snprintf(sizeof sql, sql, "pragma journal_mode");
+    else
+        sqlite3_snprintf(sizeof sql, sql, "pragma journal_mode = %s", c->config->journal_mode);
+    int code = sqlite3_exec(c->db, sql, store_word, ret_mode, NULL);
+    /* two that change it at once get a BUSY without a call of the handler */
+    for (int i = 0; (code & 0xff) == SQLITE_BUSY && dbal__sqlite_wait_once(c, i); i++)
+        code = sqlite3_exec(c->db, sql, store_word, ret_mode, NULL);
+    return code;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------- */
+
+static int
+flags_of(const dbal__sqlite_config *config)
+{
+    static const int modes[] = {
+        [DBAL__SQLITE_RWC] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+        [DBAL__SQLITE_RW] = SQLITE_OPEN_READWRITE,
+        [DBAL__SQLITE_RO] = SQLITE_OPEN_READONLY,
+    };
+    return modes[config->mode] | (config->full_mutex ? SQLITE_OPEN_FULLMUTEX : SQLITE_OPEN_NOMUTEX);
+}
+
+/* SQLite would open a FIFO and wait for ever */
+static bool
+may_be_a_database(const dbal__sqlite_config *config)
+{
+    struct stat status;
+    return config->memory || stat(config->path, &status) != 0 || S_ISREG(status.st_mode);
+}
+
+/* a row whose id is the table's own key was made; tables WITHOUT ROWID do not call it */
+static void
+on_update(void *arg, int what, const char *database, const char *table, sqlite3_int64 rowid)
+{
+    (void)database, (void)table, (void)rowid;
+    if (what == SQLITE_INSERT)
+        ((dbal__sqlite_connection *)arg)->inserted = true;
+}
+
+/* SQLite's code; the handle may be there in any case */
+static int
+open_handle(dbal__sqlite_connection *c, char *ret_mode)
+{
+    const dbal__sqlite_config *config = c->config;
+    if (!may_be_a_database(config))
+        return SQLITE_CANTOPEN;
+    int code = sqlite3_open_v2(config->path, &c->db, flags_of(config), NULL);
+    if (c->db != NULL)
+        sqlite3_extended_result_codes(c->db, 1);
+    if (code != SQLITE_OK)
+        return c->db != NULL ? sqlite3_extended_errcode(c->db) : code;
+    dbal__sqlite_wait_install(c);
+    code = dbal__sqlite_setup(c);
+    /* nothing has touched the file so far: what is wrong with it shall be known now */
+    if (code == SQLITE_OK)
+        code = execute(c, "select 1 from sqlite_schema limit 1");
+    if (code == SQLITE_OK)
+        code = set_journal(c, ret_mode);
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_update_hook(c->db, on_update, c);
+    return code;
+}
+
+/* by device and inode; without opening the file, since closing it would drop SQLite's locks */
+static bool
+name_token(const dbal__sqlite_config *config, dbal_opening *opening)
+{
+    struct stat status;
+    if (stat(config->path, &status) != 0)
+        return false;
+    uint64_t device = status.st_dev, inode = status.st_ino;
+    memcpy(opening->token, &device, sizeof device);
+    memcpy(opening->token + sizeof device, &inode, sizeof inode);
+    opening->token_size = sizeof device + sizeof inode;
+    opening->token_timeout = (double)config->busy_timeout / 1e9;
+    return true;
+}
+
+/* what the core has to know; false when the file is gone again */
+static bool
+describe(dbal__sqlite_connection *c, const char *mode, dbal_opening *opening)
+{
+    const dbal__sqlite_config *config = c->config;
+    opening->token_size = 0;
+    opening->max_connections = 0;
+    if (config->mode == DBAL__SQLITE_RO)
+        return true;
+    if (strcmp(mode, "wal") != 0)
+        opening->max_connections = 1;
+    if (config->memory)
+        return true;
+    c->has_token = name_token(config, opening);
+    return c->has_token;
+}
+
+bool
+dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault)
+{
+    dbal__sqlite_connection *c = connection;
+    char mode[16] = "";
+    c->config = opening->config;
+    c->busy_timeout = c->config->busy_timeout;
+    dbal__sqlite_wait_begin(c, NULL, opening->deadline);
+    int code =
+        dbal__sqlite_cache_init(&c->cache, opening->statement_cache) ? SQLITE_OK : SQLITE_NOMEM;
+    if (code == SQLITE_OK)
+        code = open_handle(c, mode);
+    if (code == SQLITE_OK && !describe(c, mode, opening))
+        code = SQLITE_CANTOPEN;
+    if (code != SQLITE_OK) {
+        dbal__sqlite_failure_open(c, code, fault);
+        dbal__sqlite_close(c);
+        return false;
+    }
+    dbal__sqlite_wait_end(c);
+    return true;
+}
+
+void
+dbal__sqlite_close(void *connection)
+{
+    dbal__sqlite_connection *c = connection;
+    if (c->cache.buckets != NULL)
+        dbal__sqlite_cache_fini(&c->cache);
+    for (sqlite3_stmt *s; c->db != NULL && (s = sqlite3_next_stmt(c->db, NULL)) != NULL;)
+        sqlite3_finalize(s);
+    /*
+     * The last one to close a database copies its log back. That is safe beside writers in other
+     * connections and processes: SQLite does it only after it got the file's exclusive lock.
+     */
+    sqlite3_close(c->db);
+    c->db = NULL;
+}

@@ -1,0 +1,144 @@
+#include "rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- columns ----------------------------------------------------------------------------------- */
+
+/* the first whose word is part of the declaration; SQLite's affinities are found the same way */
+static const struct {
+    const char *word;
+    dbal_type type;
+} declared[] = {
+    {"interval", DBAL_TEXT}, /* holds "int" */
+    {"point", DBAL_NULL},    {"int", DBAL_INT64},           {"char", DBAL_TEXT},
+    {"clob", DBAL_TEXT},     {"text", DBAL_TEXT},           {"blob", DBAL_BLOB},
+    {"real", DBAL_DOUBLE},   {"floa", DBAL_DOUBLE},         {"doub", DBAL_DOUBLE},
+    {"bool", DBAL_BOOL},     {"timestamp", DBAL_TIMESTAMP}, {"datetime", DBAL_TIMESTAMP},
+    {"date", DBAL_DATE},     {"time", DBAL_TIME},           {"json", DBAL_JSON},
+    {"uuid", DBAL_UUID},     {"numeric", DBAL_NUMERIC},     {"decimal", DBAL_NUMERIC},
+};
+
+static bool
+contains(const char *text, const char *word)
+{
+    size_t size = strlen(word);
+    for (; *text != '\0'; text++) {
+        size_t same = 0;
+        while (same < size && (text[same] | 0x20) == word[same])
+            same++;
+        if (same == size)
+            return true;
+    }
+    return false;
+}
+
+dbal_type
+dbal__sqlite_declared_type(const char *declaration)
+{
+    if (declaration == NULL)
+        return DBAL_NULL;
+    for (size_t i = 0; i < sizeof declared / sizeof declared[0]; i++)
+        if (contains(declaration, declared[i].word))
+            return declared[i].type;
+    return DBAL_NULL;
+}
+
+/* the declared types, kept until SQLite compiles the statement again; false without memory */
+static bool
+learn_types(dbal__sqlite_statement *s)
+{
+    int prepared_again = sqlite3_stmt_status(s->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+    if (s->columns >= 0 && s->prepared_again == prepared_again)
+        return true;
+    int columns = sqlite3_column_count(s->stmt);
+    if (columns != 0) {
+        uint8_t *types = realloc(s->types, (size_t)columns);
+        if (types == NULL)
+            return false;
+        s->types = types;
+    }
+    for (int i = 0; i < columns; i++)
+        s->types[i] = (uint8_t)dbal__sqlite_declared_type(sqlite3_column_decltype(s->stmt, i));
+    s->columns = columns;
+    s->prepared_again = prepared_again;
+    return true;
+}
+
+dbal__sqlite_taken
+dbal__sqlite_rows_columns(dbal__sqlite_statement *s, dbal_request *request)
+{
+    if (!learn_types(s))
+        return DBAL__SQLITE_NO_MEMORY;
+    for (int i = 0; i < s->columns; i++) {
+        const char *name = sqlite3_column_name(s->stmt, i);
+        if (name == NULL)
+            return DBAL__SQLITE_NO_MEMORY;
+        if (!dbal_request_column(request, name, (dbal_type)s->types[i]))
+            return DBAL__SQLITE_REFUSED;
+    }
+    return DBAL__SQLITE_TAKEN;
+}
+
+/* ---- cells --------------------------------------------------------------------------------------- */
+
+/* TEXT comes before its size, since asking for it may change its encoding */
+static dbal__sqlite_taken
+take_text(sqlite3_value *cell, dbal_request *request)
+{
+    const unsigned char *data = sqlite3_value_text(cell);
+    if (data == NULL)
+        return DBAL__SQLITE_NO_MEMORY;
+    size_t size = (size_t)sqlite3_value_bytes(cell);
+    return dbal_request_bytes(request, DBAL_TEXT, data, size) ? DBAL__SQLITE_TAKEN
+                                                              : DBAL__SQLITE_REFUSED;
+}
+
+/* a blob of size 0 has no pointer, as has one there was no memory for */
+static dbal__sqlite_taken
+take_blob(sqlite3_value *cell, dbal_request *request)
+{
+    const void *data = sqlite3_value_blob(cell);
+    size_t size = (size_t)sqlite3_value_bytes(cell);
+    if (data == NULL && size != 0)
+        return DBAL__SQLITE_NO_MEMORY;
+    return dbal_request_bytes(request, DBAL_BLOB, data, size) ? DBAL__SQLITE_TAKEN
+                                                              : DBAL__SQLITE_REFUSED;
+}
+
+static inline dbal__sqlite_taken
+take_cell(sqlite3_value *cell, dbal_request *request)
+{
+    bool taken;
+    switch (sqlite3_value_type(cell)) {
+    case SQLITE_INTEGER:
+        taken = dbal_request_integer(request, DBAL_INT64, sqlite3_value_int64(cell));
+        break;
+    case SQLITE_TEXT:
+        return take_text(cell, request);
+    case SQLITE_FLOAT:
+        taken = dbal_request_real(request, sqlite3_value_double(cell));
+        break;
+    case SQLITE_BLOB:
+        return take_blob(cell, request);
+    default:
+        taken = dbal_request_null(request);
+        break;
+    }
+    return taken ? DBAL__SQLITE_TAKEN : DBAL__SQLITE_REFUSED;
+}
+
+dbal__sqlite_taken
+dbal__sqlite_rows_take(sqlite3_stmt *stmt, int columns, dbal_request *request)
+{
+    for (int i = 0; i < columns; i++) {
+        /*
+         * The value itself, and not sqlite3_column_int64() and its kin, which look the cell up once
+         * more each; nobody else uses the connection meanwhile.
+         */
+        dbal__sqlite_taken taken = take_cell(sqlite3_column_value(stmt, i), request);
+        if (__builtin_expect(taken != DBAL__SQLITE_TAKEN, 0))
+            return taken;
+    }
+    return dbal_request_row(request) ? DBAL__SQLITE_TAKEN : DBAL__SQLITE_REFUSED;
+}

@@ -1,0 +1,333 @@
+#include <string.h>
+
+#include "bind.h"
+#include "connection.h"
+#include "failure.h"
+#include "rows.h"
+#include "wait.h"
+
+static bool
+in_sqlite_transaction(dbal__sqlite_connection *c)
+{
+    return sqlite3_get_autocommit(c->db) == 0;
+}
+
+/* ---- compiling ------------------------------------------------------------------------------- */
+
+static bool
+fail(dbal_fault *fault, dbal_error_class error_class, const char *sqlstate, const char *text)
+{
+    dbal_fault_set(fault, error_class, sqlstate, "%s", text);
+    return false;
+}
+
+/* whether a writing statement may run now; if not, it has done nothing yet */
+static bool
+may_write(dbal__sqlite_connection *c, dbal_request *request, dbal_fault *fault)
+{
+    if (dbal_request_read_only(request)) {
+        dbal__sqlite_failure_promise(fault);
+        return false;
+    }
+    if (c->has_token && !dbal_request_has_token(request)) {
+        dbal_fault_set_needs_token(fault);
+        return false;
+    }
+    return true;
+}
+
+/* what can be refused before SQLite sees the text: preparing some PRAGMAs runs them */
+static bool
+may_compile(dbal__sqlite_connection *c, const dbal__sqlite_meaning *meaning, dbal_request *request,
+            dbal_fault *fault)
+{
+    if ((meaning->kinds & DBAL_SQL_REFUSED) != 0) {
+        dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL, "not to be set by a statement: use %s",
+                       meaning->instead);
+        return false;
+    }
+    if ((meaning->kinds & DBAL_SQL_WRITES) != 0 && !may_write(c, request, fault))
+        return false;
+    int most = sqlite3_limit(c->db, SQLITE_LIMIT_VARIABLE_NUMBER, -1);
+    if (dbal_request_parameter_count(request) <= (size_t)most)
+        return true;
+    dbal_fault_set(fault, DBAL_ERROR_PROGRAMMING, "54023",
+                   "%zu parameters are more than SQLite takes (%d)",
+                   dbal_request_parameter_count(request), most);
+    return false;
+}
+
+/* Worth keeping; a PRAGMA must not be kept, since it is preparing that runs it. */
+static bool
+may_cache(dbal__sqlite_verb verb)
+{
+    switch (verb) {
+    case DBAL__SQLITE_READ:
+    case DBAL__SQLITE_INSERT:
+    case DBAL__SQLITE_CHANGE:
+    case DBAL__SQLITE_BEGIN:
+    case DBAL__SQLITE_COMMIT:
+    case DBAL__SQLITE_ROLLBACK:
+    case DBAL__SQLITE_SAVEPOINT:
+    case DBAL__SQLITE_RELEASE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool
+is_explained(sqlite3_stmt *stmt)
+{
+    return sqlite3_stmt_isexplain(stmt) != 0;
+}
+
+/* fills a new statement; false with the fault set */
+static bool
+compile(dbal__sqlite_connection *c, dbal__sqlite_statement *s, const char *sql, bool keep,
+        dbal_fault *fault)
+{
+    const char *tail = NULL;
+    unsigned flags = keep ? SQLITE_PREPARE_PERSISTENT : 0;
+    int code = sqlite3_prepare_v3(c->db, sql, (int)s->size + 1, flags, &s->stmt, &tail);
+    if (code != SQLITE_OK) {
+        dbal__sqlite_failure_compile(c, code, fault);
+        return false;
+    }
+    if (s->stmt == NULL)
+        return fail(fault, DBAL_ERROR_PROGRAMMING, "42601", "there is no statement in the text");
+    if (!dbal__sqlite_meaning_is_empty(tail)) {
+        fail(fault, DBAL_ERROR_PROGRAMMING, "42601", "there is more than one statement");
+        dbal_fault_set_position(fault, (int)(tail - sql) + 1);
+        return false;
+    }
+    s->parameters = sqlite3_bind_parameter_count(s->stmt);
+    bool shows = s->meaning.verb == DBAL__SQLITE_PRAGMA || s->meaning.verb == DBAL__SQLITE_COPY;
+    s->writes = (s->meaning.kinds & DBAL_SQL_WRITES) != 0 ||
+                (!shows && !is_explained(s->stmt) && !sqlite3_stmt_readonly(s->stmt));
+    return true;
+}
+
+static dbal__sqlite_statement *
+make_statement(dbal__sqlite_connection *c, dbal_request *request,
+               const dbal__sqlite_meaning *meaning, dbal_fault *fault)
+{
+    size_t size;
+    const char *sql = dbal_request_sql(request, &size);
+    int most = dbal_request_statement_cache(request);
+    if (size >= (size_t)sqlite3_limit(c->db, SQLITE_LIMIT_SQL_LENGTH, -1)) {
+        fail(fault, DBAL_ERROR_DATA, "54000", "the statement is longer than SQLite allows");
+        return NULL;
+    }
+    dbal__sqlite_statement *s = dbal__sqlite_statement_new(sql, size, dbal_request_hash(request));
+    if (s == NULL) {
+        dbal__sqlite_failure_memory(fault);
+        return NULL;
+    }
+    s->meaning = *meaning;
+    bool keep = most > 0 && may_cache(meaning->verb);
+    if (!compile(c, s, sql, keep, fault)) {
+        dbal__sqlite_statement_free(s);
+        return NULL;
+    }
+    if (keep)
+        dbal__sqlite_cache_add(&c->cache, s, most);
+    return s;
+}
+
+/* ---- running ----------------------------------------------------------------------------------- */
+
+/* how a run ended, when SQLite did not fail */
+static const int refused = -1, no_memory = -2;
+
+static int
+give_up(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal__sqlite_taken taken)
+{
+    if (s->writes) {
+        /*
+         * All its rows are made by now, and a reset would keep them: an interrupt undoes them. It
+         * cannot hit another statement, since SQLite forgets it when none is running.
+         */
+        sqlite3_interrupt(c->db);
+        sqlite3_step(s->stmt);
+    }
+    return taken == DBAL__SQLITE_NO_MEMORY ? no_memory : refused;
+}
+
+/* steps to the end; SQLITE_DONE, SQLite's failure, or one of the above */
+static int
+step_through(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_request *request)
+{
+    int code = sqlite3_step(s->stmt);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return code;
+    dbal__sqlite_taken taken = dbal__sqlite_rows_columns(s, request);
+    while (code == SQLITE_ROW && taken == DBAL__SQLITE_TAKEN) {
+        taken = dbal__sqlite_rows_take(s->stmt, s->columns, request);
+        if (taken == DBAL__SQLITE_TAKEN)
+            code = sqlite3_step(s->stmt);
+    }
+    if (taken == DBAL__SQLITE_TAKEN)
+        return code;
+    if (taken != DBAL__SQLITE_REFUSED || !dbal_request_satisfied(request))
+        return give_up(c, s, taken);
+    /* nobody wants more rows; what a RETURNING shows has to be done all the same */
+    while (s->writes && code == SQLITE_ROW)
+        code = sqlite3_step(s->stmt);
+    return code == SQLITE_ROW ? SQLITE_DONE : code;
+}
+
+static void
+report_changes(dbal__sqlite_connection *c, dbal__sqlite_verb verb, dbal_request *request)
+{
+    if (verb != DBAL__SQLITE_INSERT && verb != DBAL__SQLITE_CHANGE)
+        return;
+#if SQLITE_VERSION_NUMBER >= 3037000
+    dbal_request_affected(request, sqlite3_changes64(c->db));
+#else
+    dbal_request_affected(request, sqlite3_changes(c->db));
+#endif
+    if (verb == DBAL__SQLITE_INSERT && c->inserted)
+        dbal_request_last_insert_id(request, sqlite3_last_insert_rowid(c->db));
+}
+
+/* false; the fault says why, unless the sink knows better */
+static bool
+report_failure(dbal__sqlite_connection *c, dbal__sqlite_statement *s, int code, bool commits,
+               dbal_fault *fault)
+{
+    if (code == no_memory)
+        dbal__sqlite_failure_memory(fault);
+    else if (code != refused)
+        dbal__sqlite_failure_step(c, code, s->meaning.verb, commits, fault);
+    else if (dbal__sqlite_wait_over(c))
+        dbal__sqlite_failure_stopped(fault);
+    return false;
+}
+
+static bool
+ends_transaction(dbal__sqlite_verb verb)
+{
+    return verb == DBAL__SQLITE_COMMIT || verb == DBAL__SQLITE_ROLLBACK;
+}
+
+static bool
+run_statement(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_request *request,
+              dbal_fault *fault)
+{
+    dbal__sqlite_verb verb = s->meaning.verb;
+    bool was_open = in_sqlite_transaction(c);
+    bool commits =
+        (s->writes && !was_open) || verb == DBAL__SQLITE_COMMIT || verb == DBAL__SQLITE_RELEASE;
+    c->inserted = false;
+    bool ok = dbal__sqlite_bind(c, s->stmt, request, fault);
+    if (ok) {
+        int code = step_through(c, s, request);
+        ok = code == SQLITE_DONE;
+        if (ok)
+            report_changes(c, verb, request);
+        else
+            report_failure(c, s, code, commits, fault);
+    }
+    sqlite3_reset(s->stmt);
+    if (s->parameters != 0)
+        sqlite3_clear_bindings(s->stmt);
+    if (!ok && was_open && !in_sqlite_transaction(c) && !ends_transaction(verb))
+        c->tx_lost = true;
+    c->lasting = c->lasting || s->meaning.lasts;
+    return ok;
+}
+
+static bool
+check_parameters(const dbal__sqlite_statement *s, dbal_request *request, dbal_fault *fault)
+{
+    size_t given = dbal_request_parameter_count(request);
+    if (given == (size_t)s->parameters)
+        return true;
+    dbal_fault_set(fault, DBAL_ERROR_PROGRAMMING, "07001",
+                   "the statement has %d parameters, and %zu values were given", s->parameters,
+                   given);
+    return false;
+}
+
+/* PRAGMA busy_timeout, which would replace the busy handler and with it the way to stop a wait */
+static bool
+run_busy_timeout(dbal__sqlite_connection *c, const dbal__sqlite_meaning *meaning,
+                 dbal_request *request)
+{
+    enum { MILLISECONDS_MAX = 86400000 };
+    if (meaning->has_value) {
+        int64_t ms = meaning->milliseconds;
+        c->busy_timeout = (ms < MILLISECONDS_MAX ? ms : MILLISECONDS_MAX) * 1000000;
+    }
+    return dbal_request_column(request, "timeout", DBAL_NULL) &&
+           dbal_request_integer(request, DBAL_INT64, c->busy_timeout / 1000000) &&
+           (dbal_request_row(request) || dbal_request_satisfied(request));
+}
+
+/* While a transaction is lost, only its end is accepted, so that nothing commits by itself. */
+static bool
+run_lost(dbal__sqlite_connection *c, dbal_request *request, dbal_fault *fault)
+{
+    dbal__sqlite_verb verb = dbal__sqlite_meaning_of(dbal_request_sql(request, NULL)).verb;
+    if (ends_transaction(verb))
+        c->tx_lost = false;
+    if (verb == DBAL__SQLITE_ROLLBACK)
+        return true;
+    dbal__sqlite_failure_lost(fault);
+    return false;
+}
+
+static bool
+run_new(dbal__sqlite_connection *c, dbal_request *request, dbal_fault *fault)
+{
+    dbal__sqlite_meaning meaning = dbal__sqlite_meaning_of(dbal_request_sql(request, NULL));
+    if (!may_compile(c, &meaning, request, fault))
+        return false;
+    if (meaning.verb == DBAL__SQLITE_BUSY_TIMEOUT)
+        return run_busy_timeout(c, &meaning, request);
+    dbal__sqlite_statement *s = make_statement(c, request, &meaning, fault);
+    if (s == NULL)
+        return false;
+    bool ok = check_parameters(s, request, fault) && (!s->writes || may_write(c, request, fault)) &&
+              run_statement(c, s, request, fault);
+    if (!s->cached)
+        dbal__sqlite_statement_free(s);
+    return ok;
+}
+
+static bool
+run(dbal__sqlite_connection *c, dbal_request *request, dbal_fault *fault)
+{
+    if (dbal__sqlite_wait_over(c)) {
+        dbal__sqlite_failure_stopped(fault);
+        return false;
+    }
+    if (c->tx_lost)
+        return run_lost(c, request, fault);
+    size_t size;
+    const char *sql = dbal_request_sql(request, &size);
+    dbal__sqlite_statement *s =
+        dbal__sqlite_cache_get(&c->cache, sql, size, dbal_request_hash(request));
+    if (s == NULL)
+        return run_new(c, request, fault);
+    return check_parameters(s, request, fault) && (!s->writes || may_write(c, request, fault)) &&
+           run_statement(c, s, request, fault);
+}
+
+bool
+dbal__sqlite_run(void *connection, dbal_request *request, dbal_fault *fault)
+{
+    dbal__sqlite_connection *c = connection;
+    dbal__sqlite_wait_begin(c, request, dbal_request_deadline(request));
+    bool ok = run(c, request, fault);
+    dbal__sqlite_wait_end(c);
+    return ok;
+}
+
+bool
+dbal__sqlite_in_transaction(void *connection)
+{
+    dbal__sqlite_connection *c = connection;
+    return c->tx_lost || in_sqlite_transaction(c);
+}
