@@ -33,6 +33,13 @@ dbal__ready_init(dbal__ready *ready)
     atomic_init(&ready->owner, (uintptr_t)pthread_self());
 }
 
+void
+dbal__ready_begin_slice(dbal__ready *ready)
+{
+    ready->slice_end = dbal__monotonic() + SLICE;
+    ready->steps = 0;
+}
+
 bool
 dbal__ready_spent(dbal__ready *ready)
 {
@@ -47,8 +54,7 @@ dbal__ready_drain(dbal__ready *ready)
 {
     if (dbal__list_empty(&ready->tasks))
         return false;
-    ready->slice_end = dbal__monotonic() + SLICE;
-    ready->steps = 0;
+    dbal__ready_begin_slice(ready);
     dbal__list *link;
     while ((link = dbal__list_pop(&ready->tasks)) != NULL) {
         dbal__task *task = DBAL__OF(link, dbal__task, link);

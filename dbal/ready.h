@@ -80,6 +80,8 @@ dbal__ready_push_front(dbal__ready *ready, dbal__task *task)
     dbal__list_push_front(&ready->tasks, &task->link);
 }
 
+/* A slice of time begins: see dbal__ready_spent(). */
+void dbal__ready_begin_slice(dbal__ready *ready);
 /* Runs tasks for one slice of time. True when there is more to do. */
 bool dbal__ready_drain(dbal__ready *ready);
 /* Whether the slice is over; looks at the clock now and then. */

@@ -1,0 +1,203 @@
+#include "dbal/helper.h"
+
+#include <errno.h>
+#include <semaphore.h>
+
+#include "dbal/alloc.h"
+#include "dbal/clock.h"
+#include "dbal/futex.h"
+
+enum { THREADS = 4 };
+
+/* a result on its way to be freed; the link is kept outside, since a result has no room for one */
+typedef struct burial {
+    dbal__work work;
+    dbal_result *result;
+} burial;
+
+struct dbal__helpers {
+    dbal__reaper reaper; /* first: reapers are cast back */
+    atomic_uint refs;
+    dbal__line line;
+    sem_t wanted;
+    dbal__inbox *inbox;
+    atomic_bool stopping;
+    atomic_int idle, alive; /* alive: threads that have not ended, waited for when stopping */
+    unsigned started;       /* the loop's own */
+    pthread_t threads[THREADS];
+};
+
+static void
+ref(dbal__helpers *helpers)
+{
+    atomic_fetch_add_explicit(&helpers->refs, 1, memory_order_relaxed);
+}
+
+void
+dbal__helpers_unref(dbal__helpers *helpers)
+{
+    if (helpers == NULL ||
+        atomic_fetch_sub_explicit(&helpers->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    dbal__work *work;
+    while ((work = dbal__line_pull(&helpers->line)) != NULL)
+        work->run(work, NULL);
+    dbal__line_fini(&helpers->line);
+    sem_destroy(&helpers->wanted);
+    dbal__inbox_unref(helpers->inbox);
+    dbal__free(helpers);
+}
+
+static void
+bury(dbal__work *work, dbal__worker *worker)
+{
+    burial *box = DBAL__OF(work, burial, work);
+    (void)worker;
+    dbal__result_destroy(box->result);
+    dbal__free(box);
+}
+
+static void
+reaper_ref(dbal__reaper *reaper)
+{
+    ref((dbal__helpers *)(void *)reaper);
+}
+
+static void
+reaper_unref(dbal__reaper *reaper)
+{
+    dbal__helpers_unref((dbal__helpers *)(void *)reaper);
+}
+
+/* Any thread. Without a helper or memory, the result is freed right here. */
+static void
+reaper_take(dbal__reaper *reaper, dbal_result *result)
+{
+    dbal__helpers *helpers = (dbal__helpers *)(void *)reaper;
+    burial *box = NULL;
+    if (!atomic_load(&helpers->stopping) && atomic_load(&helpers->alive) > 0)
+        box = dbal__alloc(sizeof *box);
+    if (box == NULL) {
+        dbal__result_destroy(result);
+        return;
+    }
+    box->result = result;
+    box->work.run = bury;
+    dbal__line_push(&helpers->line, &box->work);
+    sem_post(&helpers->wanted);
+}
+
+dbal__helpers *
+dbal__helpers_new(dbal__inbox *inbox)
+{
+    dbal__helpers *helpers = dbal__zalloc(sizeof *helpers);
+    if (helpers == NULL)
+        return NULL;
+    helpers->reaper = (dbal__reaper){reaper_take, reaper_ref, reaper_unref};
+    atomic_init(&helpers->refs, 1);
+    dbal__line_init(&helpers->line);
+    sem_init(&helpers->wanted, 0, 0);
+    helpers->inbox = dbal__inbox_ref(inbox);
+    return helpers;
+}
+
+static void *
+live(void *arg)
+{
+    dbal__helpers *helpers = arg;
+    for (;;) {
+        dbal__work *work = dbal__line_pull(&helpers->line);
+        if (work != NULL) {
+            work->run(work, NULL);
+            continue;
+        }
+        if (atomic_load(&helpers->stopping))
+            break;
+        atomic_fetch_add(&helpers->idle, 1);
+        while (sem_wait(&helpers->wanted) != 0 && errno == EINTR) {
+        }
+        atomic_fetch_sub(&helpers->idle, 1);
+    }
+    atomic_fetch_sub(&helpers->alive, 1);
+    dbal__futex_wake(&helpers->alive);
+    dbal__helpers_unref(helpers);
+    return NULL;
+}
+
+static bool
+start_one(dbal__helpers *helpers)
+{
+    ref(helpers);
+    atomic_fetch_add(&helpers->alive, 1);
+    if (dbal__thread_start(&helpers->threads[helpers->started], live, helpers) != 0) {
+        atomic_fetch_sub(&helpers->alive, 1);
+        dbal__helpers_unref(helpers);
+        return false;
+    }
+    pthread_setname_np(helpers->threads[helpers->started], "dbal-helper");
+    helpers->started++;
+    return true;
+}
+
+dbal__reaper *
+dbal__helpers_reaper(dbal__helpers *helpers)
+{
+    if (helpers->started == 0)
+        start_one(helpers);
+    return &helpers->reaper;
+}
+
+static void
+deliver(dbal__message *message)
+{
+    dbal__errand *errand = DBAL__OF(message, dbal__errand, message);
+    errand->done(errand);
+}
+
+static void
+run_errand(dbal__work *work, dbal__worker *worker)
+{
+    dbal__errand *errand = DBAL__OF(work, dbal__errand, work);
+    dbal__inbox *inbox = dbal__inbox_ref(errand->helpers->inbox);
+    (void)worker;
+    errand->run(errand);
+    if (dbal__inbox_push(inbox, &errand->message))
+        dbal__inbox_wake(inbox);
+    dbal__inbox_unref(inbox);
+}
+
+bool
+dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand)
+{
+    bool busy = atomic_load(&helpers->idle) <= (int)dbal__line_count(&helpers->line);
+    if (atomic_load(&helpers->stopping))
+        return false;
+    if (busy && helpers->started < THREADS && !start_one(helpers) && helpers->started == 0)
+        return false;
+    errand->helpers = helpers;
+    errand->work.run = run_errand;
+    errand->message.deliver = deliver;
+    dbal__line_push(&helpers->line, &errand->work);
+    sem_post(&helpers->wanted);
+    return true;
+}
+
+unsigned
+dbal__helpers_stop(dbal__helpers *helpers, int64_t deadline)
+{
+    atomic_store(&helpers->stopping, true);
+    for (unsigned i = 0; i < helpers->started; i++)
+        sem_post(&helpers->wanted);
+    int alive;
+    while ((alive = atomic_load(&helpers->alive)) > 0 && dbal__monotonic() < deadline)
+        dbal__futex_wait(&helpers->alive, alive, deadline);
+    for (unsigned i = 0; i < helpers->started; i++) {
+        /* with one alive, which it is cannot be told: none is waited for */
+        if (alive == 0)
+            pthread_join(helpers->threads[i], NULL);
+        else
+            pthread_detach(helpers->threads[i]);
+    }
+    helpers->started = 0;
+    return (unsigned)alive;
+}

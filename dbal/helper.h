@@ -1,0 +1,34 @@
+/* A loop's few threads for what blocks but is no statement: connects, cancels, large frees. */
+#ifndef DBAL__HELPER_H
+#define DBAL__HELPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbal/inbox.h"
+#include "dbal/list.h"
+#include "dbal/result.h"
+#include "dbal/worker.h"
+
+typedef struct dbal__helpers dbal__helpers;
+
+/* Something for a helper: run there, then done on the loop. Part of whatever it is for. */
+typedef struct dbal__errand {
+    dbal__work work;
+    dbal__message message;
+    void (*run)(struct dbal__errand *errand);
+    void (*done)(struct dbal__errand *errand);
+    dbal__helpers *helpers;
+} dbal__errand;
+
+/* NULL without memory; starts no thread yet. Counted: results that wait to be freed hold it. */
+dbal__helpers *dbal__helpers_new(dbal__inbox *inbox);
+/* Never blocks. False when no thread could be started: nothing will run. */
+bool dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand);
+/* Ends the threads, waiting for them until a moment; gives back how many had to be let go. */
+unsigned dbal__helpers_stop(dbal__helpers *helpers, int64_t deadline);
+void dbal__helpers_unref(dbal__helpers *helpers);
+/* Where large results of this loop are freed. */
+dbal__reaper *dbal__helpers_reaper(dbal__helpers *helpers);
+
+#endif

@@ -1,0 +1,438 @@
+#include "dbal/loop.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "dbal/alloc.h"
+#include "dbal/deferred.h"
+#include "dbal/error.h"
+#include "dbal/fork.h"
+#include "dbal/outcome.h"
+
+/* How long the last drain waits for helper threads. */
+static const double HELPERS_GRACE = 2;
+static const double FAR = 1e6; /* seconds: a timer that is not wanted */
+
+/* Watchers that libev counts: prepare, inbox, timer; it never counts cleanup watchers. */
+enum { WATCHERS = 3 };
+
+/* one Deferred of dbal_loop_close() */
+typedef struct closer {
+    dbal__list link;
+    dbal_deferred *deferred;
+} closer;
+
+void
+dbal__loop_enter(dbal_loop *loop)
+{
+    dbal__ready *ready = &loop->ready;
+    uintptr_t self = (uintptr_t)pthread_self();
+    if (atomic_load_explicit(&ready->owner, memory_order_relaxed) != self)
+        atomic_store_explicit(&ready->owner, self, memory_order_relaxed);
+    atomic_store_explicit(&loop->entered_once, true, memory_order_relaxed);
+    if (loop->depth++ > 0)
+        return;
+    loop->entries++;
+    if (ready->measuring) {
+        ready->app_cpu = 0;
+        ready->app_switches = 0;
+        loop->switches = dbal__thread_switches();
+        loop->entered = dbal__thread_cpu();
+    }
+}
+
+void
+dbal__loop_leave(dbal_loop *loop)
+{
+    dbal__ready *ready = &loop->ready;
+    if (--loop->depth > 0 || !ready->measuring)
+        return;
+    int64_t inside = dbal__thread_cpu() - loop->entered - ready->app_cpu;
+    if (inside > loop->max_inside)
+        loop->max_inside = inside;
+    if (dbal__thread_switches() - loop->switches > ready->app_switches)
+        loop->blocked++;
+}
+
+static void
+take_messages(dbal_loop *loop, dbal__message *messages)
+{
+    if (messages == NULL)
+        return;
+    if (loop->messages == NULL)
+        loop->messages = messages;
+    else
+        loop->last_message->next = messages;
+    while (messages->next != NULL)
+        messages = messages->next;
+    loop->last_message = messages;
+}
+
+/* Delivers what other threads sent, for one slice. */
+static void
+deliver(dbal_loop *loop)
+{
+    take_messages(loop, dbal__inbox_take(loop->inbox));
+    if (loop->messages == NULL)
+        return;
+    dbal__ready_begin_slice(&loop->ready);
+    do {
+        dbal__message *message = loop->messages;
+        loop->messages = message->next;
+        loop->delivered++;
+        message->deliver(message);
+    } while (loop->messages != NULL && !dbal__ready_spent(&loop->ready));
+}
+
+/* Everything that is due now, for a slice; the rest goes on from a 0 s timer. */
+void
+dbal__loop_turn(dbal_loop *loop)
+{
+    deliver(loop);
+    dbal__clock_run(&loop->ready.clock);
+    bool more = dbal__ready_drain(&loop->ready);
+    if ((more || loop->messages != NULL) && loop->ev != NULL && !ev_is_active(&loop->more))
+        ev_timer_start(loop->ev, &loop->more);
+}
+
+/* In the child of a fork the descriptors and threads are the parent's: touch nothing. */
+static bool
+is_foreign(dbal_loop *loop)
+{
+    return loop->ready.generation != dbal__fork_generation();
+}
+
+static void
+arm(dbal_loop *loop)
+{
+    int64_t next = loop->ready.clock.driven ? DBAL__NEVER : dbal__clock_next(&loop->ready.clock);
+    if (next == loop->armed)
+        return;
+    loop->armed = next;
+    double delay = FAR;
+    if (next != DBAL__NEVER)
+        delay = (double)(next - dbal__monotonic()) / 1e9;
+    /* libev's own idea of now may be old; firing early does no harm, it is armed again then */
+    loop->timer.repeat = delay > 1e-6 ? delay : 1e-6;
+    ev_timer_again(loop->ev, &loop->timer);
+}
+
+static void
+on_prepare(struct ev_loop *ev, ev_prepare *watcher, int events)
+{
+    dbal_loop *loop = watcher->data;
+    (void)ev;
+    (void)events;
+    if (is_foreign(loop))
+        return;
+    dbal__loop_enter(loop);
+    dbal__loop_turn(loop);
+    if (loop->ev != NULL)
+        arm(loop);
+    dbal__loop_leave(loop);
+}
+
+static void
+on_inbox(struct ev_loop *ev, ev_io *watcher, int events)
+{
+    dbal_loop *loop = watcher->data;
+    (void)ev;
+    (void)events;
+    if (is_foreign(loop))
+        return;
+    dbal__loop_enter(loop);
+    dbal__inbox_acknowledge(loop->inbox);
+    dbal__loop_turn(loop);
+    dbal__loop_leave(loop);
+}
+
+static void
+on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+    dbal_loop *loop = watcher->data;
+    (void)ev;
+    (void)events;
+    if (is_foreign(loop))
+        return;
+    dbal__loop_enter(loop);
+    loop->armed = 0; /* whatever it was: to be set again */
+    dbal__loop_turn(loop);
+    dbal__loop_leave(loop);
+}
+
+/* Stops its watchers, each of which had its reference to the loop taken away. */
+static void
+detach(dbal_loop *loop)
+{
+    if (loop->ev == NULL)
+        return;
+    if (loop->ready.unsettled > 0)
+        ev_unref(loop->ev);
+    for (int i = 0; i < WATCHERS; i++)
+        ev_ref(loop->ev);
+    ev_prepare_stop(loop->ev, &loop->prepare);
+    ev_io_stop(loop->ev, &loop->inbox_watch);
+    ev_timer_stop(loop->ev, &loop->timer);
+    ev_timer_stop(loop->ev, &loop->more);
+    ev_cleanup_stop(loop->ev, &loop->cleanup);
+    loop->ev = NULL;
+}
+
+void
+dbal__loop_settle(dbal_loop *loop)
+{
+    bool more;
+    do {
+        deliver(loop);
+        dbal__clock_run(&loop->ready.clock);
+        more = dbal__ready_drain(&loop->ready);
+    } while (more || loop->messages != NULL);
+}
+
+typedef enum phase { STOP, JOIN, FREE } phase;
+
+static void
+each_resource(dbal_loop *loop, phase what)
+{
+    dbal__list *link = loop->resources.next;
+    while (link != &loop->resources) {
+        dbal__resource *resource = DBAL__OF(link, dbal__resource, link);
+        link = link->next;
+        if (what == STOP)
+            resource->ops->stop(resource);
+        else if (what == JOIN)
+            resource->ops->join(resource);
+        else
+            resource->ops->free(resource);
+    }
+}
+
+/* The last drain: everything ends and settles here; may block in joins. */
+static void
+shut_down(dbal_loop *loop)
+{
+    if (loop->down)
+        return;
+    loop->down = true;
+    dbal__loop_enter(loop);
+    atomic_store(&loop->refusing, true);
+    each_resource(loop, STOP);
+    loop->ready.closed = true;
+    dbal__loop_settle(loop);
+    each_resource(loop, JOIN);
+    dbal__loop_settle(loop);
+    loop->abandoned += dbal__helpers_stop(
+        loop->helpers, dbal__after(dbal__monotonic(), HELPERS_GRACE));
+    take_messages(loop, dbal__inbox_close(loop->inbox));
+    dbal__loop_settle(loop);
+    dbal__deferred_close_all(&loop->ready);
+    dbal__loop_settle(loop);
+    dbal__loop_leave(loop);
+}
+
+static void
+on_cleanup(struct ev_loop *ev, ev_cleanup *watcher, int events)
+{
+    dbal_loop *loop = watcher->data;
+    (void)ev;
+    (void)events;
+    if (is_foreign(loop))
+        return;
+    shut_down(loop);
+    detach(loop);
+}
+
+static void
+keep(dbal__ready *ready, bool alive)
+{
+    dbal_loop *loop = (dbal_loop *)(void *)ready;
+    if (loop->ev == NULL)
+        return;
+    if (alive)
+        ev_ref(loop->ev);
+    else
+        ev_unref(loop->ev);
+}
+
+/* Starts its watchers; by themselves they do not keep ev_run going. */
+static void
+attach(dbal_loop *loop, struct ev_loop *ev)
+{
+    loop->ev = ev;
+    ev_prepare_init(&loop->prepare, on_prepare);
+    ev_io_init(&loop->inbox_watch, on_inbox, loop->inbox->fd, EV_READ);
+    ev_timer_init(&loop->timer, on_timer, 0, FAR);
+    ev_timer_init(&loop->more, on_timer, 0, 0);
+    ev_cleanup_init(&loop->cleanup, on_cleanup);
+    loop->prepare.data = loop->inbox_watch.data = loop->timer.data = loop->more.data =
+        loop->cleanup.data = loop;
+    loop->armed = DBAL__NEVER;
+    ev_prepare_start(ev, &loop->prepare);
+    ev_io_start(ev, &loop->inbox_watch);
+    ev_timer_again(ev, &loop->timer);
+    ev_cleanup_start(ev, &loop->cleanup);
+    for (int i = 0; i < WATCHERS; i++)
+        ev_unref(ev);
+}
+
+dbal_loop *
+dbal_loop_new(struct ev_loop *ev)
+{
+    dbal_loop *loop = ev != NULL ? dbal__zalloc(sizeof *loop) : NULL;
+    if (loop == NULL)
+        return NULL;
+    dbal__ready_init(&loop->ready);
+    loop->ready.keep = keep;
+    dbal__list_init(&loop->resources);
+    dbal__list_init(&loop->closing);
+    atomic_init(&loop->refusing, false);
+    atomic_init(&loop->entered_once, false);
+    loop->inbox = dbal__inbox_new();
+    if (loop->inbox != NULL)
+        loop->helpers = dbal__helpers_new(loop->inbox);
+    if (loop->helpers == NULL || !dbal__deferred_fill_reserve(&loop->ready)) {
+        dbal__deferred_free_spare(&loop->ready);
+        dbal__helpers_unref(loop->helpers);
+        dbal__inbox_unref(loop->inbox);
+        dbal__free(loop);
+        return NULL;
+    }
+    attach(loop, ev);
+    return loop;
+}
+
+void
+dbal_loop_free(dbal_loop *loop)
+{
+    if (loop == NULL)
+        return;
+    if (is_foreign(loop)) {
+        dbal__ready_check(&loop->ready, "dbal_loop_free");
+        return;
+    }
+    if (loop->depth > 0) {
+        dbal__ready_log(&loop->ready, DBAL_LOG_ERROR,
+                        "dbal_loop_free refused: it is called inside a callback of this loop; "
+                        "call dbal_loop_close() there, and free it after ev_run has returned");
+        return;
+    }
+    shut_down(loop);
+    detach(loop);
+    each_resource(loop, FREE);
+    dbal__deferred_free_spare(&loop->ready);
+    dbal__helpers_unref(loop->helpers);
+    dbal__inbox_unref(loop->inbox);
+    dbal__free(loop);
+}
+
+void
+dbal__loop_add(dbal_loop *loop, dbal__resource *resource)
+{
+    dbal__list_push(&loop->resources, &resource->link);
+}
+
+/* Fires the Deferreds of dbal_loop_close() when nothing is left. */
+static void
+check_closed(dbal_loop *loop)
+{
+    if (!loop->ready.closed)
+        return;
+    for (dbal__list *link = loop->resources.next; link != &loop->resources; link = link->next) {
+        if (!DBAL__OF(link, dbal__resource, link)->closed)
+            return;
+    }
+    atomic_store(&loop->refusing, true);
+    dbal__list *link;
+    while ((link = dbal__list_pop(&loop->closing)) != NULL) {
+        closer *waiting = DBAL__OF(link, closer, link);
+        dbal_deferred_fire(waiting->deferred, dbal_done());
+        dbal__free(waiting);
+    }
+}
+
+void
+dbal__loop_resource_closed(dbal_loop *loop, dbal__resource *resource)
+{
+    resource->closed = true;
+    check_closed(loop);
+}
+
+dbal_deferred *
+dbal_loop_close(dbal_loop *loop, double grace)
+{
+    if (!dbal__loop_check(loop, "dbal_loop_close"))
+        return NULL;
+    closer *waiting = dbal__alloc(sizeof *waiting);
+    if (waiting != NULL) {
+        waiting->deferred = dbal__deferred_new(loop, NULL, NULL);
+        dbal__list_push(&loop->closing, &waiting->link);
+    }
+    dbal_deferred *deferred = waiting != NULL ? waiting->deferred : NULL;
+    loop->ready.closed = true;
+    dbal__list *link = loop->resources.next;
+    while (link != &loop->resources) {
+        dbal__resource *resource = DBAL__OF(link, dbal__resource, link);
+        link = link->next;
+        resource->ops->close(resource, isnan(grace) ? 0 : grace);
+    }
+    check_closed(loop);
+    return deferred;
+}
+
+void
+dbal_loop_set_log(dbal_loop *loop, dbal_log_fn *log, void *arg)
+{
+    loop->ready.log = log;
+    loop->ready.log_arg = arg;
+}
+
+void
+dbal_loop_hold(dbal_loop *loop)
+{
+    if (!dbal__loop_check(loop, "dbal_loop_hold"))
+        return;
+    loop->holds++;
+    dbal__ready_retain(&loop->ready);
+}
+
+void
+dbal_loop_unhold(dbal_loop *loop)
+{
+    if (!dbal__loop_check(loop, "dbal_loop_unhold"))
+        return;
+    if (loop->holds == 0) {
+        dbal__ready_log(&loop->ready, DBAL_LOG_ERROR, "dbal_loop_unhold without a hold: ignored");
+        return;
+    }
+    loop->holds--;
+    dbal__ready_release(&loop->ready);
+}
+
+void
+dbal_loop_measure(dbal_loop *loop, bool on)
+{
+    loop->ready.measuring = on;
+    loop->entered = dbal__thread_cpu();
+    loop->switches = dbal__thread_switches();
+    loop->ready.app_cpu = 0;
+    loop->ready.app_switches = 0;
+    loop->ready.app_depth = 0;
+}
+
+void
+dbal_loop_stats(dbal_loop *loop, dbal_loop_counts *ret_counts)
+{
+    dbal_loop_counts counts = {
+        .size = ret_counts->size,
+        .entries = loop->entries,
+        .callbacks = loop->ready.callbacks,
+        .messages = loop->delivered,
+        .unhandled = loop->ready.unhandled,
+        .abandoned = loop->abandoned,
+        .blocked = loop->blocked,
+        .max_inside = (double)loop->max_inside / 1e9,
+        .unsettled = loop->ready.unsettled - loop->holds,
+    };
+    size_t size = ret_counts->size < sizeof counts ? ret_counts->size : sizeof counts;
+    memcpy(ret_counts, &counts, size);
+}

@@ -1,0 +1,280 @@
+#include "dbal/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "dbal/alloc.h"
+#include "dbal/clock.h"
+#include "dbal/futex.h"
+
+/* Waking the loop costs a system call; this many results share one while work is quick. */
+enum { ANNOUNCE = 16, STACK = 1024 * 1024 };
+
+void
+dbal__line_init(dbal__line *line)
+{
+    atomic_init(&line->fresh, NULL);
+    atomic_init(&line->count, 0);
+    pthread_mutex_init(&line->lock, NULL);
+    line->head = line->tail = NULL;
+}
+
+void
+dbal__line_fini(dbal__line *line)
+{
+    pthread_mutex_destroy(&line->lock);
+}
+
+void
+dbal__line_push(dbal__line *line, dbal__work *work)
+{
+    atomic_fetch_add_explicit(&line->count, 1, memory_order_relaxed);
+    dbal__work *fresh = atomic_load_explicit(&line->fresh, memory_order_relaxed);
+    do {
+        work->next = fresh;
+        /* seq_cst: a worker about to park either sees this or is seen parked */
+    } while (!atomic_compare_exchange_weak(&line->fresh, &fresh, work));
+}
+
+/* the fresh ones, turned round, go behind the old ones; with the lock */
+static void
+line_refill(dbal__line *line)
+{
+    dbal__work *work = atomic_exchange(&line->fresh, NULL);
+    dbal__work *oldest = NULL, *newest = work;
+    while (work != NULL) {
+        dbal__work *next = work->next;
+        work->next = oldest;
+        oldest = work;
+        work = next;
+    }
+    if (oldest == NULL)
+        return;
+    if (line->tail != NULL)
+        line->tail->next = oldest;
+    else
+        line->head = oldest;
+    line->tail = newest;
+}
+
+static dbal__work *
+line_take(dbal__line *line)
+{
+    if (line->head == NULL)
+        line_refill(line);
+    dbal__work *work = line->head;
+    if (work == NULL)
+        return NULL;
+    line->head = work->next;
+    if (line->head == NULL)
+        line->tail = NULL;
+    atomic_fetch_sub_explicit(&line->count, 1, memory_order_relaxed);
+    return work;
+}
+
+dbal__work *
+dbal__line_pull(dbal__line *line)
+{
+    if (dbal__line_count(line) == 0)
+        return NULL;
+    pthread_mutex_lock(&line->lock);
+    dbal__work *work = line_take(line);
+    pthread_mutex_unlock(&line->lock);
+    return work;
+}
+
+dbal__work *
+dbal__line_try_pull(dbal__line *line)
+{
+    if (dbal__line_count(line) == 0 || pthread_mutex_trylock(&line->lock) != 0)
+        return NULL;
+    dbal__work *work = line_take(line);
+    pthread_mutex_unlock(&line->lock);
+    return work;
+}
+
+size_t
+dbal__line_count(const dbal__line *line)
+{
+    return atomic_load(&line->count);
+}
+
+static void
+unref(dbal__worker *worker)
+{
+    if (atomic_fetch_sub_explicit(&worker->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    dbal__line_fini(&worker->own);
+    dbal__free(worker);
+}
+
+static bool
+has_work(const dbal__worker *worker)
+{
+    if (dbal__line_count(&worker->own) != 0)
+        return true;
+    return worker->shared != NULL && !atomic_load(&worker->held) &&
+           dbal__line_count(worker->shared) != 0;
+}
+
+static dbal__work *
+next_work(dbal__worker *worker)
+{
+    dbal__work *work = dbal__line_pull(&worker->own);
+    if (work == NULL && worker->shared != NULL && !atomic_load(&worker->held))
+        work = dbal__line_pull(worker->shared);
+    return work;
+}
+
+static void
+park(dbal__worker *worker)
+{
+    dbal__worker_announce(worker);
+    atomic_store(&worker->parked, 1);
+    while (!has_work(worker) && !atomic_load(&worker->stopping) && atomic_load(&worker->parked))
+        dbal__futex_wait(&worker->parked, 1, DBAL__NEVER);
+    atomic_store(&worker->parked, 0);
+}
+
+static void *
+live(void *arg)
+{
+    dbal__worker *worker = arg;
+    for (;;) {
+        dbal__work *work = next_work(worker);
+        if (work != NULL) {
+            work->run(work, worker);
+            continue;
+        }
+        atomic_store_explicit(&worker->busy_since, 0, memory_order_relaxed);
+        if (atomic_load(&worker->stopping) && dbal__line_count(&worker->own) == 0)
+            break;
+        park(worker);
+    }
+    dbal__worker_announce(worker);
+    atomic_store(&worker->done, 1);
+    dbal__futex_wake(&worker->done);
+    unref(worker);
+    return NULL;
+}
+
+int
+dbal__thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg)
+{
+    pthread_attr_t attributes;
+    sigset_t all, old;
+    int error = pthread_attr_init(&attributes);
+    if (error != 0)
+        return error;
+    pthread_attr_setstacksize(&attributes, STACK);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    error = pthread_create(ret_thread, &attributes, run, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+dbal__worker *
+dbal__worker_start(dbal__line *shared, bool held, const char *name, void *owner)
+{
+    dbal__worker *worker = dbal__zalloc(sizeof *worker);
+    if (worker == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    atomic_init(&worker->refs, 2);
+    dbal__line_init(&worker->own);
+    worker->shared = shared;
+    atomic_init(&worker->held, held);
+    worker->owner = owner;
+    worker->name = name;
+    int error = dbal__thread_start(&worker->thread, live, worker);
+    if (error != 0) {
+        atomic_store(&worker->refs, 1);
+        unref(worker);
+        errno = error;
+        return NULL;
+    }
+    char short_name[16];
+    snprintf(short_name, sizeof short_name, "%s", name);
+    pthread_setname_np(worker->thread, short_name);
+    return worker;
+}
+
+bool
+dbal__worker_is_parked(const dbal__worker *worker)
+{
+    return atomic_load(&worker->parked) == 1;
+}
+
+void
+dbal__worker_wake(dbal__worker *worker)
+{
+    if (atomic_exchange(&worker->parked, 0) == 1)
+        dbal__futex_wake(&worker->parked);
+}
+
+void
+dbal__worker_push(dbal__worker *worker, dbal__work *work)
+{
+    dbal__line_push(&worker->own, work);
+    dbal__worker_wake(worker);
+}
+
+void
+dbal__worker_stop(dbal__worker *worker)
+{
+    atomic_store(&worker->stopping, true);
+    dbal__worker_wake(worker);
+}
+
+bool
+dbal__worker_wait(dbal__worker *worker, int64_t deadline)
+{
+    while (atomic_load(&worker->done) == 0 && dbal__monotonic() < deadline)
+        dbal__futex_wait(&worker->done, 0, deadline);
+    return atomic_load(&worker->done) == 1;
+}
+
+void
+dbal__worker_release(dbal__worker *worker)
+{
+    if (worker == NULL)
+        return;
+    if (atomic_load(&worker->done) == 1)
+        pthread_join(worker->thread, NULL);
+    else
+        pthread_detach(worker->thread);
+    unref(worker);
+}
+
+void
+dbal__worker_announce(dbal__worker *worker)
+{
+    dbal__inbox *inbox = worker->unannounced;
+    if (inbox == NULL)
+        return;
+    worker->unannounced = NULL;
+    atomic_store_explicit(&worker->unannounced_count, 0, memory_order_relaxed);
+    dbal__inbox_wake(inbox);
+    dbal__inbox_unref(inbox);
+}
+
+void
+dbal__worker_publish(dbal__worker *worker, dbal__inbox *inbox, dbal__message *message, bool now)
+{
+    /* once pushed, the message and whatever it is part of may be gone: hold the inbox before */
+    if (worker->unannounced != inbox) {
+        dbal__worker_announce(worker);
+        worker->unannounced = dbal__inbox_ref(inbox);
+    }
+    if (!dbal__inbox_push(inbox, message))
+        return; /* the loop is gone: what comes back from an abandoned thread is nobody's */
+    unsigned count =
+        atomic_load_explicit(&worker->unannounced_count, memory_order_relaxed) + 1;
+    atomic_store_explicit(&worker->unannounced_count, count, memory_order_relaxed);
+    if (count >= ANNOUNCE || now)
+        dbal__worker_announce(worker);
+}

@@ -1,0 +1,81 @@
+/*
+ * Threads that run work. A line is what they pull from: anybody may push without a lock; the lock
+ * is among the pullers alone, so that the loop never waits for one.
+ */
+#ifndef DBAL__WORKER_H
+#define DBAL__WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dbal/inbox.h"
+
+typedef struct dbal__worker dbal__worker;
+
+/* Something to do, part of whatever it is for. */
+typedef struct dbal__work {
+    struct dbal__work *next;
+    void (*run)(struct dbal__work *work, dbal__worker *worker);
+} dbal__work;
+
+typedef struct dbal__line {
+    _Atomic(dbal__work *) fresh; /* newest first */
+    atomic_size_t count;
+    pthread_mutex_t lock;        /* of what follows; pullers only */
+    dbal__work *head, *tail;     /* oldest first */
+} dbal__line;
+
+void dbal__line_init(dbal__line *line);
+void dbal__line_fini(dbal__line *line);
+void dbal__line_push(dbal__line *line, dbal__work *work);
+/* The oldest, or NULL. May wait for another puller. */
+dbal__work *dbal__line_pull(dbal__line *line);
+/* Like pull, but gives up when another is pulling just now. */
+dbal__work *dbal__line_try_pull(dbal__line *line);
+size_t dbal__line_count(const dbal__line *line);
+
+struct dbal__worker {
+    atomic_uint refs;     /* the thread's and the owner's */
+    pthread_t thread;
+    dbal__line own;       /* work for this thread alone; goes first */
+    dbal__line *shared;   /* or NULL */
+    void *owner;          /* of whoever started it */
+    atomic_bool held;     /* leaves the shared line alone */
+    atomic_int parked;    /* 1 while it sleeps */
+    atomic_bool stopping;
+    atomic_int done;      /* 1 when the thread has run its last work */
+    atomic_llong busy_since; /* when it took what it runs now, 0 when it runs nothing */
+    dbal__inbox *unannounced; /* one that was given messages without a wake, a reference; the thread's own */
+    atomic_uint unannounced_count;
+    const char *name;
+};
+
+/*
+ * Starts a thread with all signals blocked. NULL when it cannot be had, with errno set.
+ * `shared` must outlive it. With `held` it begins by leaving that line alone.
+ */
+dbal__worker *dbal__worker_start(dbal__line *shared, bool held, const char *name, void *owner);
+/* Hands it work of its own and wakes it. */
+void dbal__worker_push(dbal__worker *worker, dbal__work *work);
+bool dbal__worker_is_parked(const dbal__worker *worker);
+void dbal__worker_wake(dbal__worker *worker);
+/* Lets it end when its own line is empty. */
+void dbal__worker_stop(dbal__worker *worker);
+/* Waits for its end until a moment; false when it has not come. */
+bool dbal__worker_wait(dbal__worker *worker, int64_t deadline);
+/* Ends the owner's interest: joins a thread that is done, lets go of one that is not. */
+void dbal__worker_release(dbal__worker *worker);
+
+/* In the thread: hands a message to the loop, and wakes it now or with some more. */
+void dbal__worker_publish(dbal__worker *worker, dbal__inbox *inbox, dbal__message *message,
+                          bool now);
+/* In the thread: wakes the loop for what was published without waking it. */
+void dbal__worker_announce(dbal__worker *worker);
+
+/* Starts a thread with all signals blocked. 0 or an errno. */
+int dbal__thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg);
+
+#endif
