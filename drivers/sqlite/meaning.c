@@ -336,7 +336,8 @@ explain(const char *cursor)
 static const char *
 instead_of_functions(const char *cursor)
 {
-    for (token t = next(&cursor); t.kind != DBAL_SQL_END; t = next(&cursor)) {
+    for (token t = next(&cursor); t.kind != DBAL_SQL_END && t.kind != DBAL_SQL_BROKEN;
+         t = next(&cursor)) {
         bool rowid = is(t, "last_insert_rowid");
         if (!rowid && !is(t, "changes") && !is(t, "total_changes"))
             continue;

@@ -192,9 +192,10 @@ dbal__sqlite_close(void *connection)
     dbal__sqlite_connection *c = connection;
     if (c->cache.buckets != NULL)
         dbal__sqlite_cache_fini(&c->cache);
-    for (sqlite3_stmt *s; c->db != NULL && (s = sqlite3_next_stmt(c->db, NULL)) != NULL;)
-        sqlite3_finalize(s);
     /*
+     * No statement of ours is left. There may be some of virtual tables, which sqlite3_close() lets
+     * finalize their own: to do it for them would free them twice.
+     *
      * The last one to close a database copies its log back. That is safe beside writers in other
      * connections and processes: SQLite does it only after it got the file's exclusive lock.
      */
