@@ -5,11 +5,16 @@
 #include "failure.h"
 #include "wait.h"
 
+/* a connection that answers at all answers within this */
+static const int64_t ping_wait = 1000000000;
+
 bool
 dbal__sqlite_ping(void *connection, dbal_fault *fault)
 {
     dbal__sqlite_connection *c = connection;
+    dbal__sqlite_wait_begin(c, NULL, dbal__sqlite_wait_clock() + ping_wait);
     int code = sqlite3_exec(c->db, "pragma schema_version", NULL, NULL, NULL);
+    dbal__sqlite_wait_end(c);
     /* somebody else's lock says nothing about this connection */
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return true;

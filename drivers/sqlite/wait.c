@@ -8,8 +8,8 @@ static const int64_t first_slice = 250000, longest_slice = 10000000;
 /* Operations of SQLite's machine between two looks at the stop flag: some tens of microseconds. */
 enum { OPERATIONS = 1000, TICKS_PER_CLOCK = 8 };
 
-static int64_t
-now(void)
+int64_t
+dbal__sqlite_wait_clock(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -27,7 +27,7 @@ over_at(dbal__sqlite_connection *c, int64_t time)
 bool
 dbal__sqlite_wait_over(dbal__sqlite_connection *c)
 {
-    return over_at(c, c->deadline == INT64_MAX ? 0 : now());
+    return over_at(c, c->deadline == INT64_MAX ? 0 : dbal__sqlite_wait_clock());
 }
 
 static void
@@ -40,7 +40,7 @@ nap(int64_t nanoseconds)
 bool
 dbal__sqlite_wait_once(dbal__sqlite_connection *c, int count)
 {
-    int64_t time = now();
+    int64_t time = dbal__sqlite_wait_clock();
     if (over_at(c, time))
         return false;
     /* one budget for all the locks that a statement meets */
@@ -73,7 +73,7 @@ on_progress(void *arg)
     if (c->request != NULL && dbal_request_stopped(c->request))
         c->stopped = true;
     else if (c->deadline != INT64_MAX && ++c->ticks % TICKS_PER_CLOCK == 0)
-        return over_at(c, now()) ? 1 : 0;
+        return over_at(c, dbal__sqlite_wait_clock()) ? 1 : 0;
     return c->stopped ? 1 : 0;
 }
 

@@ -7,6 +7,9 @@
 /* Installs the busy and progress handlers. */
 void dbal__sqlite_wait_install(dbal__sqlite_connection *c);
 
+/* Nanoseconds of CLOCK_MONOTONIC, as deadlines are. */
+int64_t dbal__sqlite_wait_clock(void);
+
 /* Begins to count for a request, or for opening when it is NULL. */
 void dbal__sqlite_wait_begin(dbal__sqlite_connection *c, dbal_request *request, int64_t deadline);
 void dbal__sqlite_wait_end(dbal__sqlite_connection *c);

@@ -176,6 +176,53 @@ START_TEST(a_damaged_file)
 }
 END_TEST
 
+/* SQLite's memory runs out at one place after the other */
+START_TEST(no_memory_while_running)
+{
+    static const char sql[] =
+        "replace into t (id, a) values (50, hex(zeroblob(20000))) returning a, length(a), id";
+    int refused = 0, accepted = 0;
+    for (int extra = 0; extra < 400000; extra += 1000) {
+        sqlite3_hard_heap_limit64(sqlite3_memory_used() + extra);
+        bool ok = ask(&db, sql, DBAL_NO_PARAMS);
+        sqlite3_hard_heap_limit64(0);
+        if (ok) {
+            accepted++;
+            continue;
+        }
+        refused++;
+        expect_error(db.error, DBAL_ERROR_NO_MEMORY, "53200");
+        ask_int64(&db, "select 1", 1);
+        ck_assert(!dbal_sqlite_driver.blocking->in_transaction(db.connection));
+    }
+    ck_assert_int_gt(refused, 10);
+    ck_assert_int_gt(accepted, 10);
+    ck_assert_int_eq(sqlite3_hard_heap_limit64(-1), 0);
+}
+END_TEST
+
+START_TEST(no_memory_while_opening)
+{
+    int refused = 0, accepted = 0;
+    database_close(&db);
+    for (int extra = 0; extra < 200000; extra += 1000) {
+        sqlite3_hard_heap_limit64(sqlite3_memory_used() + extra);
+        bool ok = database_try_open(&db);
+        sqlite3_hard_heap_limit64(0);
+        accepted += ok;
+        if (!ok) {
+            refused++;
+            expect_error(db.error, DBAL_ERROR_NO_MEMORY, "53200");
+        }
+        database_close(&db);
+    }
+    ck_assert_int_gt(refused, 10);
+    ck_assert_int_gt(accepted, 10);
+    ck_assert(database_try_open(&db));
+    ask_int64(&db, "select count(*) from t", 1);
+}
+END_TEST
+
 /* messages never show a parameter's value */
 START_TEST(values_stay_hidden)
 {
@@ -218,6 +265,8 @@ failure_suite(void)
     tcase_add_test(tests, disk_full);
     tcase_add_test(tests, a_write_that_fails);
     tcase_add_test(tests, a_damaged_file);
+    tcase_add_test(tests, no_memory_while_running);
+    tcase_add_test(tests, no_memory_while_opening);
     tcase_add_test(tests, values_stay_hidden);
     tcase_add_test(tests, constraint_names);
     suite_add_tcase(suite, tests);

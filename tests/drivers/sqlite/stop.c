@@ -171,6 +171,19 @@ START_TEST(a_write_in_a_transaction)
 }
 END_TEST
 
+START_TEST(a_read_in_a_transaction)
+{
+    ASK(&db, "begin immediate");
+    ASK(&db, "insert into t values (1)");
+    db.deadline = now() + 20000000;
+    ask_fails(&db, endless, DBAL_NO_PARAMS, DBAL_ERROR_CANCELLED, "57014");
+    db.deadline = INT64_MAX;
+    ask_int64(&db, "select count(*) from t", 1);
+    ASK(&db, "rollback");
+    expect_healthy();
+}
+END_TEST
+
 Suite *
 stop_suite(void)
 {
@@ -185,6 +198,7 @@ stop_suite(void)
     tcase_add_test(tests, a_deadline_while_waiting_for_a_lock);
     tcase_add_test(tests, a_lock_that_is_given_back);
     tcase_add_test(tests, a_write_in_a_transaction);
+    tcase_add_test(tests, a_read_in_a_transaction);
     suite_add_tcase(suite, tests);
     return suite;
 }
