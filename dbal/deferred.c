@@ -154,6 +154,19 @@ settle(dbal_deferred *deferred)
     deferred->settled = true;
     dbal__list_remove(&deferred->live);
     dbal__ready_release(deferred->ready);
+    if (deferred->watch != NULL && !deferred->announced) {
+        deferred->announced = true;
+        deferred->told = deferred->watch(DBAL__FATE_SETTLED, dbal_outcome_error(deferred->outcome),
+                                         deferred->watch_arg);
+    }
+}
+
+void
+dbal__deferred_watch(dbal_deferred *deferred,
+                     bool (*watch)(dbal__fate fate, dbal_error *error, void *arg), void *arg)
+{
+    deferred->watch = watch;
+    deferred->watch_arg = arg;
 }
 
 static void
@@ -162,6 +175,7 @@ unsettle(dbal_deferred *deferred)
     if (!deferred->settled)
         return;
     deferred->settled = false;
+    deferred->told = false;
     dbal__list_push(&deferred->ready->live, &deferred->live);
     dbal__ready_retain(deferred->ready);
 }
@@ -181,8 +195,10 @@ static void
 destroy(dbal_deferred *deferred)
 {
     dbal__ready *ready = deferred->ready;
-    if (deferred->outcome.kind == DBAL_OUTCOME_ERROR)
+    if (deferred->outcome.kind == DBAL_OUTCOME_ERROR && !deferred->told)
         report_unhandled(ready, deferred->outcome.pointer);
+    if (deferred->watch != NULL)
+        deferred->watch(DBAL__FATE_GONE, NULL, deferred->watch_arg);
     dbal__outcome_fini(deferred->outcome);
     if (deferred->links != deferred->inside)
         dbal__free(deferred->links);

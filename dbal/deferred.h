@@ -31,6 +31,12 @@ typedef struct dbal__link {
 
 enum { DBAL__LINKS_INSIDE = 4 };
 
+/* What becomes of a Deferred that is watched. */
+typedef enum dbal__fate {
+    DBAL__FATE_SETTLED, /* its chain has ended for the first time; with an unhandled error, or NULL */
+    DBAL__FATE_GONE     /* nothing of it is left */
+} dbal__fate;
+
 struct dbal_deferred {
     dbal__task task;
     dbal__list live;
@@ -42,6 +48,10 @@ struct dbal_deferred {
     bool cancelled;
     dbal_outcome outcome;
     dbal_deferred *waiting_on; /* not a reference: that one refers to us */
+    bool (*watch)(dbal__fate fate, dbal_error *error, void *arg);
+    void *watch_arg;
+    bool announced; /* the watcher knows that it has settled */
+    bool told;      /* and has taken care of the error it ended with */
     dbal_canceller *canceller;
     void *canceller_arg;
     dbal__link *links;
@@ -56,6 +66,9 @@ struct dbal_deferred {
 dbal_deferred *dbal__deferred_new(dbal_loop *loop, dbal_canceller *canceller, void *arg);
 /* A Deferred that has failed already; floating. */
 dbal_deferred *dbal__deferred_failed(dbal_loop *loop, dbal_error *error);
+/* Tells of its fate. When the watcher returns true for an error (borrowed), it is not reported. */
+void dbal__deferred_watch(dbal_deferred *deferred,
+                          bool (*watch)(dbal__fate fate, dbal_error *error, void *arg), void *arg);
 /* Hands the outcome to `take`, owned; the chain goes on with dbal_done(). */
 void dbal__deferred_add_taker(dbal_deferred *deferred, void (*take)(dbal_outcome outcome, void *arg),
                               void *arg);

@@ -342,6 +342,26 @@ dbal_error_class_name(dbal_error_class error_class)
     return names[error_class];
 }
 
+dbal_error *
+dbal__error_lost(dbal_error *cause, dbal_execution execution)
+{
+    const char *sqlstate = cause != NULL && cause->sqlstate[0] != '\0' ? cause->sqlstate : "08006";
+    dbal_error *error =
+        dbal__error_because(cause, DBAL_ERROR_OPERATIONAL, sqlstate, execution,
+                            "the connection was lost%s%s", cause != NULL ? ": " : "",
+                            cause != NULL ? cause->message : "");
+    if (!is_constant(error))
+        error->connection_lost = true;
+    return error;
+}
+
+void
+dbal__error_set_position(dbal_error *error, int position)
+{
+    if (!is_constant(error))
+        error->position = position;
+}
+
 void
 dbal__error_set_where(dbal_error *error, const char *where)
 {

@@ -33,6 +33,12 @@ dbal_error *dbal__error_because(dbal_error *cause, dbal_error_class error_class,
                                 const char *sqlstate, dbal_execution execution, const char *format,
                                 ...) DBAL_PRINTF(5, 6);
 
+/* A connection that is gone; the cause is borrowed and may be NULL. */
+dbal_error *dbal__error_lost(dbal_error *cause, dbal_execution execution);
+
+/* Changes a fresh error, which nobody else has seen yet. */
+void dbal__error_set_position(dbal_error *error, int position);
+
 /* Where it came from (the label or SQL of a statement), for the log alone; copied, cut short. */
 void dbal__error_set_where(dbal_error *error, const char *where);
 const char *dbal__error_where(const dbal_error *error);

@@ -1,11 +1,13 @@
 #include "dbal/inbox.h"
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "dbal/alloc.h"
+#include "dbal/clock.h"
 
 /* the head of a closed inbox */
 static dbal__message closed;
@@ -74,6 +76,19 @@ dbal__inbox_acknowledge(dbal__inbox *inbox)
     ssize_t got = read(inbox->fd, &count, sizeof count);
     (void)got;
     atomic_store(&inbox->signalled, false);
+}
+
+void
+dbal__inbox_sleep(dbal__inbox *inbox, int64_t deadline)
+{
+    struct pollfd one = {.fd = inbox->fd, .events = POLLIN};
+    struct timespec left = {0, 0};
+    int64_t rest = deadline == INT64_MAX ? INT64_MAX : deadline - dbal__monotonic();
+    if (rest > 0)
+        left = (struct timespec){(time_t)(rest / 1000000000 < 1000000 ? rest / 1000000000 : 1000000),
+                                 (long)(rest % 1000000000)};
+    if (ppoll(&one, 1, &left, NULL) > 0)
+        dbal__inbox_acknowledge(inbox);
 }
 
 static dbal__message *

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* One message, part of whatever it brings. */
 typedef struct dbal__message {
@@ -33,6 +34,8 @@ bool dbal__inbox_push(dbal__inbox *inbox, dbal__message *message);
 void dbal__inbox_wake(dbal__inbox *inbox);
 /* The loop: forgets the signal, before it takes. */
 void dbal__inbox_acknowledge(dbal__inbox *inbox);
+/* The loop, at its end only: blocks until there is something, or a moment. */
+void dbal__inbox_sleep(dbal__inbox *inbox, int64_t deadline);
 /* The loop: everything so far, oldest first. */
 dbal__message *dbal__inbox_take(dbal__inbox *inbox);
 /* The loop: takes what there is and refuses everything from now on. */

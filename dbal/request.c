@@ -90,9 +90,8 @@ dbal_request_finish(dbal_request *request, bool ok)
     request->finished(request, ok);
 }
 
-/* remembers why; false, so that callers can return it */
-static bool
-refuse(dbal_request *request, dbal__refusal refusal)
+bool
+dbal__request_refuse(dbal_request *request, dbal__refusal refusal)
 {
     if (request->refusal != NULL)
         return false;
@@ -118,7 +117,7 @@ refuse(dbal_request *request, dbal__refusal refusal)
 static bool
 check(dbal_request *request, dbal__refusal refusal)
 {
-    return __builtin_expect(refusal == DBAL__FITS, 1) ? true : refuse(request, refusal);
+    return __builtin_expect(refusal == DBAL__FITS, 1) ? true : dbal__request_refuse(request, refusal);
 }
 
 bool
@@ -158,12 +157,12 @@ deliver(dbal_request *request, bool last)
     dbal_result *batch = request->result;
     dbal_result *next = dbal__result_like(batch);
     if (next == NULL)
-        return refuse(request, DBAL__NO_MEMORY);
+        return dbal__request_refuse(request, DBAL__NO_MEMORY);
     request->result = next;
     request->delivered += (int64_t)dbal_result_row_count(batch);
     if (request->deliver(request, batch) || last)
         return true;
-    request->satisfied = true;
+    request->satisfied = !dbal_request_stopped(request) && request->refusal == NULL;
     return false;
 }
 

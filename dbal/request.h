@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "dbal/error.h"
+#include "dbal/result.h"
 #include "dbal/sql.h"
 #include <dbal/driver.h>
 
@@ -46,6 +47,8 @@ bool dbal__request_begin(dbal_request *request);
 bool dbal__request_end(dbal_request *request);
 /* The error of a failed request, owned; takes what the driver said, or why the sink refused. */
 dbal_error *dbal__request_error(dbal_request *request, dbal_fault *fault);
+/* The sink refuses to go on, for this reason; false, so that callers can return it. */
+bool dbal__request_refuse(dbal_request *request, dbal__refusal refusal);
 /* Drops what it still holds. */
 void dbal__request_fini(dbal_request *request);
 

@@ -144,10 +144,11 @@ live(void *arg)
     for (;;) {
         dbal__work *work = next_work(worker);
         if (work != NULL) {
+            unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
+            atomic_store_explicit(&worker->taken, taken + 1, memory_order_relaxed);
             work->run(work, worker);
             continue;
         }
-        atomic_store_explicit(&worker->busy_since, 0, memory_order_relaxed);
         if (atomic_load(&worker->stopping) && dbal__line_count(&worker->own) == 0)
             break;
         park(worker);
@@ -186,6 +187,7 @@ dbal__worker_start(dbal__line *shared, bool held, const char *name, void *owner)
     }
     atomic_init(&worker->refs, 2);
     dbal__line_init(&worker->own);
+    dbal__list_init(&worker->crew);
     worker->shared = shared;
     atomic_init(&worker->held, held);
     worker->owner = owner;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "dbal/inbox.h"
+#include "dbal/list.h"
 
 typedef struct dbal__worker dbal__worker;
 
@@ -46,8 +47,10 @@ struct dbal__worker {
     atomic_bool held;     /* leaves the shared line alone */
     atomic_int parked;    /* 1 while it sleeps */
     atomic_bool stopping;
+    atomic_bool given_up; /* it hangs: it gets no more work */
     atomic_int done;      /* 1 when the thread has run its last work */
-    atomic_llong busy_since; /* when it took what it runs now, 0 when it runs nothing */
+    atomic_uint taken;    /* how much work it has begun */
+    dbal__list crew;      /* among those that pull from the same line; the loop's */
     dbal__inbox *unannounced; /* one that was given messages without a wake, a reference; the thread's own */
     atomic_uint unannounced_count;
     const char *name;

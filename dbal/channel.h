@@ -1,0 +1,75 @@
+/* One connection behind its gate: what the pool uses, whichever gate it is. */
+#ifndef DBAL__CHANNEL_H
+#define DBAL__CHANNEL_H
+
+#include <stdbool.h>
+
+#include "dbal/driver.h"
+#include "dbal/job.h"
+#include "dbal/loop.h"
+
+typedef struct dbal__channel dbal__channel;
+
+/* All on the loop, and none blocks but join. */
+typedef struct dbal__channel_ops {
+    /* Begins to open; channel->opened says how it went. False: not even begun, with the error. */
+    bool (*open)(dbal__channel *channel, dbal_error **ret_error);
+    /* Hands down a job bound to this connection; job->finished gets it back. */
+    void (*submit)(dbal__channel *channel, dbal__job *job);
+    /* Asks a running job to stop; it still comes back. */
+    void (*cancel)(dbal__channel *channel, dbal__job *job);
+    /* A stream's consumer has room again. */
+    void (*resume)(dbal__channel *channel, dbal__job *job);
+    /* Closes when what was submitted has ended; channel->closed says that it has. */
+    void (*close)(dbal__channel *channel);
+    /* It hangs: whatever it still does is no longer waited for. Jobs may come back late, or never. */
+    void (*give_up)(dbal__channel *channel);
+    /* Blocks until its thread is gone, or a moment; false: it is still there. */
+    bool (*join)(dbal__channel *channel, int64_t deadline);
+    void (*free)(dbal__channel *channel);
+} dbal__channel_ops;
+
+struct dbal__channel {
+    const dbal__channel_ops *ops;
+    dbal_loop *loop;
+    dbal__inbox *inbox; /* the loop's; a reference */
+    dbal__driver_entry *driver;
+    int threadlevel;
+    unsigned capabilities;
+    dbal_opening opening;
+    void *connection;   /* the driver's own memory */
+    dbal__entry entry;
+    bool opened_once;
+    bool given_up;
+    void *owner;
+    /* error: owned by the callee; NULL when it is open now. After an error only free is left. */
+    void (*opened)(dbal__channel *channel, dbal_error *error);
+    void (*closed)(dbal__channel *channel);
+    /* native only: it died by itself; jobs in flight have come back before. Owned error. */
+    void (*lost)(dbal__channel *channel, dbal_error *error);
+};
+
+/* Common to all; false without memory. */
+bool dbal__channel_init(dbal__channel *channel, const dbal__channel_ops *ops, dbal_loop *loop,
+                        dbal__driver_entry *driver);
+void dbal__channel_fini(dbal__channel *channel);
+
+/*
+ * Through a thread: a dedicated one that also pulls from `shared` (NULL: it does not), or with
+ * `worker` one that serves other connections too.
+ */
+dbal__channel *dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, dbal__line *shared,
+                                  dbal__worker *worker);
+/* A dedicated thread that does nothing now, with nothing on its way to it. */
+bool dbal__threaded_is_idle(const dbal__channel *channel);
+/* Its thread, for the crew. */
+dbal__worker *dbal__threaded_worker(const dbal__channel *channel);
+/* Takes it away from the shared line, or gives it back. */
+void dbal__threaded_hold(dbal__channel *channel, bool held);
+/* Ready to be pushed on a shared line. */
+void dbal__threaded_prepare(dbal__job *job);
+
+/* On the loop, through the driver's native face. */
+dbal__channel *dbal__native_new(dbal_loop *loop, dbal__driver_entry *driver);
+
+#endif

@@ -1,0 +1,142 @@
+#include "dbal/crew.h"
+
+/* Work that takes longer than this each wakes another thread. */
+static const int64_t LATE = 100000; /* nanoseconds */
+static const double LOOK_FIRST = 0.0005, LOOK_MOST = 0.016; /* seconds */
+
+static void look(dbal__timer *timer);
+
+void
+dbal__crew_init(dbal__crew *crew, dbal_loop *loop, void (*wanted)(dbal__crew *crew))
+{
+    *crew = (dbal__crew){.loop = loop, .wanted = wanted};
+    dbal__line_init(&crew->line);
+    dbal__list_init(&crew->workers);
+}
+
+void
+dbal__crew_fini(dbal__crew *crew)
+{
+    dbal__clock_stop(&crew->loop->ready.clock, &crew->timer);
+    dbal__line_fini(&crew->line);
+}
+
+void
+dbal__crew_join(dbal__crew *crew, dbal__worker *worker)
+{
+    dbal__list_push(&crew->workers, &worker->crew);
+}
+
+void
+dbal__crew_leave(dbal__crew *crew, dbal__worker *worker)
+{
+    (void)crew;
+    dbal__list_remove(&worker->crew);
+}
+
+dbal__worker *
+dbal__crew_parked(dbal__crew *crew)
+{
+    for (dbal__list *link = crew->workers.next; link != &crew->workers; link = link->next) {
+        dbal__worker *worker = DBAL__OF(link, dbal__worker, crew);
+        if (!atomic_load(&worker->held) && dbal__worker_is_parked(worker))
+            return worker;
+    }
+    return NULL;
+}
+
+/* how much has been begun, and how many are awake for shared work */
+static uint64_t
+progress(const dbal__crew *crew, unsigned *ret_awake)
+{
+    uint64_t taken = 0;
+    unsigned awake = 0;
+    for (dbal__list *link = crew->workers.next; link != &crew->workers; link = link->next) {
+        dbal__worker *worker = DBAL__OF(link, dbal__worker, crew);
+        taken += atomic_load_explicit(&worker->taken, memory_order_relaxed);
+        if (!atomic_load(&worker->held) && !dbal__worker_is_parked(worker))
+            awake++;
+    }
+    *ret_awake = awake;
+    return taken;
+}
+
+static void
+wake_one(dbal__crew *crew)
+{
+    dbal__worker *worker = dbal__crew_parked(crew);
+    if (worker == NULL) {
+        if (crew->wanted != NULL)
+            crew->wanted(crew);
+        return;
+    }
+    dbal__list_remove(&worker->crew);
+    dbal__list_push_front(&crew->workers, &worker->crew);
+    dbal__worker_wake(worker);
+}
+
+static void
+look_later(dbal__crew *crew)
+{
+    dbal__clock *clock = &crew->loop->ready.clock;
+    if (!crew->timer.active && crew->outstanding > 0)
+        dbal__clock_start(clock, &crew->timer, dbal__after(dbal__clock_now(clock), crew->delay),
+                          look);
+}
+
+/* Whether those awake are enough for what waits. */
+static void
+weigh(dbal__crew *crew)
+{
+    unsigned awake;
+    uint64_t taken = progress(crew, &awake);
+    if (awake == 0) {
+        wake_one(crew);
+        crew->taken = taken;
+        crew->looked = dbal__monotonic();
+        return;
+    }
+    if (dbal__line_count(&crew->line) == 0)
+        return;
+    int64_t now = dbal__monotonic(), since = now - crew->looked;
+    if (since < LATE)
+        return;
+    if (since > LATE * (int64_t)(taken - crew->taken + 1))
+        wake_one(crew);
+    crew->taken = taken;
+    crew->looked = now;
+}
+
+static void
+look(dbal__timer *timer)
+{
+    dbal__crew *crew = DBAL__OF(timer, dbal__crew, timer);
+    if (dbal__line_count(&crew->line) != 0)
+        weigh(crew);
+    crew->delay = crew->delay * 2 < LOOK_MOST ? crew->delay * 2 : LOOK_MOST;
+    look_later(crew);
+}
+
+void
+dbal__crew_push(dbal__crew *crew, dbal__work *work)
+{
+    dbal__line_push(&crew->line, work);
+    crew->outstanding++;
+    crew->delay = LOOK_FIRST;
+    weigh(crew);
+    look_later(crew);
+}
+
+void
+dbal__crew_returned(dbal__crew *crew)
+{
+    if (--crew->outstanding == 0)
+        dbal__clock_stop(&crew->loop->ready.clock, &crew->timer);
+}
+
+void
+dbal__crew_rouse(dbal__crew *crew)
+{
+    if (dbal__line_count(&crew->line) != 0)
+        weigh(crew);
+}

@@ -1,0 +1,42 @@
+/*
+ * The threads that pull from one line, and how many of them are awake. One is enough for work that
+ * ends soon: two eager ones are slower than one. Another is woken when work has been taken too
+ * slowly for a while.
+ */
+#ifndef DBAL__CREW_H
+#define DBAL__CREW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbal/loop.h"
+#include "dbal/worker.h"
+
+typedef struct dbal__crew {
+    dbal_loop *loop;
+    dbal__line line;
+    dbal__list workers; /* most recently woken first */
+    dbal__timer timer;
+    size_t outstanding; /* pushed and not yet come back */
+    uint64_t taken;     /* at the last look */
+    int64_t looked;     /* when that was */
+    double delay;       /* until the next look */
+    /* work waits and nobody is parked: is there to be one more? */
+    void (*wanted)(struct dbal__crew *crew);
+} dbal__crew;
+
+void dbal__crew_init(dbal__crew *crew, dbal_loop *loop, void (*wanted)(dbal__crew *crew));
+void dbal__crew_fini(dbal__crew *crew);
+void dbal__crew_join(dbal__crew *crew, dbal__worker *worker);
+void dbal__crew_leave(dbal__crew *crew, dbal__worker *worker);
+
+/* Puts work on the line, and sees to it that somebody takes it. */
+void dbal__crew_push(dbal__crew *crew, dbal__work *work);
+/* One that was pushed has come back. */
+void dbal__crew_returned(dbal__crew *crew);
+/* Wakes somebody for what is on the line already. */
+void dbal__crew_rouse(dbal__crew *crew);
+/* A worker that sleeps and may take shared work, or NULL. */
+dbal__worker *dbal__crew_parked(dbal__crew *crew);
+
+#endif

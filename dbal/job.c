@@ -1,0 +1,55 @@
+#include "dbal/job.h"
+
+#include <string.h>
+
+#include "dbal/clock.h"
+
+static void
+deliver(dbal__message *message)
+{
+    dbal__job *job = DBAL__OF(message, dbal__job, message);
+    job->finished(job);
+}
+
+void
+dbal__job_init(dbal__job *job, void (*finished)(dbal__job *job))
+{
+    memset(job, 0, sizeof *job);
+    dbal__list_init(&job->link);
+    atomic_init(&job->state, DBAL__JOB_WAITING);
+    atomic_init(&job->request.stopped, false);
+    job->request.deadline = DBAL__NEVER;
+    job->message.deliver = deliver;
+    job->finished = finished;
+}
+
+bool
+dbal__job_cancel(dbal__job *job)
+{
+    int waiting = DBAL__JOB_WAITING;
+    return atomic_compare_exchange_strong(&job->state, &waiting, DBAL__JOB_CANCELLED);
+}
+
+bool
+dbal__job_begin(dbal__job *job)
+{
+    int waiting = DBAL__JOB_WAITING;
+    return atomic_compare_exchange_strong(&job->state, &waiting, DBAL__JOB_RUNNING);
+}
+
+void
+dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault)
+{
+    dbal_request *request = &job->request;
+    /* what stopped because nobody wants more rows has done all it should */
+    ok = (ok || (request->satisfied && !dbal__fault_is_set(fault))) && dbal__request_end(request);
+    job->ok = ok;
+    job->needs_token = !ok && fault->needs_token;
+    if (ok || job->needs_token) {
+        dbal__fault_clear(fault);
+        return;
+    }
+    if (dbal_request_stopped(request) && request->refusal == NULL && !dbal__fault_is_set(fault))
+        dbal_fault_set(fault, DBAL_ERROR_CANCELLED, "57014", "stopped");
+    job->error = dbal__request_error(request, fault);
+}

@@ -1,0 +1,52 @@
+/* One request on its way to a connection and back. */
+#ifndef DBAL__JOB_H
+#define DBAL__JOB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbal/inbox.h"
+#include "dbal/list.h"
+#include "dbal/request.h"
+#include "dbal/worker.h"
+
+typedef enum dbal__job_state {
+    DBAL__JOB_WAITING,  /* nobody has begun it */
+    DBAL__JOB_RUNNING,  /* somebody has: it will come back */
+    DBAL__JOB_CANCELLED /* it never runs, but comes back all the same */
+} dbal__job_state;
+
+/*
+ * The loop makes it, hands it down, and gets it back exactly once by `finished`. In between only
+ * `state` and request.stopped are shared.
+ */
+typedef struct dbal__job {
+    dbal__work work;
+    dbal__message message;
+    dbal__list link; /* native: among those in flight */
+    dbal_request request;
+    atomic_int state;
+    atomic_int signal; /* a stream's thread sleeps on it while its consumer is slow */
+    bool grant;  /* runs nothing: asks for the connection that reaches it */
+    bool quick;  /* is known to end soon: its answer may wait a little for others */
+    struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
+    struct dbal__channel *channel; /* the one it is bound to, or that took it */
+    /* what came back */
+    bool ok;
+    bool in_transaction;
+    bool needs_token;
+    dbal_error *error;
+    int64_t began, ended; /* 0: it never ran */
+    void (*finished)(struct dbal__job *job);
+} dbal__job;
+
+void dbal__job_init(dbal__job *job, void (*finished)(dbal__job *job));
+/* True when it will not run: it was still waiting. */
+bool dbal__job_cancel(dbal__job *job);
+/* True when it may run now. */
+bool dbal__job_begin(dbal__job *job);
+/* Keeps what running it gave: its result stays in the request, or its error is set. */
+void dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault);
+
+#endif

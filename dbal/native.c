@@ -1,0 +1,496 @@
+/*
+ * A connection on the loop. The driver opens and closes it in a helper thread; in between it is
+ * stepped by the descriptors it has asked to watch. Finished requests go up from the ready queue,
+ * never from inside the driver.
+ */
+#include <string.h>
+
+#include "dbal/alloc.h"
+#include "dbal/channel.h"
+#include "dbal/error.h"
+
+enum { SLOTS = 4 };
+
+typedef struct native native;
+
+/* one watched descriptor */
+typedef struct slot {
+    ev_io watch;
+    native *of;
+    bool active;
+} slot;
+
+struct dbal_host {
+    native *of;
+};
+
+struct native {
+    dbal__channel channel; /* first */
+    dbal_host host;
+    slot slots[SLOTS];
+    dbal__timer timer;
+    dbal__task wake;         /* step(DBAL_SLOT_WAKE) */
+    dbal__task finish;       /* hands up what has finished; closes what died */
+    dbal__list flying;       /* jobs the driver has */
+    dbal__list landed;       /* jobs it has finished */
+    dbal_fault fault;        /* of opening, and of its death */
+    dbal__errand open_errand, close_errand;
+    bool ok, attached, dying, closing, stepping, in_transaction;
+};
+
+/* a blocking call that the driver sends to a helper */
+typedef struct offload {
+    dbal__errand errand;
+    void (*run)(void *arg);
+    void (*done)(void *arg);
+    void *arg;
+} offload;
+
+static native *
+native_of(dbal__channel *channel)
+{
+    return (native *)(void *)channel;
+}
+
+static const dbal_native *
+face(const native *self)
+{
+    return self->channel.driver->driver->native;
+}
+
+static void
+enter(native *self, const char *operation)
+{
+    dbal__entry_begin(&self->channel.driver->entry, &self->channel.entry,
+                      self->channel.threadlevel, self->channel.driver->driver->name, operation);
+}
+
+static void
+leave(native *self)
+{
+    dbal__entry_end(&self->channel.driver->entry, &self->channel.entry, self->channel.threadlevel);
+}
+
+static void
+soon(native *self)
+{
+    if (!dbal__task_is_queued(&self->finish))
+        dbal__ready_push(&self->channel.loop->ready, &self->finish);
+}
+
+static void
+step(native *self, int place, unsigned events)
+{
+    if (!self->attached || self->dying)
+        return;
+    enter(self, "step");
+    self->stepping = true;
+    face(self)->step(self->channel.connection, place, events);
+    self->stepping = false;
+    leave(self);
+}
+
+static void
+on_event(struct ev_loop *ev, ev_io *watch, int events)
+{
+    slot *one = watch->data;
+    native *self = one->of;
+    dbal_loop *loop = self->channel.loop;
+    (void)ev;
+    dbal__loop_enter(loop);
+    step(self, (int)(one - self->slots),
+         ((events & EV_READ) != 0 ? DBAL_READABLE : 0u) |
+             ((events & EV_WRITE) != 0 ? DBAL_WRITABLE : 0u));
+    dbal__loop_turn(loop);
+    dbal__loop_leave(loop);
+}
+
+static void
+on_wake(dbal__task *task)
+{
+    step(DBAL__OF(task, native, wake), DBAL_SLOT_WAKE, 0);
+}
+
+static void
+on_timer(dbal__timer *timer)
+{
+    step(DBAL__OF(timer, native, timer), DBAL_SLOT_TIMER, 0);
+}
+
+void
+dbal_host_unwatch(dbal_host *host, int place)
+{
+    slot *one = place >= 0 && place < SLOTS ? &host->of->slots[place] : NULL;
+    struct ev_loop *ev = host->of->channel.loop->ev;
+    if (one == NULL || !one->active)
+        return;
+    one->active = false;
+    if (ev == NULL)
+        return;
+    ev_ref(ev);
+    ev_io_stop(ev, &one->watch);
+}
+
+void
+dbal_host_watch(dbal_host *host, int place, int fd, unsigned events)
+{
+    struct ev_loop *ev = host->of->channel.loop->ev;
+    dbal_host_unwatch(host, place);
+    if (place < 0 || place >= SLOTS || fd < 0 || events == 0 || ev == NULL)
+        return;
+    slot *one = &host->of->slots[place];
+    /* always set anew: the number may be an old one with another socket behind it */
+    ev_io_init(&one->watch, on_event, fd,
+               ((events & DBAL_READABLE) != 0 ? EV_READ : 0) |
+                   ((events & DBAL_WRITABLE) != 0 ? EV_WRITE : 0));
+    one->watch.data = one;
+    one->of = host->of;
+    one->active = true;
+    ev_io_start(ev, &one->watch);
+    ev_unref(ev); /* an idle connection does not keep ev_run going */
+}
+
+void
+dbal_host_timer(dbal_host *host, double seconds)
+{
+    dbal__clock *clock = &host->of->channel.loop->ready.clock;
+    if (seconds < 0)
+        dbal__clock_stop(clock, &host->of->timer);
+    else
+        dbal__clock_start(clock, &host->of->timer,
+                          dbal__after(dbal__clock_now(clock), seconds), on_timer);
+}
+
+void
+dbal_host_wake(dbal_host *host)
+{
+    if (!dbal__task_is_queued(&host->of->wake))
+        dbal__ready_push(&host->of->channel.loop->ready, &host->of->wake);
+}
+
+int64_t
+dbal_host_now(const dbal_host *host)
+{
+    return dbal__loop_now(host->of->channel.loop);
+}
+
+static void
+run_offload(dbal__errand *errand)
+{
+    offload *one = DBAL__OF(errand, offload, errand);
+    one->run(one->arg);
+}
+
+static void
+end_offload(dbal__errand *errand)
+{
+    offload *one = DBAL__OF(errand, offload, errand);
+    one->done(one->arg);
+    dbal__free(one);
+}
+
+bool
+dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void *arg), void *arg)
+{
+    offload *one = dbal__zalloc(sizeof *one);
+    if (one == NULL)
+        return false;
+    *one = (offload){
+        .errand = {.run = run_offload, .done = end_offload}, .run = fn, .done = done, .arg = arg};
+    if (dbal__helpers_send(host->of->channel.loop->helpers, &one->errand))
+        return true;
+    dbal__free(one);
+    return false;
+}
+
+void
+dbal_host_in_transaction(dbal_host *host, bool open)
+{
+    host->of->in_transaction = open;
+}
+
+dbal_fault *
+dbal_host_lost(dbal_host *host)
+{
+    host->of->dying = true;
+    soon(host->of);
+    return &host->of->fault;
+}
+
+/* The driver has ended a request: it goes up when the driver has returned. */
+static void
+finished(dbal_request *request, bool ok)
+{
+    dbal__job *job = DBAL__OF(request, dbal__job, request);
+    native *self = native_of(job->channel);
+    job->ended = dbal__loop_now(self->channel.loop);
+    job->in_transaction = self->in_transaction;
+    dbal__job_end(job, ok, &request->fault);
+    dbal__list_remove(&job->link);
+    dbal__list_push(&self->landed, &job->link);
+    soon(self);
+}
+
+static void
+detach(native *self)
+{
+    if (!self->attached)
+        return;
+    self->attached = false;
+    for (int i = 0; i < SLOTS; i++)
+        dbal_host_unwatch(&self->host, i);
+    dbal_host_timer(&self->host, -1);
+    dbal__list_remove(&self->wake.link);
+    enter(self, "detach");
+    face(self)->detach(self->channel.connection);
+    leave(self);
+}
+
+static void
+run_close(dbal__errand *errand)
+{
+    native *self = DBAL__OF(errand, native, close_errand);
+    enter(self, "close");
+    self->channel.driver->driver->blocking->close(self->channel.connection);
+    leave(self);
+    dbal__driver_unuse(self->channel.driver, self->channel.threadlevel);
+}
+
+static void
+did_close(dbal__errand *errand)
+{
+    native *self = DBAL__OF(errand, native, close_errand);
+    self->channel.closed(&self->channel);
+}
+
+static void
+send_close(native *self)
+{
+    self->close_errand.run = run_close;
+    self->close_errand.done = did_close;
+    /* without a helper the connection cannot be closed: it is left, and said to be closed */
+    if (!dbal__helpers_send(self->channel.loop->helpers, &self->close_errand))
+        self->channel.closed(&self->channel);
+}
+
+/* All that were in flight come back with the reason of its death. */
+static void
+fail_flying(native *self, dbal_error *reason)
+{
+    dbal__list *link;
+    while ((link = dbal__list_pop(&self->flying)) != NULL) {
+        dbal__job *job = DBAL__OF(link, dbal__job, link);
+        job->ended = dbal__loop_now(self->channel.loop);
+        job->ok = false;
+        dbal__fault_clear(&job->request.fault);
+        job->error = dbal__error_with_execution(dbal_error_ref(reason),
+                                                job->request.sent ? DBAL_EXECUTION_UNKNOWN
+                                                                  : DBAL_EXECUTION_NOT_SENT);
+        dbal__list_push(&self->landed, &job->link);
+    }
+}
+
+static void
+on_finish(dbal__task *task)
+{
+    native *self = DBAL__OF(task, native, finish);
+    dbal_error *reason = NULL;
+    if (self->dying && self->attached) {
+        detach(self);
+        reason = dbal__fault_take(&self->fault);
+        fail_flying(self, reason);
+    }
+    dbal__list *link;
+    while ((link = dbal__list_pop(&self->landed)) != NULL) {
+        dbal__job *job = DBAL__OF(link, dbal__job, link);
+        job->finished(job);
+    }
+    if (reason != NULL) {
+        self->channel.lost(&self->channel, reason);
+        if (!self->closing)
+            send_close(self);
+        self->closing = true;
+    } else if (self->closing && self->attached && dbal__list_empty(&self->flying)) {
+        detach(self);
+        send_close(self);
+    }
+}
+
+static void
+run_open(dbal__errand *errand)
+{
+    native *self = DBAL__OF(errand, native, open_errand);
+    dbal__channel *channel = &self->channel;
+    self->ok = dbal__driver_use(channel->driver, channel->threadlevel, &self->fault);
+    if (!self->ok)
+        return;
+    enter(self, "open");
+    self->ok = channel->driver->driver->blocking->open(channel->connection, &channel->opening,
+                                                       &self->fault);
+    leave(self);
+    if (!self->ok)
+        dbal__driver_unuse(channel->driver, channel->threadlevel);
+}
+
+static void
+did_open(dbal__errand *errand)
+{
+    native *self = DBAL__OF(errand, native, open_errand);
+    dbal__channel *channel = &self->channel;
+    channel->opened_once = self->ok;
+    if (channel->loop->down)
+        channel->given_up = true;
+    if (self->ok && !channel->given_up) {
+        self->attached = true;
+        enter(self, "attach");
+        face(self)->attach(channel->connection, &self->host);
+        leave(self);
+    }
+    if (channel->given_up) {
+        if (self->ok)
+            send_close(self);
+        else
+            channel->closed(channel);
+        return;
+    }
+    channel->opened(channel, self->ok ? NULL : dbal__fault_take(&self->fault));
+}
+
+static bool
+open_channel(dbal__channel *channel, dbal_error **ret_error)
+{
+    native *self = native_of(channel);
+    self->open_errand.run = run_open;
+    self->open_errand.done = did_open;
+    if (dbal__helpers_send(channel->loop->helpers, &self->open_errand))
+        return true;
+    *ret_error = dbal__error_make(DBAL_ERROR_OPERATIONAL, "53000", DBAL_EXECUTION_NOT_SENT,
+                                  "no helper thread could be started for a connect");
+    return false;
+}
+
+static void
+submit(dbal__channel *channel, dbal__job *job)
+{
+    native *self = native_of(channel);
+    job->channel = channel;
+    job->request.finished = finished;
+    if (!dbal__job_begin(job)) {
+        dbal__list_push(&self->landed, &job->link);
+        soon(self);
+        return;
+    }
+    dbal__list_push(&self->flying, &job->link);
+    job->began = dbal__loop_now(channel->loop);
+    if (self->dying || !self->attached) {
+        soon(self);
+        return;
+    }
+    if (!dbal__request_begin(&job->request)) {
+        dbal_fault_set(&job->request.fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+        dbal_fault_set_execution(&job->request.fault, DBAL_EXECUTION_NOT_SENT);
+        finished(&job->request, false);
+        return;
+    }
+    enter(self, "submit");
+    face(self)->submit(channel->connection, &job->request);
+    leave(self);
+}
+
+static void
+cancel(dbal__channel *channel, dbal__job *job)
+{
+    native *self = native_of(channel);
+    atomic_store_explicit(&job->request.stopped, true, memory_order_release);
+    if (!self->attached || self->dying || face(self)->cancel == NULL ||
+        dbal__list_empty(&job->link) || job->ended != 0)
+        return;
+    enter(self, "cancel");
+    face(self)->cancel(channel->connection, &job->request);
+    leave(self);
+}
+
+static void
+resume(dbal__channel *channel, dbal__job *job)
+{
+    native *self = native_of(channel);
+    job->request.full = false;
+    if (!self->attached || self->dying || face(self)->resume == NULL || job->ended != 0)
+        return;
+    enter(self, "resume");
+    face(self)->resume(channel->connection, &job->request);
+    leave(self);
+}
+
+static void
+close_channel(dbal__channel *channel)
+{
+    native *self = native_of(channel);
+    if (self->closing)
+        return;
+    self->closing = true;
+    soon(self);
+}
+
+static void
+give_up(dbal__channel *channel)
+{
+    native *self = native_of(channel);
+    channel->given_up = true;
+    if (!self->attached || self->dying)
+        return;
+    dbal_fault_set(dbal_host_lost(&self->host), DBAL_ERROR_OPERATIONAL, "08006",
+                   "the connection was given up: it did not end a cancelled statement in time");
+    dbal_fault_set_connection_lost(&self->fault, true);
+}
+
+static bool
+join(dbal__channel *channel, int64_t deadline)
+{
+    (void)channel;
+    (void)deadline;
+    return true; /* helpers are joined by the loop */
+}
+
+static void
+free_channel(dbal__channel *channel)
+{
+    native *self = native_of(channel);
+    for (int i = 0; i < SLOTS; i++)
+        dbal_host_unwatch(&self->host, i);
+    dbal_host_timer(&self->host, -1);
+    dbal__list_remove(&self->wake.link);
+    dbal__list_remove(&self->finish.link);
+    dbal__fault_clear(&self->fault);
+    dbal__channel_fini(channel);
+    dbal__free(self);
+}
+
+static const dbal__channel_ops ops = {
+    .open = open_channel,
+    .submit = submit,
+    .cancel = cancel,
+    .resume = resume,
+    .close = close_channel,
+    .give_up = give_up,
+    .join = join,
+    .free = free_channel,
+};
+
+dbal__channel *
+dbal__native_new(dbal_loop *loop, dbal__driver_entry *driver)
+{
+    native *self = dbal__zalloc(sizeof *self);
+    if (self == NULL)
+        return NULL;
+    if (!dbal__channel_init(&self->channel, &ops, loop, driver)) {
+        dbal__free(self);
+        return NULL;
+    }
+    self->host.of = self;
+    dbal__list_init(&self->flying);
+    dbal__list_init(&self->landed);
+    dbal__task_init(&self->wake, on_wake);
+    dbal__task_init(&self->finish, on_finish);
+    return &self->channel;
+}

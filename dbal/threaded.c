@@ -1,0 +1,345 @@
+/*
+ * A connection in a thread. Opening, every statement and closing are pieces of work of that one
+ * thread, in the order they were handed down; a dedicated thread also pulls from the pool's shared
+ * line when it has nothing of its own.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "dbal/alloc.h"
+#include "dbal/channel.h"
+#include "dbal/error.h"
+#include "dbal/futex.h"
+
+typedef struct threaded {
+    dbal__channel channel; /* first */
+    dbal__worker *worker;
+    dbal__line *shared;
+    bool dedicated;
+    dbal__work open_work, close_work;
+    dbal__message opened_message, closed_message;
+    dbal_fault fault;
+    bool ok;
+    pthread_mutex_t guard; /* of `current`; the thread and helpers only */
+    dbal__job *current;    /* what may be interrupted */
+    bool interruptible;
+} threaded;
+
+/* an interrupt on its way; a helper makes it */
+typedef struct interruption {
+    dbal__errand errand;
+    threaded *on;
+    dbal__job *job;
+} interruption;
+
+static void
+enter(threaded *self, const char *operation)
+{
+    dbal__entry_begin(&self->channel.driver->entry, &self->channel.entry,
+                      self->channel.threadlevel, self->channel.driver->driver->name, operation);
+}
+
+static void
+leave(threaded *self)
+{
+    dbal__entry_end(&self->channel.driver->entry, &self->channel.entry, self->channel.threadlevel);
+}
+
+static void
+do_open(dbal__work *work, dbal__worker *worker)
+{
+    threaded *self = DBAL__OF(work, threaded, open_work);
+    dbal__channel *channel = &self->channel;
+    const dbal_blocking *face = channel->driver->driver->blocking;
+
+    self->ok = dbal__driver_use(channel->driver, channel->threadlevel, &self->fault);
+    if (self->ok) {
+        enter(self, "open");
+        self->ok = face->open(channel->connection, &channel->opening, &self->fault);
+        leave(self);
+        if (!self->ok)
+            dbal__driver_unuse(channel->driver, channel->threadlevel);
+    }
+    dbal__worker_publish(worker, channel->inbox, &self->opened_message, true);
+}
+
+static void
+did_open(dbal__message *message)
+{
+    threaded *self = DBAL__OF(message, threaded, opened_message);
+    dbal__channel *channel = &self->channel;
+    channel->opened_once = self->ok;
+    if (self->ok && self->dedicated && !channel->given_up)
+        dbal__threaded_hold(channel, false);
+    channel->opened(channel, self->ok ? NULL : dbal__fault_take(&self->fault));
+}
+
+static void
+do_close(dbal__work *work, dbal__worker *worker)
+{
+    threaded *self = DBAL__OF(work, threaded, close_work);
+    dbal__channel *channel = &self->channel;
+    if (self->ok) {
+        enter(self, "close");
+        channel->driver->driver->blocking->close(channel->connection);
+        leave(self);
+        dbal__driver_unuse(channel->driver, channel->threadlevel);
+    }
+    dbal__worker_publish(worker, channel->inbox, &self->closed_message, true);
+}
+
+static void
+did_close(dbal__message *message)
+{
+    threaded *self = DBAL__OF(message, threaded, closed_message);
+    self->channel.closed(&self->channel);
+}
+
+static void
+set_current(threaded *self, dbal__job *job)
+{
+    if (!self->interruptible)
+        return;
+    pthread_mutex_lock(&self->guard);
+    self->current = job;
+    pthread_mutex_unlock(&self->guard);
+}
+
+static void
+run_request(threaded *self, dbal__job *job)
+{
+    dbal__channel *channel = &self->channel;
+    const dbal_blocking *face = channel->driver->driver->blocking;
+    dbal_fault fault = DBAL__FAULT_INIT;
+    bool ok = false;
+
+    if (dbal__request_begin(&job->request)) {
+        set_current(self, job);
+        enter(self, "run");
+        ok = face->run(channel->connection, &job->request, &fault);
+        job->in_transaction = face->in_transaction(channel->connection);
+        leave(self);
+        set_current(self, NULL);
+    } else {
+        dbal_fault_set(&fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+        dbal_fault_set_execution(&fault, DBAL_EXECUTION_NOT_SENT);
+    }
+    dbal__job_end(job, ok, &fault);
+}
+
+static void
+do_one(threaded *self, dbal__job *job, dbal__worker *worker)
+{
+    dbal__inbox *inbox = self->channel.inbox;
+    bool now = job->grant;
+    job->channel = &self->channel;
+    if (dbal__job_begin(job)) {
+        if (job->grant) {
+            atomic_store(&worker->held, true);
+        } else {
+            if (!job->quick)
+                dbal__worker_announce(worker);
+            job->began = dbal__monotonic();
+            run_request(self, job);
+            job->ended = dbal__monotonic();
+        }
+    }
+    dbal__worker_publish(worker, inbox, &job->message, now);
+}
+
+/* Once published, a job is the loop's again and may be gone. */
+static void
+do_job(dbal__work *work, dbal__worker *worker)
+{
+    dbal__job *job = DBAL__OF(work, dbal__job, work);
+    threaded *self = job->channel != NULL ? (threaded *)(void *)job->channel : worker->owner;
+    while (job != NULL) {
+        dbal__job *then = job->then;
+        do_one(self, job, worker);
+        job = then;
+    }
+}
+
+void
+dbal__threaded_prepare(dbal__job *job)
+{
+    job->channel = NULL;
+    job->work.run = do_job;
+}
+
+static void
+submit(dbal__channel *channel, dbal__job *job)
+{
+    threaded *self = (threaded *)(void *)channel;
+    job->channel = channel;
+    job->work.run = do_job;
+    dbal__worker_push(self->worker, &job->work);
+}
+
+static bool
+open_channel(dbal__channel *channel, dbal_error **ret_error)
+{
+    threaded *self = (threaded *)(void *)channel;
+    const dbal_driver *driver = channel->driver->driver;
+    self->interruptible = (channel->capabilities & DBAL_CAN_INTERRUPT) != 0 &&
+                          driver->blocking->interrupt != NULL;
+    if (self->dedicated) {
+        self->worker = dbal__worker_start(self->shared, true, "dbal-worker", self);
+        if (self->worker == NULL) {
+            int code = errno;
+            dbal_error *error = dbal__error_make(
+                code == ENOMEM ? DBAL_ERROR_NO_MEMORY : DBAL_ERROR_OPERATIONAL, "53000",
+                DBAL_EXECUTION_NOT_SENT, "no thread could be started for a connection: %s",
+                strerrordesc_np(code) != NULL ? strerrordesc_np(code) : "unknown reason");
+            *ret_error = error;
+            return false;
+        }
+    }
+    dbal__worker_push(self->worker, &self->open_work);
+    return true;
+}
+
+static void
+do_interrupt(dbal__errand *errand)
+{
+    interruption *one = DBAL__OF(errand, interruption, errand);
+    threaded *self = one->on;
+    pthread_mutex_lock(&self->guard);
+    if (self->current == one->job)
+        self->channel.driver->driver->blocking->interrupt(self->channel.connection);
+    pthread_mutex_unlock(&self->guard);
+}
+
+static void
+did_interrupt(dbal__errand *errand)
+{
+    dbal__free(DBAL__OF(errand, interruption, errand));
+}
+
+/* A stream's thread that waits for its consumer looks again. */
+static void
+resume(dbal__channel *channel, dbal__job *job)
+{
+    (void)channel;
+    atomic_fetch_add(&job->signal, 1);
+    dbal__futex_wake(&job->signal);
+}
+
+static void
+cancel(dbal__channel *channel, dbal__job *job)
+{
+    threaded *self = (threaded *)(void *)channel;
+    atomic_store_explicit(&job->request.stopped, true, memory_order_release);
+    if (job->request.deliver != NULL)
+        resume(channel, job);
+    if (!self->interruptible)
+        return;
+    interruption *one = dbal__zalloc(sizeof *one);
+    if (one == NULL)
+        return; /* the stop flag is still seen by drivers that look */
+    *one = (interruption){
+        .errand = {.run = do_interrupt, .done = did_interrupt}, .on = self, .job = job};
+    if (!dbal__helpers_send(channel->loop->helpers, &one->errand))
+        dbal__free(one);
+}
+
+static void
+close_channel(dbal__channel *channel)
+{
+    threaded *self = (threaded *)(void *)channel;
+    if (self->dedicated)
+        atomic_store(&self->worker->held, true);
+    dbal__worker_push(self->worker, &self->close_work);
+    if (self->dedicated)
+        dbal__worker_stop(self->worker);
+}
+
+static void
+give_up(dbal__channel *channel)
+{
+    threaded *self = (threaded *)(void *)channel;
+    channel->given_up = true;
+    if (self->dedicated)
+        close_channel(channel); /* should it ever come back */
+    else
+        dbal__driver_thread_give_up(self->worker);
+}
+
+static bool
+join(dbal__channel *channel, int64_t deadline)
+{
+    threaded *self = (threaded *)(void *)channel;
+    if (!self->dedicated || self->worker == NULL)
+        return true;
+    return dbal__worker_wait(self->worker, deadline);
+}
+
+static void
+free_channel(dbal__channel *channel)
+{
+    threaded *self = (threaded *)(void *)channel;
+    if (self->dedicated && self->worker != NULL) {
+        /* it has nothing to do any more and ends by itself; the loop does not wait for that */
+        dbal__worker_stop(self->worker);
+        dbal__worker_release(self->worker);
+    }
+    pthread_mutex_destroy(&self->guard);
+    dbal__fault_clear(&self->fault);
+    dbal__channel_fini(channel);
+    dbal__free(self);
+}
+
+static const dbal__channel_ops ops = {
+    .open = open_channel,
+    .submit = submit,
+    .cancel = cancel,
+    .resume = resume,
+    .close = close_channel,
+    .give_up = give_up,
+    .join = join,
+    .free = free_channel,
+};
+
+dbal__channel *
+dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, dbal__line *shared,
+                   dbal__worker *worker)
+{
+    threaded *self = dbal__zalloc(sizeof *self);
+    if (self == NULL)
+        return NULL;
+    if (!dbal__channel_init(&self->channel, &ops, loop, driver)) {
+        dbal__free(self);
+        return NULL;
+    }
+    self->worker = worker;
+    self->dedicated = worker == NULL;
+    self->shared = shared;
+    self->open_work.run = do_open;
+    self->close_work.run = do_close;
+    self->opened_message.deliver = did_open;
+    self->closed_message.deliver = did_close;
+    pthread_mutex_init(&self->guard, NULL);
+    return &self->channel;
+}
+
+bool
+dbal__threaded_is_idle(const dbal__channel *channel)
+{
+    const threaded *self = (const threaded *)(const void *)channel;
+    return dbal__worker_is_parked(self->worker) && dbal__line_count(&self->worker->own) == 0;
+}
+
+dbal__worker *
+dbal__threaded_worker(const dbal__channel *channel)
+{
+    return ((const threaded *)(const void *)channel)->worker;
+}
+
+void
+dbal__threaded_hold(dbal__channel *channel, bool held)
+{
+    threaded *self = (threaded *)(void *)channel;
+    atomic_store(&self->worker->held, held);
+    if (!held)
+        dbal__worker_wake(self->worker);
+}

@@ -1,0 +1,7 @@
+#include <dbal/version.h>
+
+const char *
+dbal_version(void)
+{
+    return DBAL_VERSION;
+}

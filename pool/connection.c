@@ -1,0 +1,469 @@
+#include "pool/connection.h"
+
+#include <string.h>
+
+#include "dbal/alloc.h"
+#include "dbal/outcome.h"
+
+/* Statements handed down at once; the rest waits here, where it can be cancelled. */
+enum { FLYING_MOST = 16 };
+
+static void on_granted(dbal__claim *claim);
+static void on_returned(dbal__claim *claim);
+
+dbal_connection *
+dbal__connection_ref(dbal_connection *connection)
+{
+    connection->refs++;
+    return connection;
+}
+
+void
+dbal__connection_unref(dbal_connection *connection)
+{
+    if (--connection->refs > 0)
+        return;
+    dbal__clock_stop(&connection->pool->loop->ready.clock, &connection->token_timer);
+    dbal__free(connection);
+}
+
+unsigned
+dbal_connection_attempt(const dbal_connection *connection)
+{
+    return connection->attempt;
+}
+
+/* Once the session's Deferred is gone, so is the handle, unless something inside holds it. */
+static bool
+watch_session(dbal__fate fate, dbal_error *error, void *arg)
+{
+    (void)error;
+    if (fate == DBAL__FATE_GONE)
+        dbal__connection_unref(arg);
+    return false;
+}
+
+dbal_deferred *
+dbal__connection_start(dbal_pool *pool, dbal__scope *scope, double timeout, const char *label)
+{
+    dbal_connection *connection = dbal__zalloc(sizeof *connection);
+    dbal__ticket *ticket =
+        connection != NULL ? dbal__ticket_new_session(pool, timeout, label) : NULL;
+    if (ticket == NULL || !dbal__ticket_start(ticket)) {
+        dbal__free(connection);
+        dbal__scope_unref(scope);
+        return dbal__deferred_failed(
+            pool->loop, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+    }
+    connection->refs = 1; /* the Deferred's */
+    connection->pool = pool;
+    connection->ticket = ticket;
+    connection->attempt = 1;
+    dbal__list_init(&connection->queue);
+    dbal__claim_init(&connection->claim, pool->loop->inbox, on_granted, on_returned);
+    scope->connection = dbal__connection_ref(connection);
+    connection->scope = scope;
+    ticket->connection = connection;
+    dbal_deferred *deferred = ticket->deferred;
+    dbal__deferred_watch(deferred, watch_session, connection);
+    dbal__waiters_add(ticket);
+    return deferred;
+}
+
+void
+dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot)
+{
+    dbal_connection *connection = ticket->connection;
+    slot->held = true;
+    slot->connection = connection;
+    slot->pool->held++;
+    connection->slot = slot;
+    ticket->acquire_by = DBAL__NEVER;
+    ticket->place = DBAL__PLACE_NOWHERE;
+    dbal__scope_begin(connection->scope);
+}
+
+static void
+drop_scope(dbal_connection *connection)
+{
+    dbal__scope *scope = connection->scope;
+    connection->scope = NULL;
+    if (scope != NULL)
+        dbal__scope_unref(scope);
+}
+
+void
+dbal__connection_refused(dbal__ticket *ticket, dbal_outcome outcome)
+{
+    dbal_connection *connection = ticket->connection;
+    dbal_deferred *deferred = ticket->deferred;
+    ticket->deferred = NULL;
+    ticket->connection = NULL;
+    connection->ticket = NULL;
+    connection->over = true;
+    drop_scope(connection);
+    dbal_deferred_fire(deferred, outcome);
+}
+
+/* ---- the write token ---- */
+
+static void
+give_token_back(dbal_connection *connection)
+{
+    if (!connection->has_token)
+        return;
+    connection->has_token = false;
+    dbal__token_release(connection->pool->token);
+}
+
+static void
+end_claim(dbal_connection *connection)
+{
+    dbal_pool *pool = connection->pool;
+    connection->claiming = false;
+    pool->claims_out--;
+    dbal__clock_stop(&pool->loop->ready.clock, &connection->token_timer);
+}
+
+static void
+on_granted(dbal__claim *claim)
+{
+    dbal_connection *connection = DBAL__OF(claim, dbal_connection, claim);
+    dbal_pool *pool = connection->pool;
+    end_claim(connection);
+    connection->has_token = true;
+    dbal__connection_pump(connection);
+    if (connection->flying == 0 && !connection->in_transaction)
+        give_token_back(connection);
+    dbal__connection_unref(connection);
+    dbal__pool_check_closed(pool);
+}
+
+static void
+on_returned(dbal__claim *claim)
+{
+    dbal_connection *connection = DBAL__OF(claim, dbal_connection, claim);
+    dbal_pool *pool = connection->pool;
+    end_claim(connection);
+    dbal__connection_pump(connection);
+    dbal__connection_unref(connection);
+    dbal__pool_check_closed(pool);
+}
+
+static dbal__ticket *
+first_queued(const dbal_connection *connection)
+{
+    return dbal__list_empty(&connection->queue)
+               ? NULL
+               : DBAL__OF(connection->queue.next, dbal__ticket, link);
+}
+
+/* The first statement has waited for the token long enough. */
+static void
+on_token_timeout(dbal__timer *timer)
+{
+    dbal_connection *connection = DBAL__OF(timer, dbal_connection, token_timer);
+    dbal__ticket *ticket = first_queued(connection);
+    dbal__claim_withdraw(&connection->claim);
+    if (ticket == NULL || !ticket->writes)
+        return;
+    dbal_error *error = dbal__error_make(
+        DBAL_ERROR_OPERATIONAL, "55P03", DBAL_EXECUTION_NOT_SENT,
+        "another writer of this process has held the database for busy_timeout (%g s)",
+        connection->pool->token_timeout);
+    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    if (!dbal__ticket_fail_waiting(ticket, error))
+        dbal_error_unref(error);
+}
+
+/* True when it is held; false: asked for, and the statement waits. */
+static bool
+get_token(dbal_connection *connection)
+{
+    dbal_pool *pool = connection->pool;
+    if (connection->has_token)
+        return true;
+    if (connection->claiming)
+        return false;
+    if (dbal__token_claim(pool->token, &connection->claim)) {
+        connection->has_token = true;
+        return true;
+    }
+    dbal__clock *clock = &pool->loop->ready.clock;
+    connection->claiming = true;
+    pool->claims_out++;
+    dbal__connection_ref(connection);
+    dbal__clock_start(clock, &connection->token_timer,
+                      dbal__after(dbal__clock_now(clock), pool->token_timeout), on_token_timeout);
+    return false;
+}
+
+/* ---- statements ---- */
+
+dbal_error *
+dbal__connection_refusal(const dbal_connection *connection, const char *call)
+{
+    const dbal__scope *scope = connection->scope;
+    while (scope != NULL && scope->work_done)
+        scope = scope->outer;
+    if (scope == NULL || connection->over)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "%s: the work on this connection has ended; "
+                              "wait for its statements before the work's outcome",
+                              call);
+    if (connection->lost)
+        return dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
+    return NULL;
+}
+
+/* the scope that a statement given now is made in */
+static dbal__scope *
+working_scope(const dbal_connection *connection)
+{
+    dbal__scope *scope = connection->scope;
+    while (scope->work_done)
+        scope = scope->outer;
+    return scope;
+}
+
+/* BEGIN, COMMIT and the like leave nothing behind that ROLLBACK does not undo. */
+static bool
+is_transaction_control(const dbal__ticket *ticket)
+{
+    static const char *const words[] = {"begin",    "start",     "commit",  "end",
+                                        "rollback", "savepoint", "release", "abort"};
+    const char *cursor = ticket->sql->source;
+    dbal_sql_token token = dbal_sql_next(ticket->pool->driver->driver->dialect, &cursor);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (dbal_sql_token_is(token, words[i]))
+            return true;
+    }
+    return false;
+}
+
+static void
+enqueue(dbal_connection *connection, dbal__ticket *ticket, bool first)
+{
+    ticket->place = DBAL__PLACE_LIST;
+    ticket->connection = dbal__connection_ref(connection);
+    if (first)
+        dbal__list_push_front(&connection->queue, &ticket->link);
+    else
+        dbal__list_push(&connection->queue, &ticket->link);
+}
+
+dbal_deferred *
+dbal__connection_add(dbal_connection *connection, const dbal_query *query, const char *call,
+                     dbal__ticket **ret_ticket)
+{
+    dbal_pool *pool = connection->pool;
+    dbal_error *error = dbal__connection_refusal(connection, call);
+    dbal__ticket *ticket = NULL;
+    if (error == NULL)
+        ticket = dbal__ticket_new(pool, query, DBAL__TICKET_BOUND, &error);
+    if (ticket == NULL)
+        return dbal__deferred_failed(pool->loop, error);
+    dbal__scope *scope = working_scope(connection);
+    if (scope->read_only) {
+        ticket->job.request.read_only = true;
+        ticket->writes = false;
+    }
+    if (connection->ticket->finish_by < ticket->finish_by)
+        ticket->job.request.deadline = ticket->finish_by = connection->ticket->finish_by;
+    if ((ticket->sql->sql_class.kinds & DBAL_SQL_SESSION) != 0 && !is_transaction_control(ticket))
+        connection->dirty = true;
+    if (!dbal__ticket_start(ticket))
+        return NULL;
+    dbal_deferred *deferred = ticket->deferred;
+    ticket->scope = dbal__scope_ref(scope);
+    scope->pending++;
+    dbal__deferred_watch(deferred, dbal__scope_watch, dbal__scope_ref(scope));
+    enqueue(connection, ticket, false);
+    if (ret_ticket != NULL)
+        *ret_ticket = ticket;
+    else
+        dbal__connection_pump(connection);
+    return deferred;
+}
+
+void
+dbal__connection_control(dbal_connection *connection, const char *sql, bool writes,
+                         void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
+{
+    dbal_query query = {.size = sizeof query, .sql = sql, .timeout = DBAL_OFF};
+    dbal_error *error = NULL;
+    dbal__ticket *ticket =
+        dbal__ticket_new(connection->pool, &query, DBAL__TICKET_BOUND, &error);
+    if (ticket == NULL) {
+        dbal__ticket failed = {.done_arg = arg};
+        done(&failed, dbal_fail(error));
+        return;
+    }
+    ticket->internal = true;
+    ticket->writes = writes;
+    ticket->done = done;
+    ticket->done_arg = arg;
+    dbal__ticket_start(ticket);
+    enqueue(connection, ticket, true);
+    dbal__connection_pump(connection);
+}
+
+void
+dbal__connection_pump(dbal_connection *connection)
+{
+    dbal_pool *pool = connection->pool;
+    dbal__ticket *ticket;
+    while ((ticket = first_queued(connection)) != NULL && connection->slot != NULL &&
+           connection->flying < FLYING_MOST) {
+        if (!ticket->internal && ticket->scope != connection->scope)
+            return; /* made in an outer scope while an inner one ends: it waits for that */
+        if (ticket->writes && pool->token != NULL && !get_token(connection))
+            return;
+        dbal__list_remove(&ticket->link);
+        ticket->flew = true;
+        connection->flying++;
+        ticket->job.request.has_token = connection->has_token;
+        dbal__waiters_submit(ticket, connection->slot);
+    }
+}
+
+void
+dbal__connection_again(dbal__ticket *ticket)
+{
+    dbal_connection *connection = ticket->connection;
+    ticket->flew = false;
+    connection->flying--;
+    ticket->place = DBAL__PLACE_LIST;
+    dbal__list_push_front(&connection->queue, &ticket->link);
+    dbal__connection_pump(connection);
+}
+
+void
+dbal__connection_returned(dbal__ticket *ticket)
+{
+    dbal_connection *connection = ticket->connection;
+    dbal__scope *scope = ticket->scope;
+    if (connection == NULL)
+        return; /* told before, when its connection was given up */
+    ticket->connection = NULL;
+    ticket->scope = NULL;
+    if (ticket->flew)
+        connection->flying--;
+    if (ticket->job.began != 0 && !connection->lost)
+        connection->in_transaction = ticket->job.in_transaction;
+    if (!connection->in_transaction && connection->flying == 0)
+        give_token_back(connection);
+    dbal__connection_pump(connection);
+    if (connection->scope != NULL)
+        dbal__scope_check(connection->scope);
+    if (scope != NULL)
+        dbal__scope_unref(scope);
+    dbal__connection_unref(connection);
+}
+
+/* ---- ends ---- */
+
+/* Stops all its statements that have not settled, or fails them as lost. */
+static void
+each_statement(dbal_connection *connection, bool internal, dbal_error *lost, dbal_error_class why)
+{
+    dbal_pool *pool = connection->pool;
+    dbal__list *link = pool->tickets.next;
+    while (link != &pool->tickets) {
+        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
+        link = link->next;
+        if (ticket->kind != DBAL__TICKET_BOUND || ticket->connection != connection ||
+            (ticket->internal && !internal))
+            continue;
+        if (lost == NULL) {
+            dbal__ticket_stop(ticket, why);
+        } else {
+            dbal_error *error = dbal_error_ref(lost);
+            if (!dbal__ticket_fail_waiting(ticket, error))
+                dbal_error_unref(error);
+        }
+    }
+}
+
+void
+dbal__connection_stop(dbal_connection *connection, dbal_error_class why)
+{
+    if (connection->why != 0 || connection->over)
+        return;
+    connection->why = why;
+    dbal__connection_ref(connection);
+    if (why != DBAL_ERROR_CANCELLED)
+        each_statement(connection, false, NULL, why);
+    for (dbal__scope *scope = connection->scope; scope != NULL; scope = scope->outer)
+        dbal__scope_cancel(scope);
+    dbal__connection_unref(connection);
+}
+
+void
+dbal__connection_lost(dbal_connection *connection, dbal_error *error)
+{
+    if (connection->lost || connection->over)
+        return;
+    dbal_error *lost = dbal__error_lost(error, DBAL_EXECUTION_NOT_SENT);
+    dbal__connection_ref(connection);
+    connection->lost = true;
+    connection->in_transaction = false;
+    if (connection->slot != NULL) {
+        connection->slot->connection = NULL;
+        connection->pool->held--;
+        connection->slot->held = false;
+        connection->slot = NULL;
+    }
+    each_statement(connection, true, lost, 0);
+    if (connection->claiming)
+        dbal__claim_withdraw(&connection->claim);
+    give_token_back(connection);
+    for (dbal__scope *scope = connection->scope; scope != NULL; scope = scope->outer)
+        dbal__scope_cancel(scope);
+    if (connection->scope != NULL)
+        dbal__scope_check(connection->scope);
+    dbal_error_unref(lost);
+    dbal__connection_unref(connection);
+}
+
+void
+dbal__connection_finish(dbal_connection *connection, dbal_outcome outcome)
+{
+    dbal_pool *pool = connection->pool;
+    dbal__slot *slot = connection->slot;
+    dbal__ticket *ticket = connection->ticket;
+    connection->over = true;
+    connection->slot = NULL;
+    connection->ticket = NULL;
+    if (connection->claiming)
+        dbal__claim_withdraw(&connection->claim);
+    give_token_back(connection);
+    if (slot != NULL) {
+        slot->dirty = slot->dirty || connection->dirty || connection->in_transaction;
+        dbal__waiters_release(slot);
+    }
+    if (ticket != NULL) {
+        ticket->connection = NULL;
+        dbal__ticket_settle(ticket, outcome);
+        dbal__ticket_free(ticket);
+    } else {
+        dbal__outcome_fini(outcome);
+    }
+    drop_scope(connection);
+    dbal__pool_check_closed(pool);
+}
+
+dbal_deferred *
+dbal_connection_run(dbal_connection *connection, const dbal_query *query)
+{
+    if (!dbal__loop_check(connection->pool->loop, "dbal_connection_run"))
+        return NULL;
+    return dbal__connection_add(connection, query, "dbal_connection_run", NULL);
+}
+
+dbal_deferred *
+dbal_connection_query(dbal_connection *connection, const char *sql, dbal_params params)
+{
+    dbal_query query = {.size = sizeof query, .sql = sql, .params = params};
+    return dbal_connection_run(connection, &query);
+}

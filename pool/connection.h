@@ -1,0 +1,96 @@
+/* A connection of one's own: its statements in order, and the scopes that its work is made of. */
+#ifndef DBAL__CONNECTION_H
+#define DBAL__CONNECTION_H
+
+#include "pool/pool.h"
+#include <dbal/connection.h>
+
+typedef enum dbal__scope_kind {
+    DBAL__SCOPE_SESSION,
+    DBAL__SCOPE_TRANSACTION,
+    DBAL__SCOPE_SAVEPOINT
+} dbal__scope_kind;
+
+/*
+ * A piece of work on a connection: a session, a transaction or a savepoint. It begins, runs the
+ * work, waits until all that the work started has settled, and ends as the work's outcome says.
+ */
+typedef struct dbal__scope {
+    unsigned refs;
+    dbal_connection *connection; /* a reference */
+    struct dbal__scope *outer;   /* a reference */
+    dbal__scope_kind kind;
+    dbal_work *work;
+    void *arg;
+    dbal__task task;        /* calls the work, or ends the scope, from the loop */
+    dbal_deferred *working; /* the work's chain while it runs; a reference */
+    dbal_deferred *deferred; /* whose caller waits; NULL: the session's ticket has it */
+    bool begun, work_done, ending, ended;
+    bool read_only, deferrable;
+    dbal_isolation isolation;
+    int retries;
+    unsigned number;        /* of a savepoint, for its name */
+    size_t pending;         /* statements and inner scopes that have not settled */
+    dbal_outcome outcome;
+    dbal_error *unhandled;  /* the first error of a statement that nobody handled */
+} dbal__scope;
+
+struct dbal_connection {
+    unsigned refs;
+    dbal_pool *pool;
+    dbal__slot *slot;     /* NULL before it is granted, and once lost or over */
+    dbal__ticket *ticket; /* of the session; NULL once settled */
+    dbal__list queue;     /* statements not yet handed down */
+    unsigned flying;      /* handed down, not yet back */
+    bool in_transaction, lost, over;
+    bool dirty;           /* a statement of a session was run: not to be used by others */
+    dbal_error_class why; /* 0, or why it was stopped */
+    bool has_token, claiming;
+    dbal__claim claim;
+    dbal__timer token_timer;
+    dbal__scope *scope;   /* the innermost; a reference */
+    unsigned attempt, savepoints;
+};
+
+dbal_connection *dbal__connection_ref(dbal_connection *connection);
+void dbal__connection_unref(dbal_connection *connection);
+
+/* A session or transaction for the pool; its first scope is `scope`, taken over. Floating. */
+dbal_deferred *dbal__connection_start(dbal_pool *pool, dbal__scope *scope, double timeout,
+                                      const char *label);
+
+/* What its ticket and slot tell it. */
+void dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot);
+void dbal__connection_refused(dbal__ticket *ticket, dbal_outcome outcome);
+void dbal__connection_returned(dbal__ticket *ticket);
+void dbal__connection_again(dbal__ticket *ticket);
+void dbal__connection_lost(dbal_connection *connection, dbal_error *error);
+void dbal__connection_stop(dbal_connection *connection, dbal_error_class why);
+
+/* A statement of the work's; a Deferred in any case but without memory. */
+dbal_deferred *dbal__connection_add(dbal_connection *connection, const dbal_query *query,
+                                    const char *call, dbal__ticket **ret_ticket);
+/* A statement of dbal's own, ahead of all that waits; `done` is told. */
+void dbal__connection_control(dbal_connection *connection, const char *sql, bool writes,
+                              void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg);
+void dbal__connection_pump(dbal_connection *connection);
+/* NULL, or an INTERFACE error: the work is over. */
+dbal_error *dbal__connection_refusal(const dbal_connection *connection, const char *call);
+/* The session is over: its outcome, taken over. */
+void dbal__connection_finish(dbal_connection *connection, dbal_outcome outcome);
+
+/* ---- scope.c ---- */
+
+dbal__scope *dbal__scope_new(dbal__scope_kind kind, dbal_work *work, void *arg);
+dbal__scope *dbal__scope_ref(dbal__scope *scope);
+void dbal__scope_unref(dbal__scope *scope);
+/* The connection is there: begins. */
+void dbal__scope_begin(dbal__scope *scope);
+/* Something may have ended it. */
+void dbal__scope_check(dbal__scope *scope);
+/* A statement made in it settles here: see dbal__deferred_watch(). */
+bool dbal__scope_watch(dbal__fate fate, dbal_error *error, void *scope);
+/* Cancels its work. */
+void dbal__scope_cancel(dbal__scope *scope);
+
+#endif

@@ -1,0 +1,487 @@
+/* A pool's entry points, its beginning and its end. */
+#include "pool/pool.h"
+
+#include <string.h>
+
+#include "dbal/alloc.h"
+#include "dbal/outcome.h"
+#include "dbal/url.h"
+
+enum { TEXTS_MOST = 1024, SIZE_LOOP = 10, SIZE_OTHERS = 4 };
+
+/* a Deferred of dbal_pool_close() or dbal_pool_ready() */
+typedef struct listener {
+    dbal__list link;
+    dbal_deferred *deferred;
+} listener;
+
+static void begin_closing(dbal__resource *resource, double grace);
+static void stop(dbal__resource *resource);
+static void join(dbal__resource *resource);
+static void free_pool(dbal__resource *resource);
+
+static const dbal__resource_ops resource_ops = {begin_closing, stop, join, free_pool};
+
+static dbal_error *
+no_memory(void)
+{
+    return dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+}
+
+/* ---- opening ---- */
+
+static dbal_error *
+find_driver(dbal_pool *pool, const dbal_url *url)
+{
+    pool->driver = dbal__driver_find(dbal_url_scheme(url));
+    if (pool->driver != NULL)
+        return NULL;
+    char *schemes = dbal__driver_schemes();
+    dbal_error *error = dbal_error_new(
+        DBAL_ERROR_INTERFACE, "no driver for URLs that begin with %s:; there are drivers for: %s",
+        dbal_url_scheme(url), schemes != NULL ? schemes : "?");
+    dbal__free(schemes);
+    return error;
+}
+
+static dbal_error *
+configure(dbal_pool *pool, const dbal_url *url)
+{
+    dbal_fault fault = DBAL__FAULT_INIT;
+    pool->config = pool->driver->driver->configure(url, &fault);
+    if (pool->config != NULL)
+        return NULL;
+    return dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
+}
+
+static dbal_error *
+choose_gate(dbal_pool *pool)
+{
+    const dbal_driver *driver = pool->driver->driver;
+    const char *why = NULL;
+    bool hung = false;
+
+    pool->threadlevel = driver->threadlevel != NULL ? driver->threadlevel(pool->config) : 0;
+    if (pool->threadlevel < 0 || pool->threadlevel > 3)
+        return dbal_error_new(DBAL_ERROR_INTERNAL, "driver %s declares threadlevel %d: 0 to 3 are",
+                              driver->name, pool->threadlevel);
+    pool->capabilities = driver->capabilities(pool->config);
+    pool->gate = dbal__gate_choose(pool->threadlevel, driver->native != NULL, pool->settings.gate,
+                                   &why);
+    if (pool->gate == DBAL_GATE_AUTO)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "gate %s is not for driver %s at threadlevel %d: %s",
+                              dbal__gate_kind_name(pool->settings.gate), driver->name,
+                              pool->threadlevel, why);
+    if (pool->gate != DBAL_GATE_LOOP && driver->blocking->run == NULL)
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "driver %s has no blocking face for gate %s",
+                              driver->name, dbal__gate_kind_name(pool->gate));
+    if (pool->gate != DBAL_GATE_DRIVER_THREAD)
+        return NULL;
+    pool->worker = dbal__driver_thread(driver->name, &hung);
+    if (pool->worker != NULL)
+        return NULL;
+    return hung ? dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
+                                   "the one thread of driver %s hangs and was given up",
+                                   driver->name)
+                : dbal__error_make(DBAL_ERROR_OPERATIONAL, "53000", DBAL_EXECUTION_NOT_SENT,
+                                   "no thread could be started for driver %s", driver->name);
+}
+
+static dbal_error *
+set_up(dbal_pool *pool, const dbal_url *url, const dbal_pool_options *options)
+{
+    dbal_error *error = find_driver(pool, url);
+    if (error == NULL && !dbal__settings_read(&pool->settings, options, url, &error))
+        return error;
+    if (error == NULL)
+        error = configure(pool, url);
+    if (error == NULL)
+        error = choose_gate(pool);
+    if (error != NULL)
+        return error;
+    if (pool->settings.max_size == 0)
+        pool->settings.max_size = pool->gate == DBAL_GATE_LOOP ? SIZE_LOOP : SIZE_OTHERS;
+    if (pool->settings.max_size < pool->settings.min_size)
+        pool->settings.max_size = pool->settings.min_size;
+    pool->limit = pool->settings.max_size;
+    pool->table = dbal__sql_table_new(pool->driver->driver, pool->config, TEXTS_MOST);
+    return pool->table != NULL ? NULL : no_memory();
+}
+
+static void
+serve_writes(dbal__task *task)
+{
+    dbal__writes_serve(DBAL__OF(task, dbal_pool, writes_task));
+}
+
+static dbal_pool *
+allocate(dbal_loop *loop)
+{
+    dbal_pool *pool = dbal__zalloc(sizeof *pool);
+    if (pool == NULL)
+        return NULL;
+    pool->resource.ops = &resource_ops;
+    pool->loop = loop;
+    pool->jitter = (uint64_t)dbal__monotonic() ^ (uint64_t)(uintptr_t)pool;
+    dbal__list_init(&pool->slots);
+    dbal__list_init(&pool->tickets);
+    dbal__list_init(&pool->waiting);
+    dbal__list_init(&pool->closers);
+    dbal__list_init(&pool->readiers);
+    dbal__task_init(&pool->writes_task, serve_writes);
+    dbal__writes_init(pool);
+    dbal__crew_init(&pool->crew, loop, dbal__slots_crew_wants);
+    return pool;
+}
+
+static void
+release(dbal_pool *pool)
+{
+    dbal__crew_fini(&pool->crew);
+    dbal__sql_table_free(pool->table);
+    if (pool->config != NULL)
+        pool->driver->driver->configure_free(pool->config);
+    dbal_error_unref(pool->last_error);
+    dbal__free(pool);
+}
+
+static dbal_pool *
+open_pool(dbal_loop *loop, const char *text, const dbal_pool_options *options,
+          dbal_error **ret_error)
+{
+    dbal_fault fault = DBAL__FAULT_INIT;
+    dbal_url *url = dbal__url_new(text, &fault);
+    if (url == NULL) {
+        *ret_error = dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
+        return NULL;
+    }
+    dbal_pool *pool = allocate(loop);
+    *ret_error = pool != NULL ? set_up(pool, url, options) : no_memory();
+    dbal__url_free(url);
+    if (*ret_error != NULL && pool != NULL) {
+        release(pool);
+        pool = NULL;
+    }
+    return pool;
+}
+
+dbal_pool *
+dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *options,
+               dbal_error **ret_error)
+{
+    dbal_error *error = NULL;
+    dbal_pool *pool = NULL;
+    if (!dbal__loop_check(loop, "dbal_pool_open"))
+        error = dbal__ready_refusal(&loop->ready, "dbal_pool_open");
+    else if (loop->ready.closed)
+        error = dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
+                                 "the loop is closed");
+    else if (url == NULL)
+        error = dbal_error_new(DBAL_ERROR_INTERFACE, "dbal_pool_open without a URL");
+    else
+        pool = open_pool(loop, url, options, &error);
+    if (pool == NULL) {
+        dbal__error_give(ret_error, error);
+        return NULL;
+    }
+    dbal__loop_add(loop, &pool->resource);
+    if (pool->settings.min_size > 0)
+        dbal__slots_grow(pool);
+    return pool;
+}
+
+/* ---- listeners ---- */
+
+static dbal_deferred *
+listen(dbal_pool *pool, dbal__list *list)
+{
+    listener *one = dbal__alloc(sizeof *one);
+    if (one == NULL)
+        return dbal__deferred_failed(pool->loop, no_memory());
+    one->deferred = dbal__deferred_new(pool->loop, NULL, NULL);
+    if (one->deferred == NULL) {
+        dbal__free(one);
+        return NULL;
+    }
+    dbal__list_push(list, &one->link);
+    return one->deferred;
+}
+
+/* Fires all; the error is borrowed, NULL for a success. */
+static void
+tell(dbal__list *list, dbal_error *error)
+{
+    dbal__list *link;
+    while ((link = dbal__list_pop(list)) != NULL) {
+        listener *one = DBAL__OF(link, listener, link);
+        dbal_deferred_fire(one->deferred,
+                           error != NULL ? dbal_fail(dbal_error_ref(error)) : dbal_done());
+        dbal__free(one);
+    }
+}
+
+void
+dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error)
+{
+    int wanted = pool->settings.min_size < pool->limit ? pool->settings.min_size : pool->limit;
+    if (error != NULL || pool->open >= (wanted > 0 ? wanted : 1))
+        tell(&pool->readiers, error);
+}
+
+dbal_deferred *
+dbal__pool_refuse(dbal_pool *pool, const char *call, bool *ret_ok)
+{
+    *ret_ok = false;
+    if (!dbal__loop_check(pool->loop, call))
+        return NULL;
+    dbal_error *refusal = dbal__waiters_refusal(pool);
+    if (refusal != NULL)
+        return dbal__deferred_failed(pool->loop, refusal);
+    *ret_ok = true;
+    return NULL;
+}
+
+dbal_deferred *
+dbal_pool_ready(dbal_pool *pool)
+{
+    bool ok;
+    dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_ready", &ok);
+    if (!ok)
+        return refused;
+    dbal_deferred *deferred = listen(pool, &pool->readiers);
+    dbal__pool_ready_changed(pool, NULL);
+    if (!dbal__list_empty(&pool->readiers))
+        dbal__slots_grow(pool);
+    return deferred;
+}
+
+/* ---- closing ---- */
+
+static bool
+is_closed(const dbal_pool *pool)
+{
+    return pool->closing && dbal__list_empty(&pool->tickets) && dbal__list_empty(&pool->slots) &&
+           pool->claims_out == 0;
+}
+
+void
+dbal__pool_check_closed(dbal_pool *pool)
+{
+    if (!pool->closing || pool->resource.closed)
+        return;
+    if (dbal__list_empty(&pool->tickets))
+        dbal__slots_close_all(pool);
+    if (!is_closed(pool))
+        return;
+    dbal__clock_stop(&pool->loop->ready.clock, &pool->close_timer);
+    tell(&pool->closers, NULL);
+    dbal__loop_resource_closed(pool->loop, &pool->resource);
+}
+
+/* Asks everything that is left to stop. */
+static void
+stop_tickets(dbal_pool *pool)
+{
+    dbal__list *link = pool->tickets.next;
+    while (link != &pool->tickets) {
+        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
+        link = link->next;
+        if (ticket->kind != DBAL__TICKET_BOUND)
+            dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
+    }
+    dbal__waiters_sweep(pool);
+}
+
+static void
+on_close_timeout(dbal__timer *timer)
+{
+    dbal_pool *pool = DBAL__OF(timer, dbal_pool, close_timer);
+    stop_tickets(pool);
+    dbal__pool_check_closed(pool);
+}
+
+static void
+begin_closing(dbal__resource *resource, double grace)
+{
+    dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
+    dbal__clock *clock = &pool->loop->ready.clock;
+    if (pool->resource.closed || pool->stopped)
+        return;
+    if (!pool->closing) {
+        dbal_error *closed = dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
+        pool->closing = true;
+        dbal__clock_stop(clock, &pool->retry);
+        tell(&pool->readiers, closed);
+        /* with no connection and none to come, what waits would wait for ever */
+        if (pool->open + pool->connecting == 0)
+            dbal__waiters_fail(pool, closed);
+    }
+    if (grace >= 0) {
+        int64_t at = dbal__after(dbal__clock_now(clock), grace);
+        if (!pool->close_timer.active || at < pool->close_timer.at)
+            dbal__clock_start(clock, &pool->close_timer, at, on_close_timeout);
+    }
+    dbal__pool_check_closed(pool);
+}
+
+dbal_deferred *
+dbal_pool_close(dbal_pool *pool)
+{
+    if (!dbal__loop_check(pool->loop, "dbal_pool_close"))
+        return NULL;
+    dbal_deferred *deferred = listen(pool, &pool->closers);
+    if (pool->resource.closed || pool->stopped)
+        tell(&pool->closers, NULL);
+    else
+        begin_closing(&pool->resource, pool->settings.close_timeout);
+    return deferred;
+}
+
+static void
+stop(dbal__resource *resource)
+{
+    dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
+    dbal__clock *clock = &pool->loop->ready.clock;
+    pool->closing = pool->stopped = true;
+    dbal__clock_stop(clock, &pool->retry);
+    dbal__clock_stop(clock, &pool->close_timer);
+    tell(&pool->readiers, dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
+    stop_tickets(pool);
+    dbal__writes_stop(pool);
+    dbal__slots_close_all(pool);
+}
+
+/* What did not end in time settles as unknown; its memory is left to the thread that has it. */
+static void
+settle_abandoned(dbal_pool *pool)
+{
+    while (!dbal__list_empty(&pool->tickets)) {
+        dbal__ticket *ticket = DBAL__OF(pool->tickets.next, dbal__ticket, all);
+        dbal__ticket_settle(
+            ticket, dbal_fail(dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_UNKNOWN,
+                                               "the pool was freed while this ran")));
+    }
+}
+
+static int64_t
+next_event(const dbal_pool *pool, int64_t deadline)
+{
+    const dbal__clock *clock = &pool->loop->ready.clock;
+    int64_t next = clock->driven ? DBAL__NEVER : dbal__clock_next(clock);
+    return next < deadline ? next : deadline;
+}
+
+static void
+join(dbal__resource *resource)
+{
+    dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
+    double patience = pool->settings.close_timeout;
+    int64_t deadline =
+        patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);
+    while (!is_closed(pool) && dbal__monotonic() < deadline) {
+        dbal__loop_settle(pool->loop);
+        dbal__slots_close_all(pool);
+        if (!is_closed(pool))
+            dbal__inbox_sleep(pool->loop->inbox, next_event(pool, deadline));
+    }
+    if (!dbal__slots_join(pool, dbal__after(dbal__monotonic(), 0.1)) || !is_closed(pool)) {
+        pool->abandoned = true;
+        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
+                        "a connection did not close within close_timeout (%g s): "
+                        "its thread is given up",
+                        patience);
+    }
+    settle_abandoned(pool);
+    tell(&pool->closers, NULL);
+    resource->closed = true;
+}
+
+static void
+free_pool(dbal__resource *resource)
+{
+    dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
+    dbal__list_remove(&resource->link);
+    if (pool->abandoned)
+        return; /* a thread may still come back to it */
+    dbal__slots_free(pool);
+    release(pool);
+}
+
+/* ---- queries ---- */
+
+dbal_deferred *
+dbal_pool_run(dbal_pool *pool, const dbal_query *query)
+{
+    bool ok;
+    dbal_error *error = NULL;
+    dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_run", &ok);
+    if (!ok)
+        return refused;
+    dbal__ticket *ticket = dbal__ticket_new(pool, query, DBAL__TICKET_STATEMENT, &error);
+    if (ticket == NULL)
+        return dbal__deferred_failed(pool->loop, error);
+    if (!dbal__ticket_start(ticket))
+        return NULL;
+    dbal_deferred *deferred = ticket->deferred;
+    dbal__waiters_add(ticket);
+    return deferred;
+}
+
+dbal_deferred *
+dbal_pool_query(dbal_pool *pool, const char *sql, dbal_params params)
+{
+    dbal_query query = {.size = sizeof query, .sql = sql, .params = params};
+    return dbal_pool_run(pool, &query);
+}
+
+bool
+dbal_sql_needs_session(dbal_pool *pool, const char *sql)
+{
+    dbal_fault fault = DBAL__FAULT_INIT;
+    dbal__sql *known = sql != NULL ? dbal__sql_table_get(pool->table, sql, &fault) : NULL;
+    bool needs = known != NULL && (known->sql_class.kinds & DBAL_SQL_SESSION) != 0;
+    if (known != NULL)
+        dbal__sql_unref(known);
+    dbal__fault_clear(&fault);
+    return needs;
+}
+
+char *
+dbal_quote_identifier(dbal_pool *pool, const char *name)
+{
+    if (name == NULL)
+        return NULL;
+    return dbal__sql_quote_identifier(pool->driver->driver->dialect, name, strlen(name));
+}
+
+void
+dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts)
+{
+    dbal_pool_counts counts = pool->counts;
+    size_t running = 0;
+    int idle = 0;
+    for (const dbal__list *link = pool->tickets.next; link != &pool->tickets; link = link->next) {
+        const dbal__ticket *ticket = DBAL__OF(link, const dbal__ticket, all);
+        running += ticket->kind != DBAL__TICKET_SESSION &&
+                   atomic_load(&ticket->job.state) == DBAL__JOB_RUNNING;
+    }
+    for (const dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        const dbal__slot *slot = DBAL__OF(link, const dbal__slot, link);
+        idle += slot->state == DBAL__SLOT_OPEN && !slot->held && slot->flying == 0 &&
+                (pool->gate != DBAL_GATE_THREAD || dbal__threaded_is_idle(slot->channel));
+    }
+    counts.size = ret_counts->size;
+    counts.driver = pool->driver->driver->name;
+    counts.gate = dbal__gate_kind_name(pool->gate);
+    counts.threadlevel = pool->threadlevel;
+    counts.connections = pool->open;
+    counts.idle = idle;
+    counts.held = pool->held;
+    counts.connecting = pool->connecting;
+    counts.max_size = pool->limit;
+    counts.waiting = dbal__waiters_count(pool);
+    counts.running = running;
+    memcpy(ret_counts, &counts,
+           ret_counts->size < sizeof counts ? ret_counts->size : sizeof counts);
+}

@@ -1,0 +1,210 @@
+/* A pool and what it is made of; the files of this folder share these structs. */
+#ifndef DBAL__POOL_H
+#define DBAL__POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dbal/channel.h"
+#include "dbal/crew.h"
+#include "dbal/deferred.h"
+#include "dbal/error.h"
+#include "dbal/gate.h"
+#include "dbal/list.h"
+#include "dbal/loop.h"
+#include "dbal/sql.h"
+#include "dbal/token.h"
+#include "pool/settings.h"
+#include <dbal/pool.h>
+
+/* see connection.h */
+struct dbal__scope;
+
+/* One place for a connection. */
+typedef enum dbal__slot_state {
+    DBAL__SLOT_OPENING,
+    DBAL__SLOT_OPEN,
+    DBAL__SLOT_CLOSING /* or given up: nothing more is handed to it */
+} dbal__slot_state;
+
+typedef struct dbal__slot {
+    dbal__list link;   /* most recently used first */
+    dbal_pool *pool;
+    dbal__channel *channel;
+    dbal__slot_state state;
+    unsigned flying;   /* jobs handed to it that have not come back; not counted on the crew's line */
+    bool held;         /* by a session */
+    bool reserved;     /* for the session at the head: takes nothing more */
+    bool dirty;        /* its session state is not known: close it instead of using it again */
+    struct dbal_connection *connection;
+    dbal__timer timer; /* connect_timeout */
+} dbal__slot;
+
+struct dbal_pool {
+    dbal__resource resource;
+    dbal_loop *loop;
+    dbal__driver_entry *driver;
+    void *config;
+    dbal__settings settings;
+    dbal_gate_kind gate;
+    int threadlevel;
+    unsigned capabilities;
+    dbal__sql_table *table;
+
+    dbal__crew crew;        /* thread gate: its connections pull from here */
+    dbal__worker *worker;   /* driver-thread gate */
+
+    dbal__list slots;
+    int open, connecting, held, limit;
+    bool probed;            /* a connection was opened once: limit and token are known */
+    dbal_error *last_error; /* of connecting */
+    unsigned failures;      /* connects in a row that failed */
+    dbal__timer retry;
+    bool backing_off;
+    uint64_t jitter;        /* state of the back-off's random numbers */
+    int closing_slots;
+
+    dbal__list tickets;     /* all that was asked for and has not settled */
+    dbal__list waiting;     /* of these, those the loop holds back, in order */
+    size_t waiting_count;   /* on that list */
+
+    dbal__token *token;
+    double token_timeout;   /* seconds to wait for it */
+    dbal__list writes;      /* wait for the token, in order */
+    size_t writes_count;
+    dbal__task writes_task; /* serves them at the end of the turn */
+    dbal__claim claim;
+    bool claiming, token_held;
+    unsigned writing;       /* handed down under the token */
+    unsigned claims_out;    /* claims, the sessions' too, that have not come home */
+    dbal__timer writes_timer;
+
+    dbal__list closers, readiers;
+    dbal__timer close_timer;
+    bool closing, stopped, abandoned;
+
+    dbal_pool_counts counts;
+};
+
+/* What a ticket asks for. */
+typedef enum dbal__ticket_kind {
+    DBAL__TICKET_STATEMENT, /* one statement on any connection */
+    DBAL__TICKET_SESSION,   /* a connection of one's own */
+    DBAL__TICKET_BOUND      /* one statement on a session's connection */
+} dbal__ticket_kind;
+
+typedef enum dbal__ticket_place {
+    DBAL__PLACE_NOWHERE,
+    DBAL__PLACE_LIST, /* on one of the loop's lists: waiting, writes, or a connection's queue */
+    DBAL__PLACE_LINE, /* on the crew's line, or taken from there */
+    DBAL__PLACE_SLOT  /* handed to one connection */
+} dbal__ticket_place;
+
+/* One request's place in the order, from asking until it has come back. */
+typedef struct dbal__ticket {
+    dbal__job job; /* first */
+    dbal__list all, link;
+    dbal_pool *pool;
+    dbal__ticket_kind kind;
+    dbal__ticket_place place;
+    dbal__slot *slot;
+    struct dbal_connection *connection; /* BOUND: a reference; SESSION: what it is for */
+    struct dbal__scope *scope; /* BOUND: the transaction or savepoint it was made in; a reference */
+    bool internal;     /* BOUND: BEGIN, COMMIT and the like, made here */
+    bool flew;         /* BOUND: was handed to the connection */
+    struct dbal_stream *stream;
+    dbal_deferred *deferred; /* NULL once it has fired */
+    void (*done)(struct dbal__ticket *ticket, dbal_outcome outcome); /* instead of the Deferred */
+    void *done_arg;
+    dbal__sql *sql;
+    char *label;
+    bool writes;       /* needs the token */
+    bool in_writes;    /* on the list of those that wait for the pool's token */
+    bool under_token;  /* handed down while the pool holds it */
+    bool back;         /* a stream's: the job has come back, its outcome waits for the consumer */
+    bool on_crew;      /* pushed on the crew's line by itself */
+    dbal_error_class why; /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
+    dbal__timer timer;
+    int64_t asked, token_asked, acquire_by, finish_by, give_up_at;
+    uint64_t block[];  /* packed parameters */
+} dbal__ticket;
+
+/* ---- ticket.c: making, cancelling, settling ---- */
+
+/* Everything that may be wrong with a query is an error here. NULL with *ret_error set. */
+dbal__ticket *dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kind,
+                               dbal_error **ret_error);
+dbal__ticket *dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label);
+/* Makes its Deferred and starts its clock. False without memory: the ticket is freed. */
+bool dbal__ticket_start(dbal__ticket *ticket);
+/* Its outcome; taken over. The ticket itself is freed when it has come back. */
+void dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome);
+/* Asks it to stop for a reason; settles at once when it has not begun. */
+void dbal__ticket_stop(dbal__ticket *ticket, dbal_error_class why);
+/* Fails one that has not begun; false when it has. Takes the error over only then. */
+bool dbal__ticket_fail_waiting(dbal__ticket *ticket, dbal_error *error);
+void dbal__ticket_free(dbal__ticket *ticket);
+const char *dbal__ticket_name(const dbal__ticket *ticket);
+
+/* ---- waiters.c: who gets a connection next ---- */
+
+/* Puts a ticket in line: to run, to wait for a connection, or for the token. */
+void dbal__waiters_add(dbal__ticket *ticket);
+/* Gives out what can be given out now. */
+void dbal__waiters_serve(dbal_pool *pool);
+/* NULL, or why nothing more may wait. */
+dbal_error *dbal__waiters_refusal(dbal_pool *pool);
+size_t dbal__waiters_count(const dbal_pool *pool);
+/* Fails all that wait. The error is borrowed. */
+void dbal__waiters_fail(dbal_pool *pool, dbal_error *error);
+/* Takes those that were cancelled off a line that nobody pulls from. */
+void dbal__waiters_sweep(dbal_pool *pool);
+/* A slot is free for others again. */
+void dbal__waiters_release(dbal__slot *slot);
+/* Hands a ticket to one connection. */
+void dbal__waiters_submit(dbal__ticket *ticket, dbal__slot *slot);
+
+/* ---- writes.c: the write token of statements on the pool ---- */
+
+void dbal__writes_init(dbal_pool *pool);
+void dbal__writes_add(dbal__ticket *ticket, bool first);
+void dbal__writes_serve(dbal_pool *pool);
+/* One that ran under the token has come back. */
+void dbal__writes_done(dbal_pool *pool);
+void dbal__writes_stop(dbal_pool *pool);
+
+/* ---- slots.c: the life of connections ---- */
+
+/* One connection more, if the pool may have one. */
+void dbal__slots_grow(dbal_pool *pool);
+void dbal__slots_crew_wants(dbal__crew *crew);
+/* A connect failed; takes the error over. */
+void dbal__slots_failed(dbal_pool *pool, dbal_error *error);
+/* Closes it when what it does has ended. */
+void dbal__slot_close(dbal__slot *slot);
+/* It hangs: it is left behind. */
+void dbal__slot_give_up(dbal__slot *slot);
+void dbal__slots_close_all(dbal_pool *pool);
+bool dbal__slots_join(dbal_pool *pool, int64_t deadline);
+void dbal__slots_free(dbal_pool *pool);
+dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
+
+/* ---- pool.c ---- */
+
+/* Goes on with closing when something has ended. */
+void dbal__pool_check_closed(dbal_pool *pool);
+/* Fires the Deferreds of dbal_pool_ready(); the error is borrowed, NULL for a success. */
+void dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error);
+/* NULL, or a Deferred that has failed since the call cannot be taken; *ret_ok tells. */
+dbal_deferred *dbal__pool_refuse(dbal_pool *pool, const char *call, bool *ret_ok);
+
+/* ---- stream.c ---- */
+
+/* A stream's job is back. True: its batches are not yet taken; it settles when they are. */
+bool dbal__stream_holds(dbal__ticket *ticket);
+/* They are: settles and frees the ticket. */
+void dbal__stream_settle(dbal__ticket *ticket);
+void dbal__stream_free(struct dbal_stream *stream);
+
+#endif

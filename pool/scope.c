@@ -1,0 +1,533 @@
+/* Sessions, transactions and savepoints: how a piece of work begins, runs and ends. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dbal/alloc.h"
+#include "dbal/outcome.h"
+#include "pool/connection.h"
+
+enum { SQL_ROOM = 64 };
+
+static void on_task(dbal__task *task);
+static void finish(dbal__scope *scope);
+
+dbal__scope *
+dbal__scope_new(dbal__scope_kind kind, dbal_work *work, void *arg)
+{
+    dbal__scope *scope = dbal__zalloc(sizeof *scope);
+    if (scope == NULL)
+        return NULL;
+    scope->refs = 1;
+    scope->kind = kind;
+    scope->work = work;
+    scope->arg = arg;
+    scope->outcome = dbal_done();
+    dbal__task_init(&scope->task, on_task);
+    return scope;
+}
+
+dbal__scope *
+dbal__scope_ref(dbal__scope *scope)
+{
+    scope->refs++;
+    return scope;
+}
+
+void
+dbal__scope_unref(dbal__scope *scope)
+{
+    if (scope == NULL || --scope->refs > 0)
+        return;
+    dbal__list_remove(&scope->task.link);
+    dbal__outcome_fini(scope->outcome);
+    dbal_error_unref(scope->unhandled);
+    dbal_deferred_unref(scope->working);
+    dbal__scope_unref(scope->outer);
+    if (scope->connection != NULL)
+        dbal__connection_unref(scope->connection);
+    dbal__free(scope);
+}
+
+/* The task holds a reference while it is queued. */
+static void
+schedule(dbal__scope *scope)
+{
+    if (dbal__task_is_queued(&scope->task))
+        return;
+    dbal__scope_ref(scope);
+    dbal__ready_push(&scope->connection->pool->loop->ready, &scope->task);
+}
+
+static void
+set_outcome(dbal__scope *scope, dbal_outcome outcome)
+{
+    dbal_outcome old = scope->outcome;
+    scope->outcome = outcome;
+    dbal__outcome_fini(old);
+}
+
+/* The work's chain has ended. */
+static void
+on_work_done(dbal_outcome outcome, void *arg)
+{
+    dbal__scope *scope = arg;
+    scope->work_done = true;
+    set_outcome(scope, outcome);
+    dbal__scope_check(scope);
+    dbal__scope_unref(scope);
+}
+
+/* It ends without its work having run, or having run to its end. */
+static void
+end_with(dbal__scope *scope, dbal_outcome outcome)
+{
+    scope->work_done = true;
+    set_outcome(scope, outcome);
+    dbal__scope_check(scope);
+}
+
+static dbal_error *
+stop_error(const dbal_connection *connection)
+{
+    if (connection->lost)
+        return dbal__error_lost(NULL, DBAL_EXECUTION_UNKNOWN);
+    return dbal__error_constant(connection->why, DBAL_EXECUTION_NOT_SENT);
+}
+
+static void
+run_work(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    dbal__ready *ready = &connection->pool->loop->ready;
+    if (connection->why != 0 || connection->lost) {
+        end_with(scope, dbal_fail(stop_error(connection)));
+        return;
+    }
+    dbal_deferred *working = dbal__deferred_new(connection->pool->loop, NULL, NULL);
+    if (working == NULL) {
+        end_with(scope, dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+        return;
+    }
+    scope->working = dbal_deferred_ref(working);
+    dbal__deferred_add_taker(working, on_work_done, dbal__scope_ref(scope));
+    dbal__ready_app_enter(ready);
+    dbal_outcome outcome = scope->work(connection, scope->arg);
+    dbal__ready_app_leave(ready);
+    dbal_deferred_fire(working, outcome);
+}
+
+static void
+on_begun(dbal__ticket *ticket, dbal_outcome outcome)
+{
+    dbal__scope *scope = ticket->done_arg;
+    dbal_error *error = dbal_outcome_error(outcome);
+    if (error != NULL) {
+        end_with(scope, outcome);
+    } else {
+        dbal__outcome_fini(outcome);
+        scope->begun = true;
+        schedule(scope);
+    }
+    dbal__scope_unref(scope);
+}
+
+static void
+control(dbal__scope *scope, const char *sql, bool writes,
+        void (*done)(dbal__ticket *ticket, dbal_outcome outcome))
+{
+    dbal__connection_control(scope->connection, sql, writes, done, dbal__scope_ref(scope));
+}
+
+void
+dbal__scope_begin(dbal__scope *scope)
+{
+    const dbal_driver *driver = scope->connection->pool->driver->driver;
+    dbal_fault fault = DBAL__FAULT_INIT;
+    char sql[SQL_ROOM];
+
+    switch (scope->kind) {
+    case DBAL__SCOPE_SESSION:
+        scope->begun = true;
+        schedule(scope);
+        break;
+    case DBAL__SCOPE_TRANSACTION: {
+        const char *begin = driver->begin(scope->connection->pool->config, scope->isolation,
+                                          scope->read_only, scope->deferrable, &fault);
+        if (begin != NULL)
+            control(scope, begin, !scope->read_only, on_begun);
+        else
+            end_with(scope, dbal_fail(dbal__fault_take(&fault)));
+        dbal__fault_clear(&fault);
+        break;
+    }
+    case DBAL__SCOPE_SAVEPOINT:
+        scope->number = ++scope->connection->savepoints;
+        snprintf(sql, sizeof sql, "savepoint dbal_%u", scope->number);
+        control(scope, sql, false, on_begun);
+        break;
+    }
+}
+
+/* Runs the work when it has begun, or ends it when all in it has settled. */
+static void
+on_task(dbal__task *task)
+{
+    dbal__scope *scope = DBAL__OF(task, dbal__scope, task);
+    if (!scope->work_done && scope->working == NULL)
+        run_work(scope);
+    else
+        dbal__scope_check(scope);
+    dbal__scope_unref(scope);
+}
+
+bool
+dbal__scope_watch(dbal__fate fate, dbal_error *error, void *arg)
+{
+    dbal__scope *scope = arg;
+    if (fate == DBAL__FATE_GONE) {
+        dbal__scope_unref(scope);
+        return false;
+    }
+    scope->pending--;
+    bool ours = error != NULL && scope->kind != DBAL__SCOPE_SESSION;
+    if (ours && scope->unhandled == NULL)
+        scope->unhandled = dbal_error_ref(error);
+    if (scope->work_done)
+        schedule(scope); /* when the callbacks that wait behind it have had their turn */
+    return ours;
+}
+
+/* ---- ending ---- */
+
+static void
+on_undone(dbal__ticket *ticket, dbal_outcome outcome)
+{
+    dbal__scope *scope = ticket->done_arg;
+    dbal_error *error = dbal_outcome_error(outcome);
+    if (error != NULL)
+        scope->connection->dirty = true; /* whatever is open there must not reach others */
+    dbal__outcome_fini(outcome);
+    finish(scope);
+    dbal__scope_unref(scope);
+}
+
+static void
+on_released(dbal__ticket *ticket, dbal_outcome outcome)
+{
+    dbal__scope *scope = ticket->done_arg;
+    if (dbal_outcome_error(outcome) != NULL) {
+        set_outcome(scope, outcome);
+        if (scope->kind == DBAL__SCOPE_TRANSACTION && scope->connection->in_transaction) {
+            control(scope, "rollback", false, on_undone);
+            dbal__scope_unref(scope);
+            return;
+        }
+    } else {
+        dbal__outcome_fini(outcome);
+    }
+    finish(scope);
+    dbal__scope_unref(scope);
+}
+
+static void
+on_rolled_back_to(dbal__ticket *ticket, dbal_outcome outcome)
+{
+    dbal__scope *scope = ticket->done_arg;
+    char sql[SQL_ROOM];
+    if (dbal_outcome_error(outcome) != NULL) {
+        /* the savepoint is gone with its transaction: what is wrong there shows at its end */
+        dbal__outcome_fini(outcome);
+        finish(scope);
+    } else {
+        dbal__outcome_fini(outcome);
+        snprintf(sql, sizeof sql, "release savepoint dbal_%u", scope->number);
+        control(scope, sql, false, on_undone);
+    }
+    dbal__scope_unref(scope);
+}
+
+static bool
+must_undo(dbal__scope *scope)
+{
+    if (dbal_outcome_error(scope->outcome) != NULL)
+        return true;
+    if (scope->unhandled == NULL)
+        return false;
+    set_outcome(scope, dbal_fail(scope->unhandled));
+    scope->unhandled = NULL;
+    return true;
+}
+
+static void
+end_transaction(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    if (!must_undo(scope))
+        control(scope, "commit", false, on_released);
+    else if (connection->in_transaction)
+        control(scope, "rollback", false, on_undone);
+    else
+        finish(scope);
+}
+
+static void
+end_savepoint(dbal__scope *scope)
+{
+    char sql[SQL_ROOM];
+    if (must_undo(scope)) {
+        snprintf(sql, sizeof sql, "rollback to savepoint dbal_%u", scope->number);
+        control(scope, sql, false, on_rolled_back_to);
+    } else {
+        snprintf(sql, sizeof sql, "release savepoint dbal_%u", scope->number);
+        control(scope, sql, false, on_released);
+    }
+}
+
+static void
+end(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    scope->ending = true;
+    if (connection->lost && dbal_outcome_error(scope->outcome) == NULL &&
+        scope->kind != DBAL__SCOPE_SESSION)
+        set_outcome(scope, dbal_fail(dbal__error_lost(NULL, DBAL_EXECUTION_FAILED)));
+    if (connection->lost || !scope->begun)
+        finish(scope);
+    else if (scope->kind == DBAL__SCOPE_TRANSACTION)
+        end_transaction(scope);
+    else if (scope->kind == DBAL__SCOPE_SAVEPOINT)
+        end_savepoint(scope);
+    else if (connection->in_transaction)
+        control(scope, "rollback", false, on_undone);
+    else
+        finish(scope);
+}
+
+void
+dbal__scope_check(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    /* the innermost first: what is outside waits for it */
+    if (!scope->work_done || scope->ending || scope->pending > 0 || connection->scope != scope)
+        return;
+    end(scope);
+}
+
+/* The same work once more, on the same connection. */
+static bool
+retry(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    dbal_error *error = dbal_outcome_error(scope->outcome);
+    if (scope->kind != DBAL__SCOPE_TRANSACTION || error == NULL || scope->retries <= 0 ||
+        !dbal_error_retryable(error) || connection->lost || connection->why != 0 ||
+        connection->in_transaction)
+        return false;
+    scope->retries--;
+    connection->attempt++;
+    scope->begun = scope->work_done = scope->ending = false;
+    scope->working = dbal_deferred_unref(scope->working);
+    set_outcome(scope, dbal_done());
+    scope->unhandled = dbal_error_unref(scope->unhandled);
+    dbal__scope_begin(scope);
+    return true;
+}
+
+/* A cancelled work says CANCELLED; what made it so may say more. */
+static void
+tell_why(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    dbal_error *error = dbal_outcome_error(scope->outcome);
+    if (error == NULL || !dbal_error_is(error, DBAL_ERROR_CANCELLED))
+        return;
+    if (connection->lost)
+        set_outcome(scope, dbal_fail(dbal__error_lost(NULL, DBAL_EXECUTION_FAILED)));
+    else if (connection->why != 0 && connection->why != DBAL_ERROR_CANCELLED)
+        set_outcome(scope, dbal_fail(dbal__error_because(
+                               error, connection->why, NULL, dbal_error_execution(error), "%s",
+                               connection->why == DBAL_ERROR_TIMEOUT
+                                   ? "the session's time was up"
+                                   : "the pool was closed")));
+}
+
+static void
+finish(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    dbal__scope *outer = scope->outer;
+    if (scope->ended || retry(scope))
+        return;
+    scope->ended = true;
+    tell_why(scope);
+    dbal_outcome outcome = scope->outcome;
+    scope->outcome = dbal_done();
+    if (outer == NULL) {
+        dbal__connection_finish(connection, outcome);
+        return;
+    }
+    dbal__connection_ref(connection);
+    connection->scope = dbal__scope_ref(outer);
+    dbal_deferred *deferred = scope->deferred;
+    scope->deferred = NULL;
+    dbal_deferred_fire(deferred, outcome);
+    dbal__scope_unref(scope); /* the connection's */
+    dbal__connection_pump(connection);
+    if (connection->scope != NULL)
+        dbal__scope_check(connection->scope);
+    dbal__connection_unref(connection);
+}
+
+void
+dbal__scope_cancel(dbal__scope *scope)
+{
+    if (scope->working != NULL && !scope->work_done)
+        dbal_deferred_cancel(scope->working);
+}
+
+/* ---- entry points ---- */
+
+static dbal_deferred *
+out_of_memory(dbal_pool *pool)
+{
+    return dbal__deferred_failed(
+        pool->loop, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+}
+
+dbal_deferred *
+dbal_pool_session(dbal_pool *pool, const dbal_session_options *options, dbal_work *work, void *arg)
+{
+    bool ok;
+    dbal_session_options given = {.size = sizeof given};
+    dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_session", &ok);
+    if (!ok)
+        return refused;
+    if (options != NULL)
+        memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_SESSION, work, arg);
+    if (scope == NULL)
+        return out_of_memory(pool);
+    scope->read_only = given.read_only;
+    return dbal__connection_start(pool, scope, given.timeout, given.label);
+}
+
+static dbal__scope *
+transaction_scope(const dbal_transaction_options *options, dbal_work *work,
+                  void *arg)
+{
+    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_TRANSACTION, work, arg);
+    if (scope == NULL)
+        return NULL;
+    scope->isolation = options->isolation;
+    scope->read_only = options->read_only;
+    scope->deferrable = options->deferrable;
+    scope->retries = options->retries;
+    return scope;
+}
+
+static dbal_transaction_options
+given_options(const dbal_transaction_options *options)
+{
+    dbal_transaction_options given = {.size = sizeof given};
+    if (options != NULL)
+        memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    return given;
+}
+
+dbal_deferred *
+dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_options *options, dbal_work *work,
+                      void *arg)
+{
+    bool ok;
+    dbal_transaction_options given = given_options(options);
+    dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_transaction", &ok);
+    if (!ok)
+        return refused;
+    dbal__scope *scope = transaction_scope(&given, work, arg);
+    if (scope == NULL)
+        return out_of_memory(pool);
+    return dbal__connection_start(pool, scope, given.timeout, given.label);
+}
+
+static void
+cancel_inner(dbal_deferred *deferred, void *arg)
+{
+    (void)deferred;
+    dbal__scope_cancel(arg);
+}
+
+/* An inner scope begins, inside the one that works now. */
+static dbal_deferred *
+start_inner(dbal_connection *connection, dbal__scope *scope)
+{
+    dbal__scope *outer = connection->scope;
+    dbal_deferred *deferred = dbal__deferred_new(connection->pool->loop, cancel_inner, scope);
+    if (deferred == NULL) {
+        dbal__scope_unref(scope);
+        return NULL;
+    }
+    scope->connection = dbal__connection_ref(connection);
+    scope->outer = dbal__scope_ref(outer);
+    scope->deferred = deferred;
+    scope->read_only = scope->read_only || outer->read_only;
+    outer->pending++;
+    dbal__deferred_watch(deferred, dbal__scope_watch, dbal__scope_ref(outer));
+    dbal__scope_unref(outer); /* the connection's: it holds the inner one now */
+    connection->scope = scope;
+    dbal__scope_begin(scope);
+    return deferred;
+}
+
+/* NULL, or why an inner scope of this kind cannot begin here. */
+static dbal_error *
+inner_refusal(const dbal_connection *connection, bool wants_transaction, const char *call)
+{
+    dbal_error *error = dbal__connection_refusal(connection, call);
+    if (error != NULL)
+        return error;
+    if (connection->scope->work_done)
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "%s: another piece of work is just ending on "
+                              "this connection; wait for its outcome", call);
+    bool inside = connection->in_transaction;
+    for (const dbal__scope *scope = connection->scope; scope != NULL; scope = scope->outer)
+        inside = inside || scope->kind == DBAL__SCOPE_TRANSACTION;
+    if (wants_transaction && inside)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "%s: a transaction is open already; use dbal_connection_savepoint()",
+                              call);
+    if (!wants_transaction && !inside)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "%s: no transaction is open; use dbal_connection_transaction()", call);
+    return NULL;
+}
+
+dbal_deferred *
+dbal_connection_transaction(dbal_connection *connection, const dbal_transaction_options *options,
+                            dbal_work *work, void *arg)
+{
+    dbal_pool *pool = connection->pool;
+    dbal_transaction_options given = given_options(options);
+    if (!dbal__loop_check(pool->loop, "dbal_connection_transaction"))
+        return NULL;
+    dbal_error *error = inner_refusal(connection, true, "dbal_connection_transaction");
+    if (error != NULL)
+        return dbal__deferred_failed(pool->loop, error);
+    dbal__scope *scope = transaction_scope(&given, work, arg);
+    return scope != NULL ? start_inner(connection, scope) : out_of_memory(pool);
+}
+
+dbal_deferred *
+dbal_connection_savepoint(dbal_connection *connection, dbal_work *work, void *arg)
+{
+    dbal_pool *pool = connection->pool;
+    if (!dbal__loop_check(pool->loop, "dbal_connection_savepoint"))
+        return NULL;
+    dbal_error *error = inner_refusal(connection, false, "dbal_connection_savepoint");
+    if (error == NULL && (pool->capabilities & DBAL_CAN_SAVEPOINT) == 0)
+        error = dbal_error_new(DBAL_ERROR_NOT_SUPPORTED, "driver %s has no savepoints",
+                               pool->driver->driver->name);
+    if (error != NULL)
+        return dbal__deferred_failed(pool->loop, error);
+    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_SAVEPOINT, work, arg);
+    return scope != NULL ? start_inner(connection, scope) : out_of_memory(pool);
+}

@@ -1,0 +1,202 @@
+#include "pool/settings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbal/error.h"
+
+typedef enum kind { COUNT, SECONDS, BYTES, GATE } kind;
+
+/* One setting: where it stands in the options and in the settings, and what it may be. */
+typedef struct setting {
+    const char *name;
+    kind kind;
+    size_t option, place;
+    double least, most;
+    double standard;
+    bool may_be_off;
+} setting;
+
+#define AT(field) offsetof(dbal_pool_options, field), offsetof(dbal__settings, field)
+
+static const setting known[] = {
+    {"acquire_timeout", SECONDS, AT(acquire_timeout), 0, 1e9, 30, true},
+    {"cancel_timeout", SECONDS, AT(cancel_timeout), 0, 1e9, 2, true},
+    {"close_timeout", SECONDS, AT(close_timeout), 0, 1e9, 15, true},
+    {"connect_timeout", SECONDS, AT(connect_timeout), 0, 1e9, 20, true},
+    {"gate", GATE, AT(gate), 0, 0, 0, false},
+    {"max_result_bytes", BYTES, AT(max_result_bytes), 4096, 1e15, 256.0 * 1024 * 1024, true},
+    {"max_size", COUNT, AT(max_size), 1, 10000, 0, false},
+    {"max_waiting", COUNT, AT(max_waiting), 1, INT_MAX, 10000, true},
+    {"min_size", COUNT, AT(min_size), 0, 10000, 0, false},
+    {"pipeline_depth", COUNT, AT(pipeline_depth), 1, 10000, 64, false},
+    {"query_timeout", SECONDS, AT(query_timeout), 0, 1e9, DBAL_OFF, true},
+    {"statement_cache", COUNT, AT(statement_cache), 0, 100000, 100, true},
+};
+
+enum { KNOWN = sizeof known / sizeof known[0] };
+
+static const char *
+list_known(char *text, size_t size)
+{
+    size_t at = 0;
+    for (int i = 0; i < KNOWN && at < size; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%s", i > 0 ? ", " : "", known[i].name);
+    return text;
+}
+
+static void
+store(dbal__settings *settings, const setting *one, double value)
+{
+    void *place = (char *)settings + one->place;
+    switch (one->kind) {
+    case COUNT:
+        *(int *)place = value < 0 ? INT_MAX : (int)value;
+        break;
+    case SECONDS:
+        *(double *)place = value;
+        break;
+    case BYTES:
+        *(int64_t *)place = value < 0 ? INT64_MAX / 4 : (int64_t)value;
+        break;
+    case GATE:
+        *(dbal_gate_kind *)place = (dbal_gate_kind)value;
+        break;
+    }
+}
+
+/* NULL, or what is wrong with a value */
+static dbal_error *
+check(const setting *one, double value)
+{
+    if (value == DBAL_OFF && one->may_be_off)
+        return NULL;
+    if (isnan(value) || value < one->least || value > one->most)
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "%s: %g is out of range (%g to %g%s)",
+                              one->name, value, one->least, one->most,
+                              one->may_be_off ? ", or off" : "");
+    return NULL;
+}
+
+static double
+option_value(const dbal_pool_options *options, const setting *one)
+{
+    const void *place = (const char *)options + one->option;
+    switch (one->kind) {
+    case COUNT:
+        return *(const int *)place;
+    case SECONDS:
+        return *(const double *)place;
+    case BYTES:
+        return (double)*(const int64_t *)place;
+    default:
+        return *(const dbal_gate_kind *)place;
+    }
+}
+
+static dbal_error *
+take_options(dbal__settings *settings, const dbal_pool_options *options)
+{
+    for (int i = 0; i < KNOWN; i++) {
+        double value = option_value(options, &known[i]);
+        if (value == 0)
+            continue; /* default */
+        if (known[i].kind == GATE && (value < 0 || value > DBAL_GATE_PROCESS))
+            return dbal_error_new(DBAL_ERROR_INTERFACE, "gate: %g is none", value);
+        dbal_error *error = known[i].kind == GATE ? NULL : check(&known[i], value);
+        if (error != NULL)
+            return error;
+        store(settings, &known[i], value);
+    }
+    return NULL;
+}
+
+static bool
+gate_named(const char *text, double *ret_value)
+{
+    for (int i = DBAL_GATE_AUTO; i <= DBAL_GATE_PROCESS; i++) {
+        static const char *const names[] = {"auto", "loop", "thread", "driver-thread", "process"};
+        if (strcmp(text, names[i]) == 0) {
+            *ret_value = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* a number with k, M or G behind it, or off */
+static bool
+read_number(const setting *one, const char *text, double *ret_value)
+{
+    char *end;
+    if (strcmp(text, "off") == 0) {
+        *ret_value = DBAL_OFF;
+        return one->may_be_off;
+    }
+    if (strspn(text, "0123456789.") == 0)
+        return false;
+    double value = strtod(text, &end);
+    if (one->kind == BYTES && *end != '\0') {
+        const char *unit = strchr("kMG", *end);
+        if (unit == NULL)
+            return false;
+        value *= *unit == 'k' ? 1024.0 : *unit == 'M' ? 1024.0 * 1024 : 1024.0 * 1024 * 1024;
+        end++;
+    }
+    if (*end != '\0' || (one->kind != SECONDS && value != floor(value)))
+        return false;
+    *ret_value = value;
+    return true;
+}
+
+static dbal_error *
+take_parameter(dbal__settings *settings, const char *name, const char *text)
+{
+    char names[400];
+    double value = 0;
+    for (int i = 0; i < KNOWN; i++) {
+        const setting *one = &known[i];
+        if (strcmp(one->name, name) != 0)
+            continue;
+        if (one->kind == GATE ? !gate_named(text, &value) : !read_number(one, text, &value))
+            return dbal_error_new(DBAL_ERROR_INTERFACE, "pool_%s: \"%s\" is not a value for it%s",
+                                  name, text,
+                                  one->kind == GATE ? " (auto, loop, thread, driver-thread)" : "");
+        dbal_error *error = one->kind == GATE ? NULL : check(one, value);
+        if (error == NULL)
+            store(settings, one, value);
+        return error;
+    }
+    return dbal_error_new(DBAL_ERROR_INTERFACE, "unknown setting pool_%s; known are: %s", name,
+                          list_known(names, sizeof names));
+}
+
+bool
+dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options,
+                    const dbal_url *url, dbal_error **ret_error)
+{
+    dbal_pool_options given;
+    memset(&given, 0, sizeof given);
+    memset(settings, 0, sizeof *settings);
+    if (options != NULL)
+        memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    for (int i = 0; i < KNOWN; i++)
+        store(settings, &known[i], known[i].standard);
+    settings->max_size = 0;
+    dbal_error *error = take_options(settings, &given);
+    for (size_t i = 0; error == NULL && i < dbal__url_setting_count(url); i++)
+        error = take_parameter(settings, dbal__url_setting_name(url, i),
+                               dbal__url_setting_value(url, i));
+    if (error == NULL && settings->max_size != 0 && settings->min_size > settings->max_size)
+        error = dbal_error_new(DBAL_ERROR_INTERFACE, "min_size %d is above max_size %d",
+                               settings->min_size, settings->max_size);
+    if (error == NULL)
+        return true;
+    *ret_error = error;
+    return false;
+}

@@ -1,0 +1,27 @@
+/* A pool's settings: defaults, the program's options, the URL's pool_ parameters, all checked. */
+#ifndef DBAL__SETTINGS_H
+#define DBAL__SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbal/url.h"
+#include <dbal/pool.h>
+
+/* Every value is final: no zero stands for a default any more; times are seconds, negative: none. */
+typedef struct dbal__settings {
+    int min_size;
+    int max_size; /* 0: by the gate */
+    dbal_gate_kind gate;
+    int pipeline_depth;
+    double acquire_timeout, connect_timeout, query_timeout, cancel_timeout, close_timeout;
+    int max_waiting;
+    int statement_cache;
+    int64_t max_result_bytes;
+} dbal__settings;
+
+/* False with *ret_error set, which names the setting and lists the known ones. */
+bool dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options,
+                         const dbal_url *url, dbal_error **ret_error);
+
+#endif

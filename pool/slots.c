@@ -1,0 +1,351 @@
+/* The life of a pool's connections: opened on demand, replaced after a loss, closed at the end. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbal/alloc.h"
+#include "pool/connection.h"
+#include "pool/pool.h"
+
+/* Connects at once, and the wait after one that failed: doubled each time, with full jitter. */
+enum { CONNECTING_MOST = 4 };
+static const double BACKOFF_FIRST = 0.1, BACKOFF_MOST = 1;
+
+static void on_opened(dbal__channel *channel, dbal_error *error);
+static void on_closed(dbal__channel *channel);
+static void on_lost(dbal__channel *channel, dbal_error *error);
+
+dbal__slot *
+dbal__slot_of(const dbal__ticket *ticket)
+{
+    if (ticket->slot != NULL)
+        return ticket->slot;
+    return ticket->job.channel != NULL ? ticket->job.channel->owner : NULL;
+}
+
+static dbal__channel *
+make_channel(dbal_pool *pool)
+{
+    if (pool->gate == DBAL_GATE_LOOP)
+        return dbal__native_new(pool->loop, pool->driver);
+    if (pool->gate == DBAL_GATE_THREAD)
+        return dbal__threaded_new(pool->loop, pool->driver, &pool->crew.line, NULL);
+    bool hung = false;
+    dbal__worker *worker = dbal__driver_thread_again(pool->worker, &hung);
+    return worker != NULL ? dbal__threaded_new(pool->loop, pool->driver, NULL, worker) : NULL;
+}
+
+static void
+slot_free(dbal__slot *slot)
+{
+    dbal__clock_stop(&slot->pool->loop->ready.clock, &slot->timer);
+    dbal__list_remove(&slot->link);
+    if (slot->channel != NULL)
+        slot->channel->ops->free(slot->channel);
+    dbal__free(slot);
+}
+
+static void
+on_connect_timeout(dbal__timer *timer)
+{
+    dbal__slot *slot = DBAL__OF(timer, dbal__slot, timer);
+    dbal_pool *pool = slot->pool;
+    slot->state = DBAL__SLOT_CLOSING;
+    pool->connecting--;
+    slot->channel->ops->give_up(slot->channel);
+    dbal_error *error = dbal__error_make(DBAL_ERROR_TIMEOUT, "08001", DBAL_EXECUTION_NOT_SENT,
+                                         "no connection within connect_timeout (%g s)",
+                                         pool->settings.connect_timeout);
+    dbal__slots_failed(pool, error);
+}
+
+static bool
+slot_open(dbal__slot *slot, dbal_error **ret_error)
+{
+    dbal_pool *pool = slot->pool;
+    dbal__channel *channel = slot->channel = make_channel(pool);
+    if (channel == NULL) {
+        *ret_error = pool->gate == DBAL_GATE_DRIVER_THREAD
+                         ? dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
+                                            "the driver's one thread hangs and was given up")
+                         : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+        return false;
+    }
+    double limit = pool->settings.connect_timeout;
+    int64_t now = dbal__loop_now(pool->loop);
+    channel->owner = slot;
+    channel->threadlevel = pool->threadlevel;
+    channel->capabilities = pool->capabilities;
+    channel->opening.config = pool->config;
+    channel->opening.statement_cache = pool->settings.statement_cache;
+    channel->opening.deadline =
+        limit < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), limit);
+    channel->opened = on_opened;
+    channel->closed = on_closed;
+    channel->lost = on_lost;
+    if (!channel->ops->open(channel, ret_error))
+        return false;
+    /* a little later than the driver's own deadline, whose error says more */
+    if (limit >= 0)
+        dbal__clock_start(&pool->loop->ready.clock, &slot->timer,
+                          dbal__after(now, limit + limit / 8), on_connect_timeout);
+    return true;
+}
+
+static bool
+may_grow(const dbal_pool *pool)
+{
+    int most = pool->probed && (pool->open > 0 || pool->gate != DBAL_GATE_THREAD)
+                   ? CONNECTING_MOST
+                   : 1; /* until one is open, it is not known how many there may be */
+    if (pool->gate == DBAL_GATE_THREAD)
+        most = 1;
+    return !pool->closing && !pool->stopped && !pool->backing_off && pool->connecting < most &&
+           pool->open + pool->connecting < pool->limit;
+}
+
+void
+dbal__slots_grow(dbal_pool *pool)
+{
+    if (!may_grow(pool))
+        return;
+    dbal_error *error = NULL;
+    dbal__slot *slot = dbal__zalloc(sizeof *slot);
+    if (slot != NULL) {
+        slot->pool = pool;
+        slot->state = DBAL__SLOT_OPENING;
+        dbal__list_push(&pool->slots, &slot->link);
+        if (slot_open(slot, &error)) {
+            pool->connecting++;
+            return;
+        }
+        slot_free(slot);
+    }
+    dbal__slots_failed(pool, error != NULL ? error
+                                           : dbal__error_constant(DBAL_ERROR_NO_MEMORY,
+                                                                  DBAL_EXECUTION_NOT_SENT));
+}
+
+void
+dbal__slots_crew_wants(dbal__crew *crew)
+{
+    dbal__slots_grow(DBAL__OF(crew, dbal_pool, crew));
+}
+
+/* Something still wants a connection: the waiting, or min_size. */
+static bool
+is_wanted(const dbal_pool *pool)
+{
+    return pool->open + pool->connecting < pool->settings.min_size ||
+           !dbal__list_empty(&pool->readiers) ||
+           (dbal__waiters_count(pool) > 0 && pool->open == 0) || pool->waiting_count > 0;
+}
+
+static void
+on_retry(dbal__timer *timer)
+{
+    dbal_pool *pool = DBAL__OF(timer, dbal_pool, retry);
+    pool->backing_off = false;
+    if (is_wanted(pool))
+        dbal__slots_grow(pool);
+}
+
+static void
+back_off(dbal_pool *pool)
+{
+    double delay = BACKOFF_FIRST * exp2(pool->failures > 16 ? 16 : pool->failures - 1);
+    if (delay > BACKOFF_MOST)
+        delay = BACKOFF_MOST;
+    /* full jitter, so that programs that lost a server together do not come back together */
+    pool->jitter = pool->jitter * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    delay *= (double)(pool->jitter >> 40) / (double)(1 << 24);
+    dbal__clock *clock = &pool->loop->ready.clock;
+    pool->backing_off = true;
+    dbal__clock_start(clock, &pool->retry, dbal__after(dbal__clock_now(clock), delay), on_retry);
+}
+
+/* A connect failed. One that cannot pass fails those that wait, unless others are open. */
+void
+dbal__slots_failed(dbal_pool *pool, dbal_error *error)
+{
+    bool passing = dbal_error_retryable(error) || dbal_error_is(error, DBAL_ERROR_TIMEOUT);
+    pool->counts.connect_errors++;
+    pool->failures++;
+    dbal_error_unref(pool->last_error);
+    pool->last_error = error;
+    if (pool->closing || pool->stopped) {
+        dbal__pool_check_closed(pool);
+        return;
+    }
+    back_off(pool);
+    if (passing || pool->open > 0)
+        return;
+    dbal_error_ref(error);
+    dbal__waiters_fail(pool, error);
+    dbal__pool_ready_changed(pool, error);
+    dbal_error_unref(error);
+}
+
+static void
+learn_from(dbal_pool *pool, const dbal_opening *opening)
+{
+    if (opening->max_connections > 0 && opening->max_connections < pool->limit)
+        pool->limit = opening->max_connections;
+    if (pool->token == NULL && opening->token_size > 0 &&
+        opening->token_size <= sizeof opening->token) {
+        pool->token = dbal__token_get(opening->token, opening->token_size);
+        pool->token_timeout = opening->token_timeout;
+    }
+    pool->probed = true;
+}
+
+static void
+on_opened(dbal__channel *channel, dbal_error *error)
+{
+    dbal__slot *slot = channel->owner;
+    dbal_pool *pool = slot->pool;
+    if (slot->state != DBAL__SLOT_OPENING) {
+        dbal_error_unref(error); /* it was given up: on_closed comes next */
+        return;
+    }
+    dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
+    pool->connecting--;
+    if (error != NULL) {
+        slot_free(slot);
+        dbal__slots_failed(pool, error);
+        return;
+    }
+    slot->state = DBAL__SLOT_OPEN;
+    pool->open++;
+    pool->counts.opened++;
+    pool->failures = 0;
+    pool->last_error = dbal_error_unref(pool->last_error);
+    learn_from(pool, &channel->opening);
+    if (pool->gate == DBAL_GATE_THREAD)
+        dbal__crew_join(&pool->crew, dbal__threaded_worker(channel));
+    if (pool->stopped) {
+        dbal__slot_close(slot);
+        return;
+    }
+    dbal__pool_ready_changed(pool, NULL);
+    dbal__waiters_serve(pool);
+    if (is_wanted(pool))
+        dbal__slots_grow(pool);
+    if (pool->closing)
+        dbal__pool_check_closed(pool);
+}
+
+static void
+leave_crew(dbal__slot *slot)
+{
+    if (slot->pool->gate == DBAL_GATE_THREAD && slot->channel->opened_once)
+        dbal__crew_leave(&slot->pool->crew, dbal__threaded_worker(slot->channel));
+}
+
+static void
+on_closed(dbal__channel *channel)
+{
+    dbal__slot *slot = channel->owner;
+    dbal_pool *pool = slot->pool;
+    pool->closing_slots--;
+    slot_free(slot);
+    if (is_wanted(pool))
+        dbal__slots_grow(pool);
+    dbal__pool_check_closed(pool);
+}
+
+/* It counts no more; a session on it is told by the caller. */
+static void
+retire(dbal__slot *slot)
+{
+    dbal_pool *pool = slot->pool;
+    if (slot->state == DBAL__SLOT_OPEN) {
+        pool->open--;
+        leave_crew(slot);
+    } else if (slot->state == DBAL__SLOT_OPENING) {
+        pool->connecting--;
+        dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
+    }
+    slot->state = DBAL__SLOT_CLOSING;
+    pool->closing_slots++;
+}
+
+void
+dbal__slot_close(dbal__slot *slot)
+{
+    if (slot->state == DBAL__SLOT_CLOSING)
+        return;
+    bool opening = slot->state == DBAL__SLOT_OPENING;
+    retire(slot);
+    if (slot->connection != NULL)
+        dbal__connection_lost(slot->connection, NULL);
+    if (opening)
+        slot->channel->ops->give_up(slot->channel);
+    else
+        slot->channel->ops->close(slot->channel);
+}
+
+void
+dbal__slot_give_up(dbal__slot *slot)
+{
+    if (slot->state == DBAL__SLOT_CLOSING)
+        return;
+    slot->pool->counts.lost++;
+    retire(slot);
+    slot->channel->ops->give_up(slot->channel);
+    if (slot->connection != NULL)
+        dbal__connection_lost(slot->connection, NULL);
+}
+
+static void
+on_lost(dbal__channel *channel, dbal_error *error)
+{
+    dbal__slot *slot = channel->owner;
+    dbal_pool *pool = slot->pool;
+    if (slot->state != DBAL__SLOT_CLOSING) {
+        pool->counts.lost++;
+        retire(slot);
+        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "a connection was lost: %s",
+                        dbal_error_message(error));
+    }
+    if (slot->connection != NULL)
+        dbal__connection_lost(slot->connection, error);
+    dbal_error_unref(error);
+    dbal__waiters_serve(pool);
+}
+
+void
+dbal__slots_close_all(dbal_pool *pool)
+{
+    dbal__list *link = pool->slots.next;
+    while (link != &pool->slots) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        link = link->next;
+        if (!slot->held)
+            dbal__slot_close(slot);
+    }
+}
+
+/* Blocks until the pool's threads are gone; false when some had to be left. */
+bool
+dbal__slots_join(dbal_pool *pool, int64_t deadline)
+{
+    bool all = true;
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        if (slot->channel->ops->join(slot->channel, deadline))
+            continue;
+        if (pool->gate == DBAL_GATE_THREAD)
+            atomic_store(&dbal__threaded_worker(slot->channel)->held, true);
+        pool->loop->abandoned++;
+        all = false;
+    }
+    return all;
+}
+
+void
+dbal__slots_free(dbal_pool *pool)
+{
+    while (!dbal__list_empty(&pool->slots))
+        slot_free(DBAL__OF(pool->slots.next, dbal__slot, link));
+}

@@ -1,0 +1,259 @@
+/*
+ * Rows in batches. Two batches at most are on their way; the thread that makes more sleeps until
+ * the consumer has taken one, and on the loop gate the driver is told to read no more.
+ */
+#include <dbal/stream.h>
+
+#include "dbal/alloc.h"
+#include "dbal/futex.h"
+#include "dbal/outcome.h"
+#include "pool/connection.h"
+#include "pool/pool.h"
+
+enum { WINDOW = 2, BATCH_ROWS = 512, BATCH_BYTES = 128 * 1024 };
+
+typedef struct batch {
+    dbal__message message;
+    dbal__list link;
+    struct dbal_stream *stream;
+    dbal_result *rows;
+} batch;
+
+struct dbal_stream {
+    dbal__ticket *ticket;
+    dbal__inbox *inbox;
+    dbal_rows_fn *fn;
+    void *arg;
+    dbal__list batches;  /* not yet given to fn */
+    size_t batch_count;
+    dbal__task task;
+    bool paused, native, giving;
+    bool back;           /* the job has come back; its outcome waits for the batches */
+    atomic_int credit;   /* batches that may be sent */
+    atomic_bool stop;    /* the consumer wants no more */
+};
+
+static void
+batch_free(batch *one)
+{
+    dbal__list_remove(&one->link);
+    dbal_result_unref(one->rows);
+    dbal__free(one);
+}
+
+static bool
+is_over(const dbal_stream *stream)
+{
+    return atomic_load(&stream->stop) || stream->ticket->why != 0;
+}
+
+static void
+took_one(dbal_stream *stream)
+{
+    dbal__slot *slot = dbal__slot_of(stream->ticket);
+    atomic_fetch_add(&stream->credit, 1);
+    if (!stream->back && slot != NULL)
+        slot->channel->ops->resume(slot->channel, &stream->ticket->job);
+}
+
+/* Gives batches to the consumer until it pauses. */
+static void
+give(dbal_stream *stream)
+{
+    dbal__ready *ready = &stream->ticket->pool->loop->ready;
+    stream->giving = true;
+    while (!stream->paused && !dbal__list_empty(&stream->batches)) {
+        batch *one = DBAL__OF(stream->batches.next, batch, link);
+        dbal_flow flow = DBAL_STOP;
+        dbal__list_remove(&one->link);
+        if (!is_over(stream)) {
+            dbal__result_set_reaper(one->rows,
+                                    dbal__helpers_reaper(stream->ticket->pool->loop->helpers));
+            dbal__ready_app_enter(ready);
+            flow = stream->fn(stream, one->rows, stream->arg);
+            dbal__ready_app_leave(ready);
+        }
+        batch_free(one);
+        stream->batch_count--;
+        stream->paused = flow == DBAL_PAUSE && !is_over(stream);
+        if (flow == DBAL_STOP)
+            atomic_store(&stream->stop, true);
+        took_one(stream);
+    }
+    stream->giving = false;
+    if (stream->back && dbal__list_empty(&stream->batches))
+        dbal__stream_settle(stream->ticket);
+}
+
+static void
+on_task(dbal__task *task)
+{
+    give(DBAL__OF(task, dbal_stream, task));
+}
+
+static void
+give_soon(dbal_stream *stream)
+{
+    if (!dbal__task_is_queued(&stream->task))
+        dbal__ready_push(&stream->ticket->pool->loop->ready, &stream->task);
+}
+
+void
+dbal_stream_resume(dbal_stream *stream)
+{
+    if (stream == NULL || !stream->paused ||
+        !dbal__loop_check(stream->ticket->pool->loop, "dbal_stream_resume"))
+        return;
+    stream->paused = false;
+    give_soon(stream);
+}
+
+static void
+arrived(dbal__message *message)
+{
+    batch *one = DBAL__OF(message, batch, message);
+    dbal_stream *stream = one->stream;
+    dbal__list_push(&stream->batches, &one->link);
+    stream->batch_count++;
+    if (!stream->giving)
+        give_soon(stream);
+}
+
+/* In the worker's thread: waits until the consumer has room. False: nobody wants more. */
+static bool
+wait_for_credit(dbal_stream *stream, dbal_request *request)
+{
+    dbal__job *job = DBAL__OF(request, dbal__job, request);
+    for (;;) {
+        int seen = atomic_load(&job->signal);
+        if (dbal_request_stopped(request) || atomic_load(&stream->stop))
+            return false;
+        if (atomic_load(&stream->credit) > 0) {
+            atomic_fetch_sub(&stream->credit, 1);
+            return true;
+        }
+        dbal__futex_wait(&job->signal, seen, DBAL__NEVER);
+    }
+}
+
+/* Takes a batch from the driver, in whichever thread it runs. */
+static bool
+deliver(dbal_request *request, dbal_result *rows)
+{
+    dbal__ticket *ticket = DBAL__OF(request, dbal__ticket, job.request);
+    dbal_stream *stream = ticket->stream;
+    batch *one = dbal__alloc(sizeof *one);
+    if (one == NULL || (!stream->native && !wait_for_credit(stream, request)) ||
+        (stream->native && is_over(stream))) {
+        if (one == NULL)
+            dbal__request_refuse(request, DBAL__NO_MEMORY);
+        dbal__free(one);
+        dbal_result_unref(rows);
+        return false;
+    }
+    *one = (batch){.message = {NULL, arrived}, .stream = stream, .rows = rows};
+    dbal__list_init(&one->link);
+    if (stream->native) {
+        arrived(&one->message);
+        request->full = stream->batch_count >= WINDOW;
+    } else if (dbal__inbox_push(stream->inbox, &one->message)) {
+        dbal__inbox_wake(stream->inbox);
+    } else {
+        batch_free(one); /* the loop is gone */
+        return false;
+    }
+    return true;
+}
+
+static bool
+attach(dbal__ticket *ticket, dbal_rows_fn *fn, void *arg)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal_request *request = &ticket->job.request;
+    dbal_stream *stream = dbal__zalloc(sizeof *stream);
+    if (stream == NULL)
+        return false;
+    stream->ticket = ticket;
+    stream->inbox = pool->loop->inbox;
+    stream->fn = fn;
+    stream->arg = arg;
+    stream->native = pool->gate == DBAL_GATE_LOOP;
+    dbal__list_init(&stream->batches);
+    dbal__task_init(&stream->task, on_task);
+    atomic_init(&stream->credit, WINDOW);
+    atomic_init(&stream->stop, false);
+    ticket->stream = stream;
+    ticket->job.quick = false;
+    request->deliver = deliver;
+    request->batch_rows = BATCH_ROWS;
+    request->batch_bytes = BATCH_BYTES;
+    return true;
+}
+
+bool
+dbal__stream_holds(dbal__ticket *ticket)
+{
+    dbal_stream *stream = ticket->stream;
+    if (stream == NULL)
+        return false;
+    stream->back = true;
+    if (is_over(stream)) {
+        while (!dbal__list_empty(&stream->batches))
+            batch_free(DBAL__OF(stream->batches.next, batch, link));
+        return false;
+    }
+    return !dbal__list_empty(&stream->batches) || stream->giving;
+}
+
+void
+dbal__stream_free(dbal_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    while (!dbal__list_empty(&stream->batches))
+        batch_free(DBAL__OF(stream->batches.next, batch, link));
+    dbal__list_remove(&stream->task.link);
+    dbal__free(stream);
+}
+
+dbal_deferred *
+dbal_pool_stream(dbal_pool *pool, const dbal_query *query, dbal_rows_fn *fn, void *arg)
+{
+    bool ok;
+    dbal_error *error = NULL;
+    dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_stream", &ok);
+    if (!ok)
+        return refused;
+    dbal__ticket *ticket = dbal__ticket_new(pool, query, DBAL__TICKET_STATEMENT, &error);
+    if (ticket != NULL && !attach(ticket, fn, arg)) {
+        dbal__ticket_free(ticket);
+        ticket = NULL;
+        error = dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+    }
+    if (ticket == NULL)
+        return dbal__deferred_failed(pool->loop, error);
+    if (!dbal__ticket_start(ticket))
+        return NULL;
+    dbal_deferred *deferred = ticket->deferred;
+    dbal__waiters_add(ticket);
+    return deferred;
+}
+
+dbal_deferred *
+dbal_connection_stream(dbal_connection *connection, const dbal_query *query, dbal_rows_fn *fn,
+                       void *arg)
+{
+    dbal__ticket *ticket = NULL;
+    if (!dbal__loop_check(connection->pool->loop, "dbal_connection_stream"))
+        return NULL;
+    dbal_deferred *deferred =
+        dbal__connection_add(connection, query, "dbal_connection_stream", &ticket);
+    if (ticket == NULL)
+        return deferred;
+    if (!attach(ticket, fn, arg))
+        dbal__ticket_fail_waiting(
+            ticket, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+    else
+        dbal__connection_pump(connection);
+    return deferred;
+}

@@ -1,0 +1,517 @@
+/*
+ * A ticket is one request from asking until it has come back. It settles exactly once; it is freed
+ * when it has settled and nobody below has it any more, whichever comes last.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "dbal/alloc.h"
+#include "dbal/outcome.h"
+#include "dbal/result.h"
+#include "dbal/value.h"
+#include "pool/connection.h"
+#include "pool/pool.h"
+
+/* Statements that take less on average let their answers wait for one another. */
+static const int64_t QUICK = 50000; /* nanoseconds */
+enum { ORDER_INSIDE = 16 };
+
+static void on_timer(dbal__timer *timer);
+static void on_finished(dbal__job *job);
+
+const char *
+dbal__ticket_name(const dbal__ticket *ticket)
+{
+    if (ticket->label != NULL)
+        return ticket->label;
+    return ticket->sql != NULL ? ticket->sql->source : "session";
+}
+
+static dbal__ticket *
+allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char *label)
+{
+    dbal__ticket *ticket = dbal__alloc(sizeof *ticket + block_size);
+    if (ticket == NULL)
+        return NULL;
+    memset(ticket, 0, sizeof *ticket);
+    dbal__job_init(&ticket->job, on_finished);
+    dbal__list_init(&ticket->all);
+    dbal__list_init(&ticket->link);
+    ticket->pool = pool;
+    ticket->kind = kind;
+    if (label != NULL && (ticket->label = dbal__strdup(label)) == NULL) {
+        dbal__free(ticket);
+        return NULL;
+    }
+    return ticket;
+}
+
+void
+dbal__ticket_free(dbal__ticket *ticket)
+{
+    dbal__clock_stop(&ticket->pool->loop->ready.clock, &ticket->timer);
+    dbal__list_remove(&ticket->all);
+    dbal__list_remove(&ticket->link);
+    dbal__stream_free(ticket->stream);
+    dbal__request_fini(&ticket->job.request);
+    dbal_error_unref(ticket->job.error);
+    if (ticket->sql != NULL)
+        dbal__sql_unref(ticket->sql);
+    dbal__free(ticket->label);
+    dbal__free(ticket);
+}
+
+static void
+set_deadlines(dbal__ticket *ticket, double timeout)
+{
+    dbal_pool *pool = ticket->pool;
+    double limit = timeout != 0 ? timeout : pool->settings.query_timeout;
+    double acquire = pool->settings.acquire_timeout;
+    ticket->asked = dbal__loop_now(pool->loop);
+    ticket->finish_by = limit < 0 ? DBAL__NEVER : dbal__after(ticket->asked, limit);
+    ticket->acquire_by = acquire < 0 || ticket->kind == DBAL__TICKET_BOUND
+                             ? DBAL__NEVER
+                             : dbal__after(ticket->asked, acquire);
+    ticket->give_up_at = DBAL__NEVER;
+    ticket->job.request.deadline = ticket->finish_by;
+}
+
+/* What a statement may not be, on a pool or anywhere. */
+static dbal_error *
+check_class(const dbal__sql *sql, dbal__ticket_kind kind)
+{
+    const char *instead = sql->sql_class.instead;
+    unsigned kinds = sql->sql_class.kinds;
+    if ((kinds & DBAL_SQL_REFUSED) != 0)
+        return dbal__error_make(DBAL_ERROR_PROGRAMMING, "0A000", DBAL_EXECUTION_NOT_SENT,
+                                "this statement is refused: use %s",
+                                instead != NULL ? instead : "another way");
+    if ((kinds & DBAL_SQL_SESSION) != 0 && kind == DBAL__TICKET_STATEMENT)
+        return dbal__error_make(DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_NOT_SENT,
+                                "this statement belongs to a session, and a pool has many: use %s",
+                                instead != NULL ? instead : "dbal_pool_session()");
+    return NULL;
+}
+
+static dbal__ticket *
+make(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kind, dbal__sql *sql,
+     dbal_fault *fault)
+{
+    uint32_t inside[ORDER_INSIDE], *order = inside;
+    dbal__ticket *ticket = NULL;
+
+    if (sql->value_count > ORDER_INSIDE &&
+        (order = dbal__array(sql->value_count, sizeof *order)) == NULL)
+        return NULL;
+    if (dbal__sql_bind(sql, pool->driver->driver, pool->config, query->params, order, fault)) {
+        size_t size = dbal__pack_size(query->params.values, order, sql->value_count);
+        ticket = allocate(pool, kind, size, query->label);
+        if (ticket != NULL)
+            dbal__pack(ticket->block, query->params.values, order, sql->value_count);
+    }
+    if (order != inside)
+        dbal__free(order);
+    return ticket;
+}
+
+static void
+fill_request(dbal__ticket *ticket, const dbal_query *query)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal_request *request = &ticket->job.request;
+    dbal__sql *sql = ticket->sql;
+    request->sql = sql;
+    request->block = ticket->block;
+    request->value_count = sql->value_count;
+    request->read_only = query->read_only;
+    request->statement_cache = pool->settings.statement_cache;
+    request->max_result_bytes = (size_t)pool->settings.max_result_bytes;
+    ticket->writes = (sql->sql_class.kinds & DBAL_SQL_WRITES) != 0 && !query->read_only;
+    ticket->job.quick = sql->mean > 0 && sql->mean < QUICK;
+}
+
+dbal__ticket *
+dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kind,
+                 dbal_error **ret_error)
+{
+    dbal_fault fault = DBAL__FAULT_INIT;
+    dbal_query given = {.size = sizeof given};
+    dbal__ticket *ticket = NULL;
+    dbal_error *error = NULL;
+
+    memcpy(&given, query, query->size < sizeof given ? query->size : sizeof given);
+    dbal__sql *sql = given.sql != NULL && !isnan(given.timeout)
+                         ? dbal__sql_table_get(pool->table, given.sql, &fault)
+                         : NULL;
+    if (given.sql == NULL || isnan(given.timeout))
+        error = dbal_error_new(DBAL_ERROR_INTERFACE, "%s",
+                               given.sql == NULL ? "a query without sql" : "a timeout that is NaN");
+    else if (sql != NULL && (error = check_class(sql, kind)) == NULL)
+        ticket = make(pool, &given, kind, sql, &fault);
+    if (ticket == NULL) {
+        if (sql != NULL)
+            dbal__sql_unref(sql);
+        if (error == NULL && dbal__fault_is_set(&fault)) {
+            error = dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
+            dbal__error_set_where(error, given.label != NULL ? given.label : given.sql);
+        }
+        *ret_error = error != NULL ? error
+                                   : dbal__error_constant(DBAL_ERROR_NO_MEMORY,
+                                                          DBAL_EXECUTION_NOT_SENT);
+        dbal__fault_clear(&fault);
+        return NULL;
+    }
+    ticket->sql = sql;
+    fill_request(ticket, &given);
+    set_deadlines(ticket, given.timeout);
+    return ticket;
+}
+
+dbal__ticket *
+dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label)
+{
+    dbal__ticket *ticket = allocate(pool, DBAL__TICKET_SESSION, 0, label);
+    if (ticket == NULL)
+        return NULL;
+    ticket->job.grant = true;
+    set_deadlines(ticket, timeout != 0 ? timeout : DBAL_OFF);
+    return ticket;
+}
+
+static void
+arm(dbal__ticket *ticket)
+{
+    int64_t at = ticket->finish_by;
+    if (ticket->why != 0)
+        at = ticket->give_up_at;
+    else if (ticket->acquire_by < at)
+        at = ticket->acquire_by;
+    dbal__clock_start(&ticket->pool->loop->ready.clock, &ticket->timer, at, on_timer);
+}
+
+static void
+cancel(dbal_deferred *deferred, void *arg)
+{
+    (void)deferred;
+    dbal__ticket_stop(arg, DBAL_ERROR_CANCELLED);
+}
+
+bool
+dbal__ticket_start(dbal__ticket *ticket)
+{
+    if (ticket->done == NULL) {
+        ticket->deferred = dbal__deferred_new(ticket->pool->loop, cancel, ticket);
+        if (ticket->deferred == NULL) {
+            dbal__ticket_free(ticket);
+            return false;
+        }
+    }
+    dbal__list_push(&ticket->pool->tickets, &ticket->all);
+    arm(ticket);
+    return true;
+}
+
+static bool
+has_settled(const dbal__ticket *ticket)
+{
+    return dbal__list_empty(&ticket->all);
+}
+
+void
+dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome)
+{
+    dbal_pool *pool = ticket->pool;
+    if (has_settled(ticket)) {
+        dbal__outcome_fini(outcome);
+        return;
+    }
+    dbal__list_remove(&ticket->all);
+    dbal__clock_stop(&pool->loop->ready.clock, &ticket->timer);
+    if (ticket->kind != DBAL__TICKET_SESSION) {
+        pool->counts.queries++;
+        pool->counts.errors += outcome.kind == DBAL_OUTCOME_ERROR;
+    }
+    dbal_deferred *deferred = ticket->deferred;
+    ticket->deferred = NULL;
+    if (ticket->done != NULL)
+        ticket->done(ticket, outcome);
+    else if (deferred != NULL)
+        dbal_deferred_fire(deferred, outcome);
+    else
+        dbal__outcome_fini(outcome);
+}
+
+/* An error of dbal's own about this ticket. */
+static dbal_error *
+own_error(const dbal__ticket *ticket, dbal_error_class why, dbal_execution execution,
+          dbal_error *cause, const char *what)
+{
+    dbal_error *error = dbal__error_because(cause, why, NULL, execution, "%s", what);
+    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    return error;
+}
+
+/* Takes it off whatever list of the loop's it is on; it has not begun. */
+static void
+take_off(dbal__ticket *ticket)
+{
+    if (ticket->place != DBAL__PLACE_LIST)
+        return;
+    if (ticket->in_writes)
+        ticket->pool->writes_count--;
+    else if (ticket->kind != DBAL__TICKET_BOUND)
+        ticket->pool->waiting_count--;
+    ticket->in_writes = false;
+    dbal__list_remove(&ticket->link);
+    ticket->place = DBAL__PLACE_NOWHERE;
+}
+
+/* It never ran and has settled: below it may still be on its way back. */
+static void
+leave_waiting(dbal__ticket *ticket, dbal_outcome outcome)
+{
+    bool below = ticket->place == DBAL__PLACE_LINE || ticket->place == DBAL__PLACE_SLOT;
+    take_off(ticket);
+    if (ticket->kind == DBAL__TICKET_SESSION) {
+        dbal__list_remove(&ticket->all);
+        dbal__clock_stop(&ticket->pool->loop->ready.clock, &ticket->timer);
+        dbal__connection_refused(ticket, outcome);
+    } else {
+        dbal__ticket_settle(ticket, outcome);
+        if (ticket->kind == DBAL__TICKET_BOUND && !below)
+            dbal__connection_returned(ticket);
+    }
+    if (!below)
+        dbal__ticket_free(ticket);
+}
+
+bool
+dbal__ticket_fail_waiting(dbal__ticket *ticket, dbal_error *error)
+{
+    if (has_settled(ticket) || !dbal__job_cancel(&ticket->job))
+        return false;
+    leave_waiting(ticket, dbal_fail(error));
+    return true;
+}
+
+/* The error of an acquire_timeout says what an operator wants to know. */
+static dbal_error *
+exhausted(const dbal__ticket *ticket)
+{
+    const dbal_pool *pool = ticket->pool;
+    double waited = (double)(dbal__loop_now(pool->loop) - ticket->asked) / 1e9;
+    const char *cause =
+        pool->last_error != NULL ? dbal_error_message(pool->last_error) : NULL;
+    dbal_error *error = dbal__error_because(
+        pool->last_error, DBAL_ERROR_POOL_EXHAUSTED, "53300", DBAL_EXECUTION_NOT_SENT,
+        "no connection became free in %.3g s: %d open of at most %d, %d in sessions, %d connecting, "
+        "%zu waiting%s%s",
+        waited, pool->open, pool->limit, pool->held, pool->connecting,
+        dbal__waiters_count(pool), cause != NULL ? "; last connect error: " : "",
+        cause != NULL ? cause : "");
+    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    return error;
+}
+
+static void
+stop_running(dbal__ticket *ticket, dbal_error_class why)
+{
+    double patience = ticket->pool->settings.cancel_timeout;
+    if (ticket->why != 0)
+        return;
+    ticket->why = why;
+    ticket->give_up_at = patience < 0 ? DBAL__NEVER
+                                      : dbal__after(dbal__loop_now(ticket->pool->loop), patience);
+    arm(ticket);
+    dbal__slot *slot = dbal__slot_of(ticket);
+    if (slot != NULL)
+        slot->channel->ops->cancel(slot->channel, &ticket->job);
+
+}
+
+void
+dbal__ticket_stop(dbal__ticket *ticket, dbal_error_class why)
+{
+    if (has_settled(ticket))
+        return;
+    if (dbal__job_cancel(&ticket->job)) {
+        const char *what = why == DBAL_ERROR_CANCELLED ? "cancelled before it began"
+                           : why == DBAL_ERROR_TIMEOUT ? "its time was up before it began"
+                                                       : "closed before it began";
+        leave_waiting(ticket,
+                      dbal_fail(own_error(ticket, why, DBAL_EXECUTION_NOT_SENT, NULL, what)));
+        return;
+    }
+    if (ticket->back) {
+        /* all of it that is left is here: nothing has to be waited for */
+        ticket->why = why;
+        dbal__ticket_settle(ticket, dbal_fail(own_error(ticket, why, DBAL_EXECUTION_UNKNOWN, NULL,
+                                                        "stopped before all rows were taken")));
+        dbal__ticket_free(ticket);
+    } else if (ticket->kind != DBAL__TICKET_SESSION)
+        stop_running(ticket, why);
+    else if (ticket->connection != NULL)
+        dbal__connection_stop(ticket->connection, why);
+}
+
+/* It was asked to stop and did not: its connection is left behind. */
+static void
+give_up(dbal__ticket *ticket)
+{
+    dbal__slot *slot = dbal__slot_of(ticket);
+    dbal_error *error =
+        own_error(ticket, ticket->why, DBAL_EXECUTION_UNKNOWN, NULL,
+                  "it did not end within cancel_timeout: its connection was given up");
+    if (slot != NULL)
+        dbal__slot_give_up(slot);
+    dbal__ticket_settle(ticket, dbal_fail(error));
+    if (ticket->kind == DBAL__TICKET_BOUND)
+        dbal__connection_returned(ticket);
+}
+
+static void
+on_timer(dbal__timer *timer)
+{
+    dbal__ticket *ticket = DBAL__OF(timer, dbal__ticket, timer);
+    int64_t now = dbal__loop_now(ticket->pool->loop);
+    if (ticket->why != 0) {
+        give_up(ticket);
+    } else if (now >= ticket->finish_by) {
+        dbal__ticket_stop(ticket, DBAL_ERROR_TIMEOUT);
+    } else {
+        dbal_pool *pool = ticket->pool;
+        ticket->acquire_by = DBAL__NEVER;
+        if (atomic_load(&ticket->job.state) == DBAL__JOB_WAITING) {
+            dbal_error *error = exhausted(ticket);
+            if (dbal__ticket_fail_waiting(ticket, error)) {
+                dbal__waiters_sweep(pool);
+                return;
+            }
+            dbal_error_unref(error);
+        }
+        arm(ticket);
+    }
+}
+
+/* An error as it came from below, told as what it is. */
+static dbal_error *
+told(dbal__ticket *ticket, dbal_error *error)
+{
+    bool stopped = strcmp(dbal_error_sqlstate(error), "57014") == 0 &&
+                   dbal_error_is(error, DBAL_ERROR_CANCELLED);
+    dbal_error_class why = ticket->why;
+    if (stopped && why == 0)
+        why = DBAL_ERROR_TIMEOUT; /* the driver kept to the deadline by itself */
+    if (stopped && why != 0) {
+        dbal_error *other = own_error(
+            ticket, why, dbal_error_execution(error), error,
+            why == DBAL_ERROR_TIMEOUT ? "interrupted: its time was up" : "interrupted");
+        dbal_error_unref(error);
+        return other;
+    }
+    int position = dbal_error_position(error);
+    if (position != 0)
+        dbal__error_set_position(
+            error, dbal__sql_position(ticket->sql, ticket->pool->driver->driver, position));
+    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    return error;
+}
+
+static dbal_outcome
+outcome_of(dbal__ticket *ticket)
+{
+    dbal__job *job = &ticket->job;
+    if (!job->ok) {
+        dbal_error *error = job->error;
+        job->error = NULL;
+        return dbal_fail(told(ticket, error != NULL
+                                          ? error
+                                          : dbal__error_constant(DBAL_ERROR_CANCELLED,
+                                                                 DBAL_EXECUTION_NOT_SENT)));
+    }
+    dbal_result *result = job->request.result;
+    job->request.result = NULL;
+    dbal__result_set_reaper(result, dbal__helpers_reaper(ticket->pool->loop->helpers));
+    return dbal_ok_result(result);
+}
+
+/* a running average of the statement's time, for what comes after */
+static void
+learn(dbal__ticket *ticket)
+{
+    dbal__job *job = &ticket->job;
+    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL)
+        return;
+    int64_t took = job->ended - job->began;
+    ticket->sql->mean = ticket->sql->mean == 0 ? took : (ticket->sql->mean * 7 + took) / 8;
+}
+
+/* A statement that turned out to write: the same ticket again, this time with the token. */
+static void
+again_as_write(dbal__ticket *ticket)
+{
+    dbal__job *job = &ticket->job;
+    dbal__request_fini(&job->request);
+    job->needs_token = false;
+    job->began = job->ended = 0;
+    job->then = NULL;
+    atomic_store(&job->state, DBAL__JOB_WAITING);
+    ticket->writes = true;
+    ticket->place = DBAL__PLACE_NOWHERE;
+    ticket->slot = NULL;
+    if (ticket->kind == DBAL__TICKET_BOUND)
+        dbal__connection_again(ticket);
+    else
+        dbal__waiters_add(ticket);
+}
+
+void
+dbal__stream_settle(dbal__ticket *ticket)
+{
+    if (!has_settled(ticket))
+        dbal__ticket_settle(ticket, outcome_of(ticket));
+    dbal__ticket_free(ticket);
+}
+
+/* It has come back from below, whether it ran or not. */
+static void
+on_finished(dbal__job *job)
+{
+    dbal__ticket *ticket = (dbal__ticket *)(void *)job;
+    dbal_pool *pool = ticket->pool;
+    dbal__slot *slot = dbal__slot_of(ticket);
+    bool lost = job->error != NULL && dbal_error_connection_lost(job->error);
+    bool settled = has_settled(ticket), under_token = ticket->under_token;
+
+    if (ticket->place == DBAL__PLACE_LINE && pool->gate == DBAL_GATE_THREAD && ticket->on_crew)
+        dbal__crew_returned(&pool->crew);
+    if (slot != NULL && ticket->place == DBAL__PLACE_SLOT)
+        slot->flying--;
+    if (slot != NULL && lost && slot->state == DBAL__SLOT_OPEN) {
+        pool->counts.lost++;
+        dbal__slot_close(slot);
+    }
+    ticket->place = DBAL__PLACE_NOWHERE;
+    ticket->under_token = false;
+    learn(ticket);
+    if (job->needs_token && !settled && ticket->why == 0) {
+        again_as_write(ticket);
+    } else if (ticket->kind == DBAL__TICKET_SESSION) {
+        if (!settled && slot != NULL)
+            dbal__connection_granted(ticket, slot);
+        else if (slot != NULL)
+            dbal__waiters_release(slot);
+        if (settled)
+            dbal__ticket_free(ticket);
+    } else {
+        if (ticket->kind == DBAL__TICKET_BOUND)
+            dbal__connection_returned(ticket);
+        ticket->back = !settled && dbal__stream_holds(ticket);
+        if (!ticket->back)
+            dbal__stream_settle(ticket);
+    }
+    if (under_token)
+        dbal__writes_done(pool);
+    dbal__waiters_serve(pool);
+    dbal__pool_check_closed(pool);
+}

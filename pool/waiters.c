@@ -1,0 +1,298 @@
+/*
+ * Who gets a connection next. Strictly in the order of asking. On the thread gate most of that order
+ * is the crew's line, from which the connections' threads pull by themselves; on the others the loop
+ * hands each job to a connection, which may hold several.
+ */
+#include "pool/connection.h"
+#include "pool/pool.h"
+
+/* Statements that may be handed to one connection at a time where nothing else limits it. */
+enum { DRIVER_THREAD_DEPTH = 64 };
+
+size_t
+dbal__waiters_count(const dbal_pool *pool)
+{
+    size_t on_line = pool->gate == DBAL_GATE_THREAD ? dbal__line_count(&pool->crew.line) : 0;
+    return pool->waiting_count + pool->writes_count + on_line;
+}
+
+dbal_error *
+dbal__waiters_refusal(dbal_pool *pool)
+{
+    if (pool->closing || pool->loop->ready.closed)
+        return dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
+                                "the pool is closed");
+    size_t waiting = dbal__waiters_count(pool);
+    if (waiting >= (size_t)pool->settings.max_waiting)
+        return dbal__error_make(DBAL_ERROR_QUEUE_FULL, NULL, DBAL_EXECUTION_NOT_SENT,
+                                "%zu are waiting for a connection already (max_waiting)", waiting);
+    return NULL;
+}
+
+/* ---- one connection takes it ---- */
+
+void
+dbal__waiters_submit(dbal__ticket *ticket, dbal__slot *slot)
+{
+    ticket->place = DBAL__PLACE_SLOT;
+    ticket->slot = slot;
+    slot->flying++;
+    slot->channel->ops->submit(slot->channel, &ticket->job);
+}
+
+static void
+wait_here(dbal__ticket *ticket, bool first)
+{
+    dbal_pool *pool = ticket->pool;
+    ticket->place = DBAL__PLACE_LIST;
+    pool->waiting_count++;
+    if (first)
+        dbal__list_push_front(&pool->waiting, &ticket->link);
+    else
+        dbal__list_push(&pool->waiting, &ticket->link);
+}
+
+static dbal__ticket *
+first_waiting(dbal_pool *pool)
+{
+    return dbal__list_empty(&pool->waiting) ? NULL
+                                            : DBAL__OF(pool->waiting.next, dbal__ticket, link);
+}
+
+static void
+stop_waiting(dbal__ticket *ticket)
+{
+    dbal__list_remove(&ticket->link);
+    ticket->place = DBAL__PLACE_NOWHERE;
+    ticket->pool->waiting_count--;
+}
+
+static void
+used(dbal__slot *slot)
+{
+    dbal__list_remove(&slot->link);
+    dbal__list_push_front(&slot->pool->slots, &slot->link);
+}
+
+static void
+give_session(dbal__ticket *ticket, dbal__slot *slot)
+{
+    slot->reserved = false;
+    used(slot);
+    ticket->slot = slot;
+    ticket->job.channel = slot->channel;
+    dbal__connection_granted(ticket, slot);
+}
+
+/* ---- the thread gate ---- */
+
+static void
+push_on_line(dbal__ticket *ticket)
+{
+    ticket->place = DBAL__PLACE_LINE;
+    ticket->on_crew = true;
+    dbal__threaded_prepare(&ticket->job);
+    dbal__crew_push(&ticket->pool->crew, &ticket->job.work);
+}
+
+static dbal__slot *
+idle_thread(dbal_pool *pool)
+{
+    if (dbal__line_count(&pool->crew.line) != 0)
+        return NULL;
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        if (slot->state == DBAL__SLOT_OPEN && !slot->held && slot->flying == 0 &&
+            dbal__threaded_is_idle(slot->channel))
+            return slot;
+    }
+    return NULL;
+}
+
+static void
+add_threaded(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal__slot *slot = ticket->kind == DBAL__TICKET_SESSION ? idle_thread(pool) : NULL;
+    if (slot != NULL && dbal__job_begin(&ticket->job)) {
+        dbal__threaded_hold(slot->channel, true);
+        give_session(ticket, slot);
+        return;
+    }
+    push_on_line(ticket);
+}
+
+/* ---- the others: the loop chooses ---- */
+
+static unsigned
+depth(const dbal_pool *pool)
+{
+    if (pool->gate == DBAL_GATE_DRIVER_THREAD)
+        return DRIVER_THREAD_DEPTH;
+    return (pool->capabilities & DBAL_CAN_PIPELINE) != 0 ? (unsigned)pool->settings.pipeline_depth
+                                                         : 1;
+}
+
+/* the connection with the least to do, idle ones first and of these the last used */
+static dbal__slot *
+least_busy(const dbal_pool *pool)
+{
+    dbal__slot *best = NULL;
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        if (slot->state != DBAL__SLOT_OPEN || slot->held || slot->reserved)
+            continue;
+        if (best == NULL || slot->flying < best->flying)
+            best = slot;
+        if (best->flying == 0)
+            break;
+    }
+    return best;
+}
+
+static dbal__slot *
+reserved_slot(const dbal_pool *pool)
+{
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        if (slot->state == DBAL__SLOT_OPEN && slot->reserved)
+            return slot;
+    }
+    return NULL;
+}
+
+/* A session at the head: it gets an idle connection, or one is emptied for it. */
+static bool
+serve_session(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal__slot *slot = reserved_slot(pool);
+    if (slot == NULL)
+        slot = least_busy(pool);
+    if (slot == NULL || slot->flying > 0) {
+        dbal__slots_grow(pool);
+        if (slot != NULL)
+            slot->reserved = true;
+        return false;
+    }
+    stop_waiting(ticket);
+    if (dbal__job_begin(&ticket->job))
+        give_session(ticket, slot);
+    return true;
+}
+
+static bool
+serve_statement(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal__slot *slot = least_busy(pool);
+    bool one_will_do = pool->gate == DBAL_GATE_DRIVER_THREAD;
+    if (slot == NULL || (slot->flying > 0 && !one_will_do))
+        dbal__slots_grow(pool);
+    if (slot == NULL || slot->flying >= depth(pool))
+        return false;
+    stop_waiting(ticket);
+    used(slot);
+    dbal__waiters_submit(ticket, slot);
+    return true;
+}
+
+/* ---- for all ---- */
+
+void
+dbal__waiters_serve(dbal_pool *pool)
+{
+    dbal__ticket *ticket;
+    if (!pool->probed) {
+        if (!dbal__list_empty(&pool->waiting))
+            dbal__slots_grow(pool);
+        return;
+    }
+    while ((ticket = first_waiting(pool)) != NULL) {
+        if (pool->gate == DBAL_GATE_THREAD) {
+            stop_waiting(ticket);
+            dbal__waiters_add(ticket);
+        } else if (ticket->kind == DBAL__TICKET_SESSION ? !serve_session(ticket)
+                                                        : !serve_statement(ticket)) {
+            return;
+        }
+    }
+}
+
+void
+dbal__waiters_add(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    if (!pool->probed) {
+        wait_here(ticket, false);
+        dbal__slots_grow(pool);
+    } else if (ticket->writes && pool->token != NULL && !ticket->under_token) {
+        dbal__writes_add(ticket, false);
+    } else if (pool->gate == DBAL_GATE_THREAD) {
+        add_threaded(ticket);
+    } else {
+        wait_here(ticket, ticket->under_token);
+        dbal__waiters_serve(pool);
+    }
+}
+
+void
+dbal__waiters_release(dbal__slot *slot)
+{
+    dbal_pool *pool = slot->pool;
+    if (slot->held) {
+        slot->held = false;
+        pool->held--;
+    }
+    slot->connection = NULL;
+    if (slot->state != DBAL__SLOT_OPEN)
+        return;
+    if (slot->dirty || pool->closing) {
+        dbal__slot_close(slot);
+        return;
+    }
+    if (pool->gate == DBAL_GATE_THREAD)
+        dbal__threaded_hold(slot->channel, false);
+    dbal__waiters_serve(pool);
+}
+
+void
+dbal__waiters_fail(dbal_pool *pool, dbal_error *error)
+{
+    dbal__list *link = pool->tickets.next;
+    /* settling runs no callback here, so the list changes only by what is done to it */
+    while (link != &pool->tickets) {
+        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
+        link = link->next;
+        if (ticket->kind == DBAL__TICKET_BOUND)
+            continue;
+        dbal_error *reason = dbal__error_with_execution(dbal_error_ref(error),
+                                                        DBAL_EXECUTION_NOT_SENT);
+        if (!dbal__ticket_fail_waiting(ticket, reason))
+            dbal_error_unref(reason);
+    }
+    dbal__waiters_sweep(pool);
+}
+
+void
+dbal__waiters_sweep(dbal_pool *pool)
+{
+    if (pool->gate != DBAL_GATE_THREAD || pool->open > 0)
+        return;
+    dbal__work *work, *kept = NULL, **end = &kept;
+    while ((work = dbal__line_try_pull(&pool->crew.line)) != NULL) {
+        dbal__job *job = DBAL__OF(work, dbal__job, work);
+        if (atomic_load(&job->state) == DBAL__JOB_CANCELLED) {
+            job->message.deliver(&job->message);
+            continue;
+        }
+        work->next = NULL;
+        *end = work;
+        end = &work->next;
+    }
+    while (kept != NULL) {
+        work = kept;
+        kept = work->next;
+        dbal__line_push(&pool->crew.line, work);
+    }
+}
