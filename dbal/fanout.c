@@ -6,12 +6,12 @@
 
 typedef struct waiter {
     dbal__list link;
-    dbal__line *line;
+    dbal__waitlist *line;
     dbal_deferred *deferred; /* to be fired */
 } waiter;
 
 void
-dbal__line_init(dbal__line *line)
+dbal__waitlist_init(dbal__waitlist *line)
 {
     dbal__list_init(&line->waiting);
     line->count = 0;
@@ -37,7 +37,7 @@ cancel(dbal_deferred *deferred, void *arg)
 }
 
 dbal_deferred *
-dbal__line_join(dbal__line *line, dbal_loop *loop)
+dbal__waitlist_join(dbal__waitlist *line, dbal_loop *loop)
 {
     waiter *one = dbal__alloc(sizeof *one);
     if (one == NULL)
@@ -54,7 +54,7 @@ dbal__line_join(dbal__line *line, dbal_loop *loop)
 }
 
 dbal_deferred *
-dbal__line_leave(dbal__line *line)
+dbal__waitlist_leave(dbal__waitlist *line)
 {
     while (!dbal__list_empty(&line->waiting)) {
         dbal_deferred *deferred = withdraw(DBAL__OF(line->waiting.next, waiter, link));
@@ -67,10 +67,10 @@ dbal__line_leave(dbal__line *line)
 }
 
 void
-dbal__line_close(dbal__line *line)
+dbal__waitlist_close(dbal__waitlist *line)
 {
     dbal_deferred *deferred;
-    while ((deferred = dbal__line_leave(line)) != NULL)
+    while ((deferred = dbal__waitlist_leave(line)) != NULL)
         dbal_deferred_fire(deferred,
                            dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
 }

@@ -7,17 +7,17 @@
 #include "dbal/list.h"
 #include <dbal/fanout.h>
 
-typedef struct dbal__line {
+typedef struct dbal__waitlist {
     dbal__list waiting;
     size_t count;
-} dbal__line;
+} dbal__waitlist;
 
-void dbal__line_init(dbal__line *line);
+void dbal__waitlist_init(dbal__waitlist *line);
 /* Waits at the end; cancelling leaves the line. Floating; NULL without memory. */
-dbal_deferred *dbal__line_join(dbal__line *line, dbal_loop *loop);
+dbal_deferred *dbal__waitlist_join(dbal__waitlist *line, dbal_loop *loop);
 /* Takes the first out of the line, to be fired by the caller; NULL when nobody waits. */
-dbal_deferred *dbal__line_leave(dbal__line *line);
+dbal_deferred *dbal__waitlist_leave(dbal__waitlist *line);
 /* Whoever waits fails with CLOSED. */
-void dbal__line_close(dbal__line *line);
+void dbal__waitlist_close(dbal__waitlist *line);
 
 #endif

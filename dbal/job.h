@@ -29,6 +29,7 @@ typedef struct dbal__job {
     atomic_int state;
     atomic_int signal; /* a stream's thread sleeps on it while its consumer is slow */
     bool grant;  /* runs nothing: asks for the connection that reaches it */
+    bool reset;  /* runs nothing: makes the session as new */
     bool quick;  /* is known to end soon: its answer may wait a little for others */
     struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
     struct dbal__channel *channel; /* the one it is bound to, or that took it */

@@ -13,7 +13,7 @@ struct dbal_queue {
     dbal_loop *loop;
     size_t size, backlog, count;
     dbal__list items;
-    dbal__line getters;
+    dbal__waitlist getters;
 };
 
 dbal_queue *
@@ -28,14 +28,14 @@ dbal_queue_new(dbal_loop *loop, size_t size, size_t backlog)
     queue->size = size;
     queue->backlog = backlog;
     dbal__list_init(&queue->items);
-    dbal__line_init(&queue->getters);
+    dbal__waitlist_init(&queue->getters);
     return queue;
 }
 
 bool
 dbal_queue_put(dbal_queue *queue, dbal_outcome outcome)
 {
-    dbal_deferred *getter = dbal__line_leave(&queue->getters);
+    dbal_deferred *getter = dbal__waitlist_leave(&queue->getters);
     if (getter != NULL)
         return dbal_deferred_fire(getter, outcome);
     item *one = NULL;
@@ -75,7 +75,7 @@ dbal_queue_get(dbal_queue *queue)
     if (queue->count == 0) {
         if (queue->backlog != 0 && queue->getters.count >= queue->backlog)
             return dbal__deferred_failed(queue->loop, too_many(queue));
-        return dbal__line_join(&queue->getters, queue->loop);
+        return dbal__waitlist_join(&queue->getters, queue->loop);
     }
     dbal_deferred *deferred = dbal__deferred_new(queue->loop, NULL, NULL);
     if (deferred != NULL)
@@ -94,7 +94,7 @@ dbal_queue_free(dbal_queue *queue)
 {
     if (queue == NULL)
         return;
-    dbal__line_close(&queue->getters);
+    dbal__waitlist_close(&queue->getters);
     while (queue->count > 0)
         dbal__outcome_fini(take(queue));
     dbal__free(queue);

@@ -11,7 +11,7 @@ struct dbal_semaphore {
     dbal_loop *loop;
     unsigned refs;
     int permits, free; /* all of them, and those that nobody has */
-    dbal__line line;
+    dbal__waitlist line;
 };
 
 /* One call of dbal_semaphore_run(). */
@@ -35,7 +35,7 @@ dbal_semaphore_new(dbal_loop *loop, int permits)
     semaphore->loop = loop;
     semaphore->refs = 1;
     semaphore->permits = semaphore->free = permits;
-    dbal__line_init(&semaphore->line);
+    dbal__waitlist_init(&semaphore->line);
     return semaphore;
 }
 
@@ -50,7 +50,7 @@ dbal_deferred *
 dbal_semaphore_acquire(dbal_semaphore *semaphore)
 {
     if (semaphore->free == 0)
-        return dbal__line_join(&semaphore->line, semaphore->loop);
+        return dbal__waitlist_join(&semaphore->line, semaphore->loop);
     dbal_deferred *deferred = dbal__deferred_new(semaphore->loop, NULL, NULL);
     if (deferred != NULL) {
         semaphore->free--;
@@ -62,7 +62,7 @@ dbal_semaphore_acquire(dbal_semaphore *semaphore)
 static void
 give_back(dbal_semaphore *semaphore)
 {
-    dbal_deferred *next = dbal__line_leave(&semaphore->line);
+    dbal_deferred *next = dbal__waitlist_leave(&semaphore->line);
     if (next != NULL)
         dbal_deferred_fire(next, dbal_done());
     else
@@ -136,6 +136,6 @@ dbal_semaphore_free(dbal_semaphore *semaphore)
 {
     if (semaphore == NULL)
         return;
-    dbal__line_close(&semaphore->line);
+    dbal__waitlist_close(&semaphore->line);
     semaphore_unref(semaphore);
 }

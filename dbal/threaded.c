@@ -128,6 +128,21 @@ run_request(threaded *self, dbal__job *job)
 }
 
 static void
+run_reset(threaded *self, dbal__job *job)
+{
+    dbal__channel *channel = &self->channel;
+    const dbal_blocking *face = channel->driver->driver->blocking;
+    dbal_fault fault = DBAL__FAULT_INIT;
+    enter(self, "reset");
+    job->ok = face->reset(channel->connection, &fault);
+    job->in_transaction = face->in_transaction(channel->connection);
+    leave(self);
+    if (!job->ok)
+        job->error = dbal__fault_take(&fault);
+    dbal__fault_clear(&fault);
+}
+
+static void
 do_one(threaded *self, dbal__job *job, dbal__worker *worker)
 {
     dbal__inbox *inbox = self->channel.inbox;
@@ -140,7 +155,10 @@ do_one(threaded *self, dbal__job *job, dbal__worker *worker)
             if (!job->quick)
                 dbal__worker_announce(worker);
             job->began = dbal__monotonic();
-            run_request(self, job);
+            if (job->reset)
+                run_reset(self, job);
+            else
+                run_request(self, job);
             job->ended = dbal__monotonic();
         }
     }

@@ -286,6 +286,32 @@ dbal__connection_add(dbal_connection *connection, const dbal_query *query, const
     return deferred;
 }
 
+static void
+start_control(dbal_connection *connection, dbal__ticket *ticket,
+              void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
+{
+    ticket->internal = true;
+    ticket->done = done;
+    ticket->done_arg = arg;
+    dbal__ticket_start(ticket);
+    enqueue(connection, ticket, true);
+    dbal__connection_pump(connection);
+}
+
+bool
+dbal__connection_reset(dbal_connection *connection,
+                       void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
+{
+    dbal_pool *pool = connection->pool;
+    if (pool->gate == DBAL_GATE_LOOP || pool->driver->driver->blocking->reset == NULL)
+        return false;
+    dbal__ticket *ticket = dbal__ticket_new_reset(pool);
+    if (ticket == NULL)
+        return false;
+    start_control(connection, ticket, done, arg);
+    return true;
+}
+
 void
 dbal__connection_control(dbal_connection *connection, const char *sql, bool writes,
                          void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
@@ -299,13 +325,8 @@ dbal__connection_control(dbal_connection *connection, const char *sql, bool writ
         done(&failed, dbal_fail(error));
         return;
     }
-    ticket->internal = true;
     ticket->writes = writes;
-    ticket->done = done;
-    ticket->done_arg = arg;
-    dbal__ticket_start(ticket);
-    enqueue(connection, ticket, true);
-    dbal__connection_pump(connection);
+    start_control(connection, ticket, done, arg);
 }
 
 void

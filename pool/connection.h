@@ -73,6 +73,9 @@ dbal_deferred *dbal__connection_add(dbal_connection *connection, const dbal_quer
 /* A statement of dbal's own, ahead of all that waits; `done` is told. */
 void dbal__connection_control(dbal_connection *connection, const char *sql, bool writes,
                               void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg);
+/* Makes the session as new, where the driver can; `done` is told. False: it cannot. */
+bool dbal__connection_reset(dbal_connection *connection,
+                            void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg);
 void dbal__connection_pump(dbal_connection *connection);
 /* NULL, or an INTERFACE error: the work is over. */
 dbal_error *dbal__connection_refusal(const dbal_connection *connection, const char *call);

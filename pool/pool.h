@@ -136,6 +136,8 @@ typedef struct dbal__ticket {
 dbal__ticket *dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kind,
                                dbal_error **ret_error);
 dbal__ticket *dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label);
+/* Makes a connection's session as new. NULL without memory. */
+dbal__ticket *dbal__ticket_new_reset(dbal_pool *pool);
 /* Makes its Deferred and starts its clock. False without memory: the ticket is freed. */
 bool dbal__ticket_start(dbal__ticket *ticket);
 /* Its outcome; taken over. The ticket itself is freed when it has come back. */

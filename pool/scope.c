@@ -352,6 +352,40 @@ tell_why(dbal__scope *scope)
 }
 
 static void
+give_connection_back(dbal__scope *scope)
+{
+    dbal_outcome outcome = scope->outcome;
+    scope->outcome = dbal_done();
+    dbal__connection_finish(scope->connection, outcome);
+}
+
+static void
+on_reset(dbal__ticket *ticket, dbal_outcome outcome)
+{
+    dbal__scope *scope = ticket->done_arg;
+    /* one that cannot be made as new is closed when it is given back */
+    scope->connection->dirty = dbal_outcome_error(outcome) != NULL;
+    dbal__outcome_fini(outcome);
+    give_connection_back(scope);
+    dbal__scope_unref(scope);
+}
+
+/* The outermost scope is over; a session that changed more than data is cleaned for the next. */
+static void
+end_session(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    bool unclean = connection->dirty || connection->in_transaction;
+    if (!unclean || connection->lost)
+        give_connection_back(scope);
+    else if (!dbal__connection_reset(connection, on_reset, dbal__scope_ref(scope))) {
+        connection->dirty = true;
+        give_connection_back(scope);
+        dbal__scope_unref(scope);
+    }
+}
+
+static void
 finish(dbal__scope *scope)
 {
     dbal_connection *connection = scope->connection;
@@ -363,7 +397,8 @@ finish(dbal__scope *scope)
     dbal_outcome outcome = scope->outcome;
     scope->outcome = dbal_done();
     if (outer == NULL) {
-        dbal__connection_finish(connection, outcome);
+        scope->outcome = outcome;
+        end_session(scope);
         return;
     }
     dbal__connection_ref(connection);

@@ -178,6 +178,17 @@ dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label)
     return ticket;
 }
 
+dbal__ticket *
+dbal__ticket_new_reset(dbal_pool *pool)
+{
+    dbal__ticket *ticket = allocate(pool, DBAL__TICKET_BOUND, 0, "reset");
+    if (ticket == NULL)
+        return NULL;
+    ticket->job.reset = true;
+    set_deadlines(ticket, DBAL_OFF);
+    return ticket;
+}
+
 static void
 arm(dbal__ticket *ticket)
 {
@@ -410,7 +421,7 @@ told(dbal__ticket *ticket, dbal_error *error)
         return other;
     }
     int position = dbal_error_position(error);
-    if (position != 0)
+    if (position != 0 && ticket->sql != NULL)
         dbal__error_set_position(
             error, dbal__sql_position(ticket->sql, ticket->pool->driver->driver, position));
     dbal__error_set_where(error, dbal__ticket_name(ticket));
@@ -429,6 +440,8 @@ outcome_of(dbal__ticket *ticket)
                                           : dbal__error_constant(DBAL_ERROR_CANCELLED,
                                                                  DBAL_EXECUTION_NOT_SENT)));
     }
+    if (job->reset)
+        return dbal_done();
     dbal_result *result = job->request.result;
     job->request.result = NULL;
     dbal__result_set_reaper(result, dbal__helpers_reaper(ticket->pool->loop->helpers));
@@ -440,7 +453,7 @@ static void
 learn(dbal__ticket *ticket)
 {
     dbal__job *job = &ticket->job;
-    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL)
+    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL || job->reset)
         return;
     int64_t took = job->ended - job->began;
     ticket->sql->mean = ticket->sql->mean == 0 ? took : (ticket->sql->mean * 7 + took) / 8;
