@@ -7,7 +7,6 @@
  */
 #include "dbal/deferred.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "dbal/alloc.h"
@@ -16,13 +15,6 @@
 
 /* RESERVE of the spare ones are only handed out when memory has run out. */
 enum { RESERVE = 16, SPARE_MOST = 1024 };
-
-typedef struct timeout {
-    dbal__timer timer;
-    dbal_deferred *deferred;
-    double seconds;
-    bool timed_out;
-} timeout;
 
 static void run(dbal__task *task);
 
@@ -57,8 +49,8 @@ allocate(dbal__ready *ready)
 static void
 release(dbal__ready *ready, dbal_deferred *deferred)
 {
-    unsigned most = dbal__alloc_may_cache() ? SPARE_MOST : RESERVE;
-    if (ready->spare_count < most)
+    if (ready != NULL && (ready->spare_count < RESERVE ||
+                          (ready->spare_count < SPARE_MOST && dbal__alloc_may_cache())))
         spare_push(ready, deferred);
     else
         dbal__free(deferred);
@@ -74,13 +66,6 @@ dbal__deferred_fill_reserve(dbal__ready *ready)
         spare_push(ready, deferred);
     }
     return true;
-}
-
-void
-dbal__deferred_free_spare(dbal__ready *ready)
-{
-    while (ready->spare != NULL)
-        dbal__free(spare_pop(ready));
 }
 
 dbal_deferred *
@@ -133,16 +118,17 @@ has_work(const dbal_deferred *deferred)
 }
 
 /* Puts it into the ready queue, which holds a reference, unless it is there or cannot run. */
-static void
+static bool
 schedule(dbal_deferred *deferred, bool first)
 {
     if (!has_work(deferred) || deferred->running || dbal__task_is_queued(&deferred->task))
-        return;
+        return false;
     deferred->refs++;
     if (first)
         dbal__ready_push_front(deferred->ready, &deferred->task);
     else
         dbal__ready_push(deferred->ready, &deferred->task);
+    return true;
 }
 
 /* It has an outcome that nothing more waits for. */
@@ -153,6 +139,9 @@ settle(dbal_deferred *deferred)
         return;
     deferred->settled = true;
     dbal__list_remove(&deferred->live);
+    /* the ready queue's reference is about to go; with another one it stays */
+    if (deferred->refs > 1)
+        dbal__list_push(&deferred->ready->kept, &deferred->live);
     dbal__ready_release(deferred->ready);
     if (deferred->watch != NULL && !deferred->announced) {
         deferred->announced = true;
@@ -169,15 +158,19 @@ dbal__deferred_watch(dbal_deferred *deferred,
     deferred->watch_arg = arg;
 }
 
-static void
-unsettle(dbal_deferred *deferred)
+void
+dbal__deferred_go_on(dbal_deferred *deferred)
 {
-    if (!deferred->settled)
+    if (!deferred->fired || deferred->ready == NULL)
         return;
-    deferred->settled = false;
-    deferred->told = false;
-    dbal__list_push(&deferred->ready->live, &deferred->live);
-    dbal__ready_retain(deferred->ready);
+    if (deferred->settled) {
+        deferred->settled = false;
+        deferred->told = false;
+        dbal__list_remove(&deferred->live);
+        dbal__list_push(&deferred->ready->live, &deferred->live);
+        dbal__ready_retain(deferred->ready);
+    }
+    schedule(deferred, false);
 }
 
 static void
@@ -185,9 +178,9 @@ report_unhandled(dbal__ready *ready, const dbal_error *error)
 {
     const char *where = dbal__error_where(error);
     ready->unhandled++;
-    dbal__ready_log(ready, DBAL_LOG_ERROR, "unhandled error: %s%s%s%s%s",
-                    dbal_error_message(error), where != NULL ? " (from: " : "",
-                    where != NULL ? where : "", where != NULL ? ")" : "",
+    dbal__ready_log(ready, DBAL_LOG_ERROR, "unhandled error: %s%s%s%s%s", dbal_error_message(error),
+                    where != NULL ? " (from: " : "", where != NULL ? where : "",
+                    where != NULL ? ")" : "",
                     dbal_error_is(error, DBAL_ERROR_NO_MEMORY) ? " (memory ran out)" : "");
 }
 
@@ -195,7 +188,8 @@ static void
 destroy(dbal_deferred *deferred)
 {
     dbal__ready *ready = deferred->ready;
-    if (deferred->outcome.kind == DBAL_OUTCOME_ERROR && !deferred->told)
+    dbal__list_remove(&deferred->live);
+    if (deferred->outcome.kind == DBAL_OUTCOME_ERROR && !deferred->told && ready != NULL)
         report_unhandled(ready, deferred->outcome.pointer);
     if (deferred->watch != NULL)
         deferred->watch(DBAL__FATE_GONE, NULL, deferred->watch_arg);
@@ -205,12 +199,46 @@ destroy(dbal_deferred *deferred)
     release(ready, deferred);
 }
 
+/* Those that are kept report their errors now, and know the loop no more. */
+static void
+let_go(dbal__ready *ready)
+{
+    dbal__list *link;
+    while ((link = dbal__list_pop(&ready->kept)) != NULL) {
+        dbal_deferred *deferred = DBAL__OF(link, dbal_deferred, live);
+        if (deferred->outcome.kind == DBAL_OUTCOME_ERROR && !deferred->told)
+            report_unhandled(ready, deferred->outcome.pointer);
+        if (deferred->watch != NULL)
+            deferred->watch(DBAL__FATE_GONE, NULL, deferred->watch_arg);
+        deferred->watch = NULL;
+        deferred->ready = NULL;
+    }
+}
+
+void
+dbal__deferred_free_spare(dbal__ready *ready)
+{
+    let_go(ready);
+    while (ready->spare != NULL)
+        dbal__free(spare_pop(ready));
+}
+
 dbal_deferred *
 dbal_deferred_ref(dbal_deferred *deferred)
 {
     if (deferred != NULL)
         deferred->refs++;
     return deferred;
+}
+
+/* Gives it its first outcome; takes no reference. */
+static void
+begin(dbal_deferred *deferred, dbal_outcome outcome)
+{
+    deferred->fired = true;
+    deferred->canceller = NULL;
+    deferred->outcome = outcome;
+    schedule(deferred, false);
 }
 
 dbal_deferred *
@@ -222,183 +250,15 @@ dbal_deferred_unref(dbal_deferred *deferred)
         destroy(deferred);
         return NULL;
     }
-    /* Nobody is left who could fire or unpause it; it ends by itself, from the loop. */
+    /* nobody is left who could fire or unpause it; it ends by itself, from the loop */
     deferred->refs = 1;
     deferred->pauses = 0;
-    if (deferred->fired) {
+    if (deferred->fired)
         schedule(deferred, false);
-        return dbal_deferred_unref(deferred);
-    }
-    deferred->canceller = NULL;
-    dbal_deferred_fire(deferred,
-                       dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
-    return NULL;
-}
-
-/* Makes room for one link more. */
-static bool
-grow(dbal_deferred *deferred)
-{
-    if (deferred->head == deferred->count)
-        deferred->head = deferred->count = 0;
-    if (deferred->count < deferred->room)
-        return true;
-    if (deferred->head > 0) {
-        deferred->count -= deferred->head;
-        memmove(deferred->links, deferred->links + deferred->head,
-                deferred->count * sizeof(dbal__link));
-        deferred->head = 0;
-        return true;
-    }
-    unsigned room = deferred->room * 2;
-    dbal__link *links = dbal__alloc(room * sizeof *links);
-    if (links == NULL)
-        return false;
-    memcpy(links, deferred->links, deferred->count * sizeof *links);
-    if (deferred->links != deferred->inside)
-        dbal__free(deferred->links);
-    deferred->links = links;
-    deferred->room = room;
-    return true;
-}
-
-/* Without memory a plain callback gives its place to `link`, and the chain fails from there on. */
-static bool
-displace(dbal_deferred *deferred, dbal__link link)
-{
-    for (unsigned i = deferred->count; i-- > deferred->head;) {
-        dbal__link *old = &deferred->links[i];
-        if (old->kind == DBAL__LINK_NO_MEMORY && link.kind == DBAL__LINK_CALLBACKS)
-            return true;
-        if (old->kind != DBAL__LINK_CALLBACKS && old->kind != DBAL__LINK_NO_MEMORY)
-            continue;
-        if (link.kind == DBAL__LINK_CALLBACKS) {
-            old->kind = DBAL__LINK_NO_MEMORY;
-            return true;
-        }
-        /* what stands behind keeps its order */
-        unsigned behind = deferred->count - i - 1;
-        memmove(old, old + 1, behind * sizeof *old);
-        deferred->links[deferred->count - 1] = link;
-        return true;
-    }
-    return false;
-}
-
-static bool
-append(dbal_deferred *deferred, dbal__link link)
-{
-    bool stored = grow(deferred);
-    if (stored)
-        deferred->links[deferred->count++] = link;
     else
-        stored = displace(deferred, link);
-    if (deferred->fired) {
-        unsettle(deferred);
-        schedule(deferred, false);
-    }
-    return stored;
-}
-
-static dbal_deferred *
-add_pair(dbal_deferred *deferred, dbal_callback *ok, dbal_callback *failed, void *arg)
-{
-    if (deferred != NULL) {
-        dbal__link link = {.kind = DBAL__LINK_CALLBACKS, .as = {.pair = {ok, failed}}, .arg = arg};
-        append(deferred, link);
-    }
-    return deferred;
-}
-
-dbal_deferred *
-dbal_deferred_add_callbacks(dbal_deferred *deferred, dbal_callback *callback,
-                            dbal_callback *errback, void *arg)
-{
-    return add_pair(deferred, callback, errback, arg);
-}
-
-dbal_deferred *
-dbal_deferred_add_callback(dbal_deferred *deferred, dbal_callback *callback, void *arg)
-{
-    return add_pair(deferred, callback, NULL, arg);
-}
-
-dbal_deferred *
-dbal_deferred_add_errback(dbal_deferred *deferred, dbal_callback *errback, void *arg)
-{
-    return add_pair(deferred, NULL, errback, arg);
-}
-
-dbal_deferred *
-dbal_deferred_add_both(dbal_deferred *deferred, dbal_callback *both, void *arg)
-{
-    return add_pair(deferred, both, both, arg);
-}
-
-dbal_deferred *
-dbal_deferred_add_finally(dbal_deferred *deferred, void (*fn)(void *arg), void *arg)
-{
-    if (deferred == NULL) {
-        fn(arg);
-        return NULL;
-    }
-    dbal__link link = {.kind = DBAL__LINK_FINALLY, .as = {.finally = fn}, .arg = arg};
-    if (!append(deferred, link))
-        dbal__ready_log(deferred->ready, DBAL_LOG_ERROR,
-                        "out of memory: a finally could not be stored and will not run");
-    return deferred;
-}
-
-void
-dbal__deferred_add_taker(dbal_deferred *deferred, void (*take)(dbal_outcome outcome, void *arg),
-                         void *arg)
-{
-    dbal__link link = {.kind = DBAL__LINK_TAKER, .as = {.take = take}, .arg = arg};
-    if (deferred == NULL || !append(deferred, link))
-        take(dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_UNKNOWN), arg);
-}
-
-static void
-time_is_up(dbal__timer *timer)
-{
-    timeout *limit = DBAL__OF(timer, timeout, timer);
-    limit->timed_out = true;
-    dbal_deferred_cancel(limit->deferred);
-}
-
-dbal_deferred *
-dbal_deferred_add_timeout(dbal_deferred *deferred, double seconds)
-{
-    if (deferred == NULL || isnan(seconds))
-        return deferred;
-    timeout *limit = dbal__zalloc(sizeof *limit);
-    dbal__link link = {.kind = limit != NULL ? DBAL__LINK_TIMEOUT : DBAL__LINK_NO_MEMORY,
-                       .arg = limit};
-    if (!append(deferred, link) || limit == NULL) {
-        dbal__free(limit);
-        return deferred;
-    }
-    limit->deferred = deferred;
-    limit->seconds = seconds;
-    dbal__clock *clock = &deferred->ready->clock;
-    dbal__clock_start(clock, &limit->timer, dbal__after(dbal__clock_now(clock), seconds),
-                      time_is_up);
-    return deferred;
-}
-
-/* The chain has come to where a timeout ends. */
-static void
-end_timeout(dbal_deferred *deferred, timeout *limit)
-{
-    dbal_error *error = dbal_outcome_error(deferred->outcome);
-    dbal__clock_stop(&deferred->ready->clock, &limit->timer);
-    if (limit->timed_out && error != NULL && dbal_error_is(error, DBAL_ERROR_CANCELLED)) {
-        deferred->outcome = dbal_fail(
-            dbal__error_because(error, DBAL_ERROR_TIMEOUT, NULL, dbal_error_execution(error),
-                                "not finished within %g s", limit->seconds));
-        dbal_error_unref(error);
-    }
-    dbal__free(limit);
+        begin(deferred, dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
+    deferred->refs--;
+    return NULL;
 }
 
 static void
@@ -411,42 +271,49 @@ replace(dbal_deferred *deferred, dbal_outcome outcome)
     dbal__outcome_fini(old);
 }
 
+/* Whether an outcome of its own is there to be had: all its links are passed. */
+static bool
+is_at_rest(const dbal_deferred *deferred)
+{
+    return deferred->settled && deferred->pauses == 0;
+}
+
 /* Its outcome is another Deferred: takes that one's outcome, now or when it has one. */
 static void
 chain(dbal_deferred *deferred)
 {
     dbal_deferred *inner = deferred->outcome.pointer;
     if (inner == deferred || inner->ready != deferred->ready) {
-        deferred->outcome = dbal_fail(dbal__error_make(
-            DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_NOT_SENT,
-            inner == deferred ? "a Deferred waits for itself"
-                              : "a Deferred waits for one of another loop"));
-    } else if (inner->settled && inner->head == inner->count) {
+        deferred->outcome = dbal_fail(
+            dbal__error_make(DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_NOT_SENT,
+                             inner == deferred ? "a Deferred waits for itself"
+                                               : "a Deferred waits for one of another loop"));
+    } else if (is_at_rest(inner)) {
         deferred->outcome = inner->outcome;
         inner->outcome = dbal_done();
     } else {
         dbal__link link = {.kind = DBAL__LINK_CONTINUE, .arg = deferred};
         deferred->outcome = dbal_done();
-        if (append(inner, link)) {
+        if (dbal__deferred_append(inner, link)) {
             deferred->refs++;
             deferred->waiting_on = inner;
         } else {
-            deferred->outcome =
-                dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_UNKNOWN);
+            deferred->outcome = dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_UNKNOWN);
         }
     }
     dbal_deferred_unref(inner);
 }
 
-/* Hands the outcome to one that waits for it. */
-static void
-go_on(dbal_deferred *deferred, dbal_deferred *outer)
+/* Hands the outcome to one that waits for it. Whether that one runs next. */
+static bool
+hand_over(dbal_deferred *deferred, dbal_deferred *outer)
 {
     outer->outcome = deferred->outcome;
     deferred->outcome = dbal_done();
     outer->waiting_on = NULL;
-    schedule(outer, true);
+    bool queued = schedule(outer, true);
     dbal_deferred_unref(outer);
+    return queued;
 }
 
 static void
@@ -473,35 +340,56 @@ call_pair(dbal_deferred *deferred, const dbal__link *link)
     replace(deferred, out);
 }
 
-/* Passes one link. */
 static void
+call_finally(dbal_deferred *deferred, const dbal__link *link)
+{
+    dbal__ready_app_enter(deferred->ready);
+    link->as.finally(link->arg);
+    dbal__ready_app_leave(deferred->ready);
+}
+
+static void
+starve(dbal_deferred *deferred)
+{
+    if (deferred->outcome.kind != DBAL_OUTCOME_ERROR)
+        replace(deferred, dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_UNKNOWN));
+}
+
+/* Passes one link. True when one that waited for this goes first, as in Twisted. */
+static bool
 pass(dbal_deferred *deferred, dbal__link link)
 {
+    if (__builtin_expect(link.starved, 0))
+        starve(deferred);
     switch (link.kind) {
     case DBAL__LINK_CALLBACKS:
         call_pair(deferred, &link);
-        break;
+        return false;
     case DBAL__LINK_FINALLY:
-        dbal__ready_app_enter(deferred->ready);
-        link.as.finally(link.arg);
-        dbal__ready_app_leave(deferred->ready);
-        break;
+        call_finally(deferred, &link);
+        return false;
     case DBAL__LINK_TIMEOUT:
-        end_timeout(deferred, link.arg);
-        break;
-    case DBAL__LINK_NO_MEMORY:
-        replace(deferred, dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_UNKNOWN));
-        break;
-    case DBAL__LINK_TAKER: {
-        dbal_outcome outcome = deferred->outcome;
-        deferred->outcome = dbal_done();
-        link.as.take(outcome, link.arg);
-        break;
-    }
+        dbal__deferred_end_timeout(deferred, link.arg);
+        return false;
     case DBAL__LINK_CONTINUE:
-        go_on(deferred, link.arg);
+        return hand_over(deferred, link.arg);
+    case DBAL__LINK_TAKER:
         break;
     }
+    dbal_outcome outcome = deferred->outcome;
+    deferred->outcome = dbal_done();
+    link.as.take(outcome, link.arg);
+    return false;
+}
+
+/* Puts it back, next or next but one. */
+static void
+yield(dbal_deferred *deferred, bool behind_first)
+{
+    dbal__list *tasks = &deferred->ready->tasks;
+    dbal__list *place = behind_first ? tasks->next->next : tasks->next;
+    deferred->refs++;
+    dbal__list_insert_before(place, &deferred->task.link);
 }
 
 /* Runs its links until it waits, is paused, has none left or the slice is over. */
@@ -509,35 +397,37 @@ static void
 run(dbal__task *task)
 {
     dbal_deferred *deferred = DBAL__OF(task, dbal_deferred, task);
-    bool yield = false, continued = false;
+    bool handed_over = false, spent = false;
 
     deferred->running = true;
-    while (has_work(deferred) && !yield) {
+    while (has_work(deferred)) {
         if (deferred->outcome.kind == DBAL_OUTCOME_DEFERRED) {
             chain(deferred);
-            continue;
-        }
-        if (deferred->head == deferred->count) {
+        } else if (deferred->head == deferred->count) {
+            if (__builtin_expect(deferred->starved, 0))
+                starve(deferred);
+            deferred->starved = false;
             settle(deferred);
             break;
+        } else if (handed_over || spent) {
+            yield(deferred, handed_over);
+            break;
+        } else {
+            handed_over = pass(deferred, deferred->links[deferred->head++]);
+            spent = dbal__ready_spent(deferred->ready);
         }
-        dbal__link link = deferred->links[deferred->head++];
-        pass(deferred, link);
-        /* one that waited for this goes first, as in Twisted */
-        continued = link.kind == DBAL__LINK_CONTINUE;
-        yield = continued || dbal__ready_spent(deferred->ready);
     }
     deferred->running = false;
-    if (yield && has_work(deferred)) {
-        /* behind the one that has just been put first */
-        deferred->refs++;
-        dbal__list *first = deferred->ready->tasks.next;
-        if (continued && first != &deferred->ready->tasks)
-            dbal__list_insert_before(first->next, &task->link);
-        else
-            dbal__ready_push_front(deferred->ready, task);
-    }
     dbal_deferred_unref(deferred); /* the ready queue's */
+}
+
+void
+dbal__deferred_end(dbal_deferred *deferred, dbal_outcome outcome)
+{
+    if (deferred->fired)
+        dbal__outcome_fini(outcome);
+    else
+        begin(deferred, outcome);
 }
 
 bool
@@ -547,61 +437,18 @@ dbal_deferred_fire(dbal_deferred *deferred, dbal_outcome outcome)
         dbal__outcome_fini(outcome);
         return false;
     }
-    if (deferred->fired) {
-        deferred->let_one_pass = false;
+    if (deferred->produced) {
         dbal__outcome_fini(outcome);
-        dbal_deferred_unref(deferred);
+        if (deferred->ready != NULL)
+            dbal__ready_log(deferred->ready, DBAL_LOG_ERROR,
+                            "dbal_deferred_fire refused: it has been fired before");
         return false;
     }
-    deferred->fired = true;
-    deferred->canceller = NULL;
-    deferred->outcome = outcome;
-    schedule(deferred, false);
-    if (deferred->refs > 1 || deferred->pauses == 0)
-        deferred->refs--; /* the caller's: the ready queue or somebody else has one */
-    else
-        dbal_deferred_unref(deferred);
-    return true;
-}
-
-/* the one at the end of a chain of waiting */
-static dbal_deferred *
-innermost(dbal_deferred *deferred)
-{
-    while (deferred->waiting_on != NULL)
-        deferred = deferred->waiting_on;
-    return deferred;
-}
-
-void
-dbal_deferred_cancel(dbal_deferred *deferred)
-{
-    if (deferred == NULL)
-        return;
-    deferred = innermost(deferred);
-    if (deferred->fired)
-        return;
-    dbal_canceller *canceller = deferred->canceller;
-    if (canceller == NULL) {
-        if (deferred->cancel_waits)
-            return;
-        deferred->let_one_pass = true;
-    } else {
-        if (deferred->cancelled)
-            return;
-        deferred->cancelled = true;
-        dbal_deferred_ref(deferred);
-        canceller(deferred, deferred->canceller_arg);
-        if (deferred->fired || deferred->cancel_waits) {
-            dbal_deferred_unref(deferred);
-            return;
-        }
-        deferred->refs--;
-    }
-    /* the producer keeps its reference until it fires, too late */
-    dbal_deferred_ref(deferred);
-    dbal_deferred_fire(deferred,
-                       dbal__fail_constant(DBAL_ERROR_CANCELLED, DBAL_EXECUTION_NOT_SENT));
+    bool first = !deferred->fired;
+    deferred->produced = true;
+    dbal__deferred_end(deferred, outcome);
+    dbal_deferred_unref(deferred);
+    return first;
 }
 
 void
@@ -616,11 +463,11 @@ dbal_deferred_unpause(dbal_deferred *deferred)
 {
     if (deferred == NULL || deferred->pauses == 0 || --deferred->pauses > 0)
         return;
-    if (deferred->fired && !deferred->settled)
+    if (!deferred->settled)
         schedule(deferred, false);
 }
 
-/* Breaks a wait that cannot end: a cycle, or one whose producer is gone with its loop. */
+/* Breaks a wait in a cycle, which nothing else can end. */
 static void
 break_wait(dbal_deferred *deferred)
 {
@@ -628,41 +475,50 @@ break_wait(dbal_deferred *deferred)
                     "a Deferred waits in a cycle: it is ended with an error");
     dbal_deferred *inner = deferred->waiting_on;
     for (unsigned i = inner->head; i < inner->count; i++) {
-        if (inner->links[i].kind == DBAL__LINK_CONTINUE && inner->links[i].arg == deferred)
-            inner->links[i] = (dbal__link){.kind = DBAL__LINK_CALLBACKS};
+        dbal__link *link = &inner->links[i];
+        if (link->kind == DBAL__LINK_CONTINUE && link->arg == deferred) {
+            link->kind = DBAL__LINK_CALLBACKS;
+            link->as.pair.ok = link->as.pair.failed = NULL;
+        }
     }
     deferred->waiting_on = NULL;
-    deferred->outcome = dbal_fail(dbal__error_make(DBAL_ERROR_INTERFACE, NULL,
-                                                   DBAL_EXECUTION_NOT_SENT,
-                                                   "Deferreds wait for one another in a cycle"));
+    deferred->outcome =
+        dbal_fail(dbal__error_make(DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_NOT_SENT,
+                                   "Deferreds wait for one another in a cycle"));
     schedule(deferred, true);
-    deferred->refs--; /* the link's; the ready queue has one now */
+    dbal_deferred_unref(deferred); /* the link's */
+}
+
+dbal_deferred *
+dbal__deferred_innermost(dbal_deferred *deferred)
+{
+    dbal_deferred *mark = deferred;
+    size_t steps = 0, next_mark = 8;
+    while (deferred->waiting_on != NULL) {
+        deferred = deferred->waiting_on;
+        if (deferred == mark)
+            break_wait(deferred);
+        if (++steps == next_mark) {
+            mark = deferred;
+            next_mark *= 2;
+        }
+    }
+    return deferred;
 }
 
 void
 dbal__deferred_close_all(dbal__ready *ready)
 {
     while (!dbal__list_empty(&ready->live)) {
-        dbal_deferred *deferred = DBAL__OF(ready->live.next, dbal_deferred, live);
-        dbal_deferred *inner = deferred;
-        /* the innermost of its chain; more steps than there are Deferreds is a cycle */
-        size_t steps = 0;
-        while (inner->waiting_on != NULL && steps++ <= ready->unsettled)
-            inner = inner->waiting_on;
-        if (inner->waiting_on != NULL) {
-            break_wait(inner);
-        } else if (!inner->fired) {
-            inner->canceller = NULL;
-            inner->let_one_pass = true;
-            inner->pauses = 0;
-            dbal_deferred_ref(inner); /* its producer's may still come */
-            dbal_deferred_fire(inner,
-                               dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_UNKNOWN));
-        } else {
-            inner->pauses = 0;
-            schedule(inner, false);
-        }
+        dbal_deferred *deferred =
+            dbal__deferred_innermost(DBAL__OF(ready->live.next, dbal_deferred, live));
+        deferred->pauses = 0;
+        if (deferred->fired)
+            schedule(deferred, false);
+        else
+            begin(deferred, dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_UNKNOWN));
         while (dbal__ready_drain(ready)) {
         }
     }
+    let_go(ready);
 }

@@ -13,12 +13,12 @@ typedef enum dbal__link_kind {
     DBAL__LINK_FINALLY,
     DBAL__LINK_CONTINUE, /* another Deferred waits here for the outcome */
     DBAL__LINK_TAKER,    /* somebody inside takes the outcome */
-    DBAL__LINK_TIMEOUT,  /* the time is up only until here */
-    DBAL__LINK_NO_MEMORY /* a callback could not be stored here */
+    DBAL__LINK_TIMEOUT   /* the time is up only until here */
 } dbal__link_kind;
 
 typedef struct dbal__link {
     dbal__link_kind kind;
+    bool starved; /* something could not be stored before it: the chain fails there */
     union {
         struct {
             dbal_callback *ok, *failed;
@@ -43,9 +43,11 @@ struct dbal_deferred {
     dbal__ready *ready;
     unsigned refs, pauses;
     bool fired, settled, running;
-    bool let_one_pass;   /* cancelled without a canceller: one firing more is let pass */
-    bool cancel_waits;   /* cancelling leaves the firing to the producer */
-    bool cancelled;
+    bool produced;      /* the producer's reference has been consumed */
+    bool cancel_waits;  /* cancelling leaves the firing to the producer */
+    bool cancelled;     /* the canceller was called */
+    bool cancel_queued; /* cancel_task is in the ready queue, with a reference */
+    bool starved;       /* like a link's, behind the last */
     dbal_outcome outcome;
     dbal_deferred *waiting_on; /* not a reference: that one refers to us */
     bool (*watch)(dbal__fate fate, dbal_error *error, void *arg);
@@ -56,6 +58,7 @@ struct dbal_deferred {
     void *canceller_arg;
     dbal__link *links;
     unsigned head, count, room;
+    dbal__task cancel_task;
     dbal__link inside[DBAL__LINKS_INSIDE];
 };
 
@@ -72,9 +75,23 @@ void dbal__deferred_watch(dbal_deferred *deferred,
 /* Hands the outcome to `take`, owned; the chain goes on with dbal_done(). */
 void dbal__deferred_add_taker(dbal_deferred *deferred, void (*take)(dbal_outcome outcome, void *arg),
                               void *arg);
+/* Fires it, when it has not fired, without taking the producer's reference. */
+void dbal__deferred_end(dbal_deferred *deferred, dbal_outcome outcome);
+/* The one at the end of a chain of waiting; breaks a cycle that it finds there. */
+dbal_deferred *dbal__deferred_innermost(dbal_deferred *deferred);
+/* Adds a link. False when it could not be stored. */
+bool dbal__deferred_append(dbal_deferred *deferred, dbal__link link);
+/* Lets it run, settled or not, when it has fired. */
+void dbal__deferred_go_on(dbal_deferred *deferred);
+
+/* The time that a chain has until one of its links. */
+typedef struct dbal__timeout dbal__timeout;
+/* The chain has come to that link; frees it. */
+void dbal__deferred_end_timeout(dbal_deferred *deferred, dbal__timeout *limit);
+
 /* Settles everything that lives with CLOSED; the last drain of a loop that ends. */
 void dbal__deferred_close_all(dbal__ready *ready);
-/* Frees the loop's spare ones. */
+/* Frees the loop's spare ones, and lets those go that somebody still refers to: the loop ends. */
 void dbal__deferred_free_spare(dbal__ready *ready);
 /* Fills the reserve from which Deferreds come when memory runs out. False without memory. */
 bool dbal__deferred_fill_reserve(dbal__ready *ready);

@@ -28,6 +28,7 @@ dbal__ready_init(dbal__ready *ready)
     memset(ready, 0, sizeof *ready);
     dbal__list_init(&ready->tasks);
     dbal__list_init(&ready->live);
+    dbal__list_init(&ready->kept);
     ready->generation = dbal__fork_generation();
     ready->log = log_to_stderr;
     atomic_init(&ready->owner, (uintptr_t)pthread_self());

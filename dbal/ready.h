@@ -26,6 +26,7 @@ typedef struct dbal__ready {
     unsigned steps;      /* since the slice's clock was looked at */
 
     dbal__list live;     /* Deferreds that have not settled */
+    dbal__list kept;     /* those that have, and that somebody refers to */
     size_t unsettled;
     void (*keep)(struct dbal__ready *ready, bool alive); /* unsettled or held: ev_run goes on */
     struct dbal_deferred *spare;                         /* free list */
