@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dbal/driver.h>
 #include <dbal/memory.h>
 #include <dbal/pool.h>
 
@@ -97,4 +98,22 @@ char *
 dbal__strdup(const char *text)
 {
     return dbal__strndup(text, strlen(text));
+}
+
+void *
+dbal_driver_alloc(size_t size)
+{
+    return dbal__zalloc(size);
+}
+
+void *
+dbal_driver_realloc(void *pointer, size_t size)
+{
+    return dbal__realloc(pointer, size);
+}
+
+void
+dbal_driver_free(void *pointer)
+{
+    dbal__free(pointer);
 }

@@ -257,7 +257,8 @@ static dbal_error *
 own_error(const dbal__ticket *ticket, dbal_error_class why, dbal_execution execution,
           dbal_error *cause, const char *what)
 {
-    dbal_error *error = dbal__error_because(cause, why, NULL, execution, "%s", what);
+    const char *sqlstate = cause != NULL ? dbal_error_sqlstate(cause) : "57014";
+    dbal_error *error = dbal__error_because(cause, why, sqlstate, execution, "%s", what);
     dbal__error_set_where(error, dbal__ticket_name(ticket));
     return error;
 }

@@ -247,6 +247,12 @@ dbal__waiters_release(dbal__slot *slot)
     slot->connection = NULL;
     if (slot->state != DBAL__SLOT_OPEN)
         return;
+    if (slot->dirty && slot->channel->opening.sole) {
+        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
+                        "a session left its connection changed, and it cannot be replaced: "
+                        "the database is gone with it");
+        slot->dirty = false;
+    }
     if (slot->dirty || pool->closing) {
         dbal__slot_close(slot);
         return;

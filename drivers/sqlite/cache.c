@@ -11,7 +11,7 @@ dbal__sqlite_cache_init(dbal__sqlite_cache *cache, int expected)
     size_t buckets = BUCKETS_MIN;
     while (buckets < BUCKETS_MAX && buckets < (size_t)(expected > 0 ? expected : 0))
         buckets *= 2;
-    cache->buckets = calloc(buckets, sizeof(dbal__sqlite_statement *));
+    cache->buckets = dbal_driver_alloc((size_t)(buckets) * sizeof(dbal__sqlite_statement *));
     cache->mask = buckets - 1;
     return cache->buckets != NULL;
 }
@@ -23,7 +23,7 @@ dbal__sqlite_cache_fini(dbal__sqlite_cache *cache)
         older = s->older;
         dbal__sqlite_statement_free(s);
     }
-    free(cache->buckets);
+    dbal_driver_free(cache->buckets);
     memset(cache, 0, sizeof *cache);
 }
 
@@ -91,7 +91,7 @@ dbal__sqlite_cache_add(dbal__sqlite_cache *cache, dbal__sqlite_statement *s, int
 dbal__sqlite_statement *
 dbal__sqlite_statement_new(const char *text, size_t size, uint64_t hash)
 {
-    dbal__sqlite_statement *s = calloc(1, sizeof *s + size);
+    dbal__sqlite_statement *s = dbal_driver_alloc(sizeof *s + size);
     if (s == NULL)
         return NULL;
     memcpy(s->text, text, size);
@@ -105,6 +105,6 @@ void
 dbal__sqlite_statement_free(dbal__sqlite_statement *s)
 {
     sqlite3_finalize(s->stmt);
-    free(s->types);
-    free(s);
+    dbal_driver_free(s->types);
+    dbal_driver_free(s);
 }

@@ -237,7 +237,7 @@ dbal__sqlite_configure(const dbal_url *url, dbal_fault *fault)
     if (!read_path(url, path, sizeof path, fault))
         return NULL;
     size_t size = strlen(path) + 1;
-    dbal__sqlite_config *config = calloc(1, sizeof *config + size);
+    dbal__sqlite_config *config = dbal_driver_alloc(sizeof *config + size);
     if (config == NULL) {
         dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, "53200", "out of memory");
         return NULL;
@@ -246,12 +246,12 @@ dbal__sqlite_configure(const dbal_url *url, dbal_fault *fault)
     config->memory = strcmp(path, ":memory:") == 0;
     if (read_url(url, config, fault))
         return config;
-    free(config);
+    dbal_driver_free(config);
     return NULL;
 }
 
 void
 dbal__sqlite_configure_free(void *config)
 {
-    free(config);
+    dbal_driver_free(config);
 }

@@ -157,6 +157,7 @@ describe(dbal__sqlite_connection *c, const char *mode, dbal_opening *opening)
         return true;
     if (strcmp(mode, "wal") != 0)
         opening->max_connections = 1;
+    opening->sole = config->memory;
     if (config->memory)
         return true;
     c->has_token = name_token(config, opening);

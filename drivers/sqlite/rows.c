@@ -53,7 +53,7 @@ learn_types(dbal__sqlite_statement *s)
         return true;
     int columns = sqlite3_column_count(s->stmt);
     if (columns != 0) {
-        uint8_t *types = realloc(s->types, (size_t)columns);
+        uint8_t *types = dbal_driver_realloc(s->types, (size_t)columns);
         if (types == NULL)
             return false;
         s->types = types;

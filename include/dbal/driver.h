@@ -18,6 +18,15 @@ extern "C" {
 /** The number of this contract; a driver with another one is refused. */
 #define DBAL_DRIVER_ABI 1u
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/** Zeroed memory from the program's allocator (memory.h). @param size in bytes @return NULL without memory. Any thread. */
+void *dbal_driver_alloc(size_t size);
+/** As realloc(3). @param pointer of dbal_driver_alloc(), or NULL @param size in bytes @return NULL without memory. Any thread. */
+void *dbal_driver_realloc(void *pointer, size_t size);
+/** Frees it. @param pointer may be NULL. Any thread. */
+void dbal_driver_free(void *pointer);
+
 /* ---- a fault: why something failed ------------------------------------------------------- */
 
 /** An error that is being put together. The core owns it; it is good for the call it is given to. */
@@ -212,6 +221,7 @@ typedef struct dbal_opening {
     uint8_t token[32];    /**< set by open(): names what only one may write at a time in this process */
     size_t token_size;    /**< set by open(): bytes of it, 0 when there is no such thing */
     double token_timeout; /**< set by open(): seconds to wait for it */
+    bool sole;            /**< set by open(): the database is gone with this connection, so it is kept to the end */
 } dbal_opening;
 
 /**
