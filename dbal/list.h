@@ -65,4 +65,13 @@ dbal__list_pop(dbal__list *list)
     return first;
 }
 
+/* moves all elements to the end of another list */
+static inline void
+dbal__list_move_all(dbal__list *from, dbal__list *to)
+{
+    dbal__list *element;
+    while ((element = dbal__list_pop(from)) != NULL)
+        dbal__list_push(to, element);
+}
+
 #endif

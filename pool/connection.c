@@ -389,10 +389,12 @@ static void
 each_statement(dbal_connection *connection, bool internal, dbal_error *lost, dbal_error_class why)
 {
     dbal_pool *pool = connection->pool;
-    dbal__list *link = pool->tickets.next;
-    while (link != &pool->tickets) {
+    dbal__list left, *link;
+    dbal__list_init(&left);
+    dbal__list_move_all(&pool->tickets, &left);
+    while ((link = dbal__list_pop(&left)) != NULL) {
         dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
-        link = link->next;
+        dbal__list_push(&pool->tickets, &ticket->all);
         if (ticket->kind != DBAL__TICKET_BOUND || ticket->connection != connection ||
             (ticket->internal && !internal))
             continue;

@@ -262,7 +262,7 @@ static bool
 is_closed(const dbal_pool *pool)
 {
     return pool->closing && dbal__list_empty(&pool->tickets) && dbal__list_empty(&pool->slots) &&
-           pool->claims_out == 0;
+           pool->claims_out == 0 && dbal__line_count(&pool->crew.line) == 0;
 }
 
 void
@@ -270,9 +270,11 @@ dbal__pool_check_closed(dbal_pool *pool)
 {
     if (!pool->closing || pool->resource.closed)
         return;
-    if (dbal__list_empty(&pool->tickets))
+    if (dbal__list_empty(&pool->tickets)) {
         dbal__slots_close_all(pool);
-    if (!is_closed(pool))
+        dbal__waiters_sweep(pool);
+    }
+    if (pool->resource.closed || !is_closed(pool))
         return;
     dbal__clock_stop(&pool->loop->ready.clock, &pool->close_timer);
     tell(&pool->closers, NULL);
@@ -283,10 +285,13 @@ dbal__pool_check_closed(dbal_pool *pool)
 static void
 stop_tickets(dbal_pool *pool)
 {
-    dbal__list *link = pool->tickets.next;
-    while (link != &pool->tickets) {
+    dbal__list left, *link;
+    dbal__list_init(&left);
+    dbal__list_move_all(&pool->tickets, &left);
+    /* stopping one may settle others: each is taken anew from what is left */
+    while ((link = dbal__list_pop(&left)) != NULL) {
         dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
-        link = link->next;
+        dbal__list_push(&pool->tickets, &ticket->all);
         if (ticket->kind != DBAL__TICKET_BOUND)
             dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
     }

@@ -265,11 +265,12 @@ dbal__waiters_release(dbal__slot *slot)
 void
 dbal__waiters_fail(dbal_pool *pool, dbal_error *error)
 {
-    dbal__list *link = pool->tickets.next;
-    /* settling runs no callback here, so the list changes only by what is done to it */
-    while (link != &pool->tickets) {
+    dbal__list left, *link;
+    dbal__list_init(&left);
+    dbal__list_move_all(&pool->tickets, &left);
+    while ((link = dbal__list_pop(&left)) != NULL) {
         dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
-        link = link->next;
+        dbal__list_push(&pool->tickets, &ticket->all);
         if (ticket->kind == DBAL__TICKET_BOUND)
             continue;
         dbal_error *reason = dbal__error_with_execution(dbal_error_ref(error),
