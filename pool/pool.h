@@ -82,7 +82,7 @@ struct dbal_pool {
 
     dbal__list closers, readiers;
     dbal__timer close_timer;
-    bool closing, stopped, abandoned;
+    bool closing, stopped, abandoned, sweeping;
 
     dbal_pool_counts counts;
 };

@@ -284,8 +284,9 @@ dbal__waiters_fail(dbal_pool *pool, dbal_error *error)
 void
 dbal__waiters_sweep(dbal_pool *pool)
 {
-    if (pool->gate != DBAL_GATE_THREAD || pool->open > 0)
-        return;
+    if (pool->gate != DBAL_GATE_THREAD || pool->open > 0 || pool->sweeping)
+        return; /* what is swept up may ask for another sweep */
+    pool->sweeping = true;
     dbal__work *work, *kept = NULL, **end = &kept;
     while ((work = dbal__line_try_pull(&pool->crew.line)) != NULL) {
         dbal__job *job = DBAL__OF(work, dbal__job, work);
@@ -302,4 +303,5 @@ dbal__waiters_sweep(dbal_pool *pool)
         kept = work->next;
         dbal__line_push(&pool->crew.line, work);
     }
+    pool->sweeping = false;
 }
