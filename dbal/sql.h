@@ -8,6 +8,9 @@
 
 #include <dbal/driver.h>
 
+#include "dbal/sql_names.h"
+#include "dbal/sql_utf8.h"
+
 /*
  * A statement made ready for one driver: immutable, counted (not atomically: refs are taken and
  * dropped on the loop; workers only read). Everything that depends on the text alone is found once
@@ -23,9 +26,12 @@ typedef struct dbal__sql {
     dbal_sql_class sql_class;
     int64_t mean;        /* running average of its time, nanoseconds; 0 until known */
     size_t value_count;  /* values the driver binds: with QMARK one for each use, else one for each number */
-    uint32_t *numbers;   /* QMARK or :name: which parameter (from 0) each value is; NULL when value i is parameter i */
+    uint32_t *numbers;   /* QMARK: which parameter (from 0) each value is; NULL when value i is parameter i */
     size_t param_count;  /* different parameters: the highest $n, or the number of different names */
     const char **names;  /* param_count names, when written as :name; else NULL */
+    dbal__sql_names index; /* what finds a name, and owns `names` */
+    struct dbal__sql_edit *edits; /* where `text` is not `source`: one for each use; else NULL */
+    size_t edit_count;
 } dbal__sql;
 
 /*
@@ -56,8 +62,6 @@ bool dbal__sql_split(dbal_dialect dialect, const char **cursor, const char **ret
 
 /* A name between quotes, doubled where it has them; NULL when it holds NUL, is not UTF-8, or no memory. */
 char *dbal__sql_quote_identifier(dbal_dialect dialect, const char *name, size_t size);
-
-bool dbal__utf8_valid(const void *data, size_t size);
 
 /* A bounded table of statements already met; least recently used ones go. Loop's thread. */
 typedef struct dbal__sql_table dbal__sql_table;

@@ -64,8 +64,8 @@ after_create(dbal__sql_extent *extent, dbal_sql_token token)
 static void
 feed_trigger(dbal__sql_extent *extent, dbal_sql_token token)
 {
-    bool begins = extent->previous.kind == DBAL_SQL_SEMICOLON ||
-                  dbal_sql_token_is(extent->previous, "begin");
+    bool begins =
+        extent->previous.kind == DBAL_SQL_SEMICOLON || dbal_sql_token_is(extent->previous, "begin");
     extent->ending = extent->depth > 0 && begins && dbal_sql_token_is(token, "end");
     if (dbal_sql_token_is(token, "begin"))
         extent->depth = 1;

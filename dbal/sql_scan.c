@@ -7,21 +7,22 @@
 #include "dbal/sql_token.h"
 #include "dbal/sql_utf8.h"
 
-typedef struct scan {
+typedef struct scanner {
     const char *text;
     dbal__sql_uses *uses;
     dbal_fault *fault;
     dbal__sql_lexer lexer;
     dbal__sql_extent extent;
-    bool ended;        /* behind the statement's `;` */
-    bool numbered;     /* a $n was met */
-    bool doubtful;     /* all names met so far may as well be the end of a slice: a[:n] */
+    bool ended;    /* behind the statement's `;` */
+    bool numbered; /* a $n was met */
+    bool doubtful; /* all names met so far may as well be the end of a slice: a[:n] */
+    bool again;    /* it is in numbered style, so that a[:n] was a slice: once more, knowing that */
     uint64_t brackets; /* innermost in bit 0: 1 for a subscript, 0 for anything else */
     dbal_sql_token previous;
-} scan;
+} scanner;
 
 static size_t
-position(const scan *scan, dbal_sql_token token)
+position(const scanner *scan, dbal_sql_token token)
 {
     return (size_t)(token.start - scan->text) + 1;
 }
@@ -38,7 +39,7 @@ shown(dbal_sql_token token)
 }
 
 static bool
-refuse_broken(const scan *scan, dbal_sql_token token)
+refuse_broken(const scanner *scan, dbal_sql_token token)
 {
     const char *what = *token.start == '/' ? "comment" : "quote";
     return REFUSE(scan, token, NULL, "a %s that begins at byte %zu of the SQL never ends", what,
@@ -46,14 +47,14 @@ refuse_broken(const scan *scan, dbal_sql_token token)
 }
 
 static bool
-refuse_mixed(const scan *scan, dbal_sql_token token)
+refuse_mixed(const scanner *scan, dbal_sql_token token)
 {
     return REFUSE(scan, token, "write all of a statement's parameters as $n, or all as :name",
                   "$n and :name are mixed in one statement, at byte %zu", position(scan, token));
 }
 
 static bool
-add_use(scan *scan, dbal_sql_token token, uint32_t number)
+add_use(scanner *scan, dbal_sql_token token, uint32_t number)
 {
     dbal__sql_uses *uses = scan->uses;
     if (uses->count == uses->room) {
@@ -82,7 +83,7 @@ number_of(dbal_sql_token token)
 }
 
 static bool
-take_number(scan *scan, dbal_sql_token token)
+take_number(scanner *scan, dbal_sql_token token)
 {
     uint32_t number = number_of(token);
     if (number == UINT32_MAX)
@@ -116,14 +117,14 @@ ends_operand(dbal_sql_token token)
 }
 
 static bool
-opens_slice(const scan *scan)
+opens_slice(const scanner *scan)
 {
     return (scan->brackets & 1) != 0 && dbal__sql_token_is_byte(scan->previous, '[');
 }
 
 /* Whether this colon belongs to a slice, as in a[x:y], and the name behind it is a column's. */
 static bool
-is_slice_colon(const scan *scan)
+is_slice_colon(const scanner *scan)
 {
     if ((scan->brackets & 1) == 0)
         return false;
@@ -131,7 +132,7 @@ is_slice_colon(const scan *scan)
 }
 
 static bool
-take_name(scan *scan, dbal_sql_token token)
+take_name(scanner *scan, dbal_sql_token token)
 {
     if (scan->numbered)
         return refuse_mixed(scan, token);
@@ -161,7 +162,7 @@ is_name(dbal_sql_token token)
 }
 
 static bool
-take_parameter(scan *scan, dbal_sql_token token)
+take_parameter(scanner *scan, dbal_sql_token token)
 {
     const char *const hint = "parameters are written as $1 or :name";
     if (!is_number(token) && !is_name(token))
@@ -179,12 +180,13 @@ take_parameter(scan *scan, dbal_sql_token token)
 }
 
 static void
-take_bracket(scan *scan, dbal_sql_token token)
+take_bracket(scanner *scan, dbal_sql_token token)
 {
     if (dbal__sql_token_is_byte(token, '(')) {
         scan->brackets <<= 1;
     } else if (dbal__sql_token_is_byte(token, '[')) {
-        bool subscript = ends_operand(scan->previous) && !dbal_sql_token_is(scan->previous, "array");
+        bool subscript =
+            ends_operand(scan->previous) && !dbal_sql_token_is(scan->previous, "array");
         scan->brackets = scan->brackets << 1 | (subscript ? 1 : 0);
     } else if (dbal__sql_token_is_byte(token, ')') || dbal__sql_token_is_byte(token, ']')) {
         scan->brackets >>= 1;
@@ -192,7 +194,7 @@ take_bracket(scan *scan, dbal_sql_token token)
 }
 
 static bool
-take_semicolon(scan *scan, dbal_sql_token token)
+take_semicolon(scanner *scan, dbal_sql_token token)
 {
     if (scan->previous.kind == DBAL_SQL_END)
         return REFUSE(scan, token, NULL, "the statement is empty");
@@ -201,7 +203,7 @@ take_semicolon(scan *scan, dbal_sql_token token)
 }
 
 static bool
-take_token(scan *scan, dbal_sql_token *token)
+take_token(scanner *scan, dbal_sql_token *token)
 {
     if (token->kind == DBAL_SQL_BROKEN)
         return refuse_broken(scan, *token);
@@ -222,7 +224,7 @@ take_token(scan *scan, dbal_sql_token *token)
 }
 
 static bool
-take_end(const scan *scan, dbal_sql_token token)
+take_end(const scanner *scan, dbal_sql_token token)
 {
     if (scan->previous.kind == DBAL_SQL_END)
         return REFUSE(scan, token, NULL, "the statement is empty");
@@ -232,40 +234,34 @@ take_end(const scan *scan, dbal_sql_token token)
 }
 
 static bool
-take_all(scan *scan)
+take_all(scanner *scan)
 {
     for (;;) {
         dbal_sql_token token = dbal__sql_lexer_next(&scan->lexer);
         if (token.kind == DBAL_SQL_END)
             return take_end(scan, token);
-        if (scan->doubtful && token.kind == DBAL_SQL_PARAMETER && is_number(token)) {
-            /* it is in numbered style after all, so a[:n] was a slice: once more, knowing that */
-            scan->doubtful = false;
-            scan->uses->named = false;
-            scan->uses->count = 0;
-            return true;
-        }
+        if (scan->doubtful && token.kind == DBAL_SQL_PARAMETER && is_number(token))
+            return scan->again = true;
         if (!take_token(scan, &token))
             return false;
         scan->previous = token;
     }
 }
 
-static bool
-scan_once(dbal__sql_uses *uses, dbal_dialect dialect, const char *text, bool numbered,
-          dbal_fault *fault)
-{
-    scan scan = {.text = text, .uses = uses, .fault = fault, .numbered = numbered};
-    scan.lexer = (dbal__sql_lexer){dialect, text, false};
-    dbal__sql_extent_init(&scan.extent, dialect);
-    return take_all(&scan);
-}
-
 bool
-dbal__sql_uses_find(dbal__sql_uses *uses, dbal_dialect dialect, const char *text,
-                    dbal_fault *fault)
+dbal__sql_uses_find(dbal__sql_uses *uses, dbal_dialect dialect, const char *text, dbal_fault *fault)
 {
-    return scan_once(uses, dialect, text, false, fault);
+    scanner scan = {.again = true};
+    for (bool numbered = false; scan.again; numbered = true) {
+        scan = (scanner){.text = text, .uses = uses, .fault = fault, .numbered = numbered};
+        scan.lexer = (dbal__sql_lexer){dialect, text, false};
+        dbal__sql_extent_init(&scan.extent, dialect);
+        uses->count = 0;
+        uses->named = false;
+        if (!take_all(&scan))
+            return false;
+    }
+    return true;
 }
 
 void

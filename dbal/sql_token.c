@@ -179,7 +179,8 @@ dbal_sql_token_is(dbal_sql_token token, const char *word)
     if (token.kind != DBAL_SQL_WORD)
         return false;
     for (size_t i = 0; i < token.size; i++)
-        if (dbal__sql_lower(token.start[i]) != word[i]) /* also where `word` ends: no token has NUL */
+        if (dbal__sql_lower(token.start[i]) !=
+            word[i]) /* also where `word` ends: no token has NUL */
             return false;
     return word[token.size] == '\0';
 }
