@@ -130,9 +130,12 @@ allocate(dbal_loop *loop)
     dbal__list_init(&pool->closers);
     dbal__list_init(&pool->readiers);
     dbal__task_init(&pool->writes_task, serve_writes);
-    dbal__writes_init(pool);
     dbal__crew_init(&pool->crew, loop, dbal__slots_crew_wants);
-    return pool;
+    if (dbal__writes_init(pool))
+        return pool;
+    dbal__crew_fini(&pool->crew);
+    dbal__free(pool);
+    return NULL;
 }
 
 static void
@@ -143,6 +146,8 @@ release(dbal_pool *pool)
     if (pool->config != NULL)
         pool->driver->driver->configure_free(pool->config);
     dbal_error_unref(pool->last_error);
+    dbal__list_remove(&pool->writes_task.link);
+    dbal__ticket_free(pool->writer);
     dbal__free(pool);
 }
 
@@ -262,7 +267,7 @@ static bool
 is_closed(const dbal_pool *pool)
 {
     return pool->closing && dbal__list_empty(&pool->tickets) && dbal__list_empty(&pool->slots) &&
-           pool->claims_out == 0 && dbal__line_count(&pool->crew.line) == 0;
+           pool->claims_out == 0 && !pool->writer_busy && dbal__line_count(&pool->crew.line) == 0;
 }
 
 void
@@ -271,6 +276,7 @@ dbal__pool_check_closed(dbal_pool *pool)
     if (!pool->closing || pool->resource.closed)
         return;
     if (dbal__list_empty(&pool->tickets)) {
+        dbal__writes_serve(pool);
         dbal__slots_close_all(pool);
         dbal__waiters_sweep(pool);
     }

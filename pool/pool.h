@@ -41,6 +41,9 @@ typedef struct dbal__slot {
     dbal__timer timer; /* connect_timeout */
 } dbal__slot;
 
+/* see below */
+typedef struct dbal__ticket dbal__ticket;
+
 struct dbal_pool {
     dbal__resource resource;
     dbal_loop *loop;
@@ -76,6 +79,9 @@ struct dbal_pool {
     dbal__task writes_task; /* serves them at the end of the turn */
     dbal__claim claim;
     bool claiming, token_held;
+    dbal__ticket *writer;   /* asks for the connection that writes go to */
+    bool writer_busy;       /* it has asked, or has one */
+    dbal__slot *writes_slot;
     unsigned writing;       /* handed down under the token */
     unsigned claims_out;    /* claims, the sessions' too, that have not come home */
     dbal__timer writes_timer;
@@ -91,7 +97,8 @@ struct dbal_pool {
 typedef enum dbal__ticket_kind {
     DBAL__TICKET_STATEMENT, /* one statement on any connection */
     DBAL__TICKET_SESSION,   /* a connection of one's own */
-    DBAL__TICKET_BOUND      /* one statement on a session's connection */
+    DBAL__TICKET_BOUND,     /* one statement on a session's connection */
+    DBAL__TICKET_WRITER     /* a connection for the pool's own writes */
 } dbal__ticket_kind;
 
 typedef enum dbal__ticket_place {
@@ -102,7 +109,7 @@ typedef enum dbal__ticket_place {
 } dbal__ticket_place;
 
 /* One request's place in the order, from asking until it has come back. */
-typedef struct dbal__ticket {
+struct dbal__ticket {
     dbal__job job; /* first */
     dbal__list all, link;
     dbal_pool *pool;
@@ -128,7 +135,7 @@ typedef struct dbal__ticket {
     dbal__timer timer;
     int64_t asked, token_asked, acquire_by, finish_by, give_up_at;
     uint64_t block[];  /* packed parameters */
-} dbal__ticket;
+};
 
 /* ---- ticket.c: making, cancelling, settling ---- */
 
@@ -140,6 +147,11 @@ dbal__ticket *dbal__ticket_new_session(dbal_pool *pool, double timeout, const ch
 dbal__ticket *dbal__ticket_new_reset(dbal_pool *pool);
 /* Makes its Deferred and starts its clock. False without memory: the ticket is freed. */
 bool dbal__ticket_start(dbal__ticket *ticket);
+/* The pool's writer: no Deferred, no clock; used again and again. NULL without memory. */
+dbal__ticket *dbal__ticket_new_writer(dbal_pool *pool);
+void dbal__ticket_renew(dbal__ticket *writer);
+/* Takes back its request for a connection; dbal__writes_refused() when it has. */
+void dbal__ticket_withdraw(dbal__ticket *writer);
 /* Its outcome; taken over. The ticket itself is freed when it has come back. */
 void dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome);
 /* Asks it to stop for a reason; settles at once when it has not begun. */
@@ -169,12 +181,18 @@ void dbal__waiters_submit(dbal__ticket *ticket, dbal__slot *slot);
 
 /* ---- writes.c: the write token of statements on the pool ---- */
 
-void dbal__writes_init(dbal_pool *pool);
-void dbal__writes_add(dbal__ticket *ticket, bool first);
+/* False without memory. */
+bool dbal__writes_init(dbal_pool *pool);
+void dbal__writes_add(dbal__ticket *ticket);
+/* The pool's writer got a connection, or was withdrawn. */
+void dbal__writes_granted(dbal_pool *pool, dbal__slot *slot);
+void dbal__writes_refused(dbal_pool *pool);
 void dbal__writes_serve(dbal_pool *pool);
 /* One that ran under the token has come back. */
 void dbal__writes_done(dbal_pool *pool);
 void dbal__writes_stop(dbal_pool *pool);
+/* The connection they went to hangs: those not begun fail, the others count no more. */
+void dbal__writes_abandon(dbal_pool *pool);
 
 /* ---- slots.c: the life of connections ---- */
 

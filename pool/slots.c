@@ -295,6 +295,8 @@ dbal__slot_give_up(dbal__slot *slot)
     slot->channel->ops->give_up(slot->channel);
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
+    if (slot == slot->pool->writes_slot)
+        dbal__writes_abandon(slot->pool);
 }
 
 static void

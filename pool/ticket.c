@@ -189,6 +189,48 @@ dbal__ticket_new_reset(dbal_pool *pool)
     return ticket;
 }
 
+/* Takes it off whatever list of the loop's it is on; it has not begun. */
+static void
+take_off(dbal__ticket *ticket)
+{
+    if (ticket->place != DBAL__PLACE_LIST)
+        return;
+    if (ticket->in_writes)
+        ticket->pool->writes_count--;
+    else if (ticket->kind != DBAL__TICKET_BOUND)
+        ticket->pool->waiting_count--;
+    ticket->in_writes = false;
+    dbal__list_remove(&ticket->link);
+    ticket->place = DBAL__PLACE_NOWHERE;
+}
+
+dbal__ticket *
+dbal__ticket_new_writer(dbal_pool *pool)
+{
+    dbal__ticket *ticket = allocate(pool, DBAL__TICKET_WRITER, 0, NULL);
+    if (ticket != NULL)
+        ticket->job.grant = true;
+    return ticket;
+}
+
+void
+dbal__ticket_renew(dbal__ticket *writer)
+{
+    atomic_store(&writer->job.state, DBAL__JOB_WAITING);
+    writer->job.channel = NULL;
+    writer->slot = NULL;
+    writer->on_crew = false;
+}
+
+void
+dbal__ticket_withdraw(dbal__ticket *writer)
+{
+    if (!dbal__job_cancel(&writer->job) || writer->place != DBAL__PLACE_LIST)
+        return;
+    take_off(writer);
+    dbal__writes_refused(writer->pool);
+}
+
 static void
 arm(dbal__ticket *ticket)
 {
@@ -261,21 +303,6 @@ own_error(const dbal__ticket *ticket, dbal_error_class why, dbal_execution execu
     dbal_error *error = dbal__error_because(cause, why, sqlstate, execution, "%s", what);
     dbal__error_set_where(error, dbal__ticket_name(ticket));
     return error;
-}
-
-/* Takes it off whatever list of the loop's it is on; it has not begun. */
-static void
-take_off(dbal__ticket *ticket)
-{
-    if (ticket->place != DBAL__PLACE_LIST)
-        return;
-    if (ticket->in_writes)
-        ticket->pool->writes_count--;
-    else if (ticket->kind != DBAL__TICKET_BOUND)
-        ticket->pool->waiting_count--;
-    ticket->in_writes = false;
-    dbal__list_remove(&ticket->link);
-    ticket->place = DBAL__PLACE_NOWHERE;
 }
 
 /* It never ran and has settled: below it may still be on its way back. */
@@ -510,6 +537,12 @@ on_finished(dbal__job *job)
     learn(ticket);
     if (job->needs_token && !settled && ticket->why == 0) {
         again_as_write(ticket);
+    } else if (ticket->kind == DBAL__TICKET_WRITER) {
+        ticket->on_crew = false;
+        if (atomic_load(&job->state) == DBAL__JOB_RUNNING && slot != NULL)
+            dbal__writes_granted(pool, slot);
+        else
+            dbal__writes_refused(pool);
     } else if (ticket->kind == DBAL__TICKET_SESSION) {
         if (!settled && slot != NULL)
             dbal__connection_granted(ticket, slot);

@@ -41,15 +41,12 @@ dbal__waiters_submit(dbal__ticket *ticket, dbal__slot *slot)
 }
 
 static void
-wait_here(dbal__ticket *ticket, bool first)
+wait_here(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     ticket->place = DBAL__PLACE_LIST;
     pool->waiting_count++;
-    if (first)
-        dbal__list_push_front(&pool->waiting, &ticket->link);
-    else
-        dbal__list_push(&pool->waiting, &ticket->link);
+    dbal__list_push(&pool->waiting, &ticket->link);
 }
 
 static dbal__ticket *
@@ -81,7 +78,11 @@ give_session(dbal__ticket *ticket, dbal__slot *slot)
     used(slot);
     ticket->slot = slot;
     ticket->job.channel = slot->channel;
-    dbal__connection_granted(ticket, slot);
+    ticket->place = DBAL__PLACE_NOWHERE;
+    if (ticket->kind == DBAL__TICKET_WRITER)
+        dbal__writes_granted(slot->pool, slot);
+    else
+        dbal__connection_granted(ticket, slot);
 }
 
 /* ---- the thread gate ---- */
@@ -113,7 +114,7 @@ static void
 add_threaded(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
-    dbal__slot *slot = ticket->kind == DBAL__TICKET_SESSION ? idle_thread(pool) : NULL;
+    dbal__slot *slot = ticket->job.grant ? idle_thread(pool) : NULL;
     if (slot != NULL && dbal__job_begin(&ticket->job)) {
         dbal__threaded_hold(slot->channel, true);
         give_session(ticket, slot);
@@ -212,8 +213,7 @@ dbal__waiters_serve(dbal_pool *pool)
         if (pool->gate == DBAL_GATE_THREAD) {
             stop_waiting(ticket);
             dbal__waiters_add(ticket);
-        } else if (ticket->kind == DBAL__TICKET_SESSION ? !serve_session(ticket)
-                                                        : !serve_statement(ticket)) {
+        } else if (ticket->job.grant ? !serve_session(ticket) : !serve_statement(ticket)) {
             return;
         }
     }
@@ -224,14 +224,14 @@ dbal__waiters_add(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     if (!pool->probed) {
-        wait_here(ticket, false);
+        wait_here(ticket);
         dbal__slots_grow(pool);
-    } else if (ticket->writes && pool->token != NULL && !ticket->under_token) {
-        dbal__writes_add(ticket, false);
+    } else if (ticket->writes && pool->token != NULL) {
+        dbal__writes_add(ticket);
     } else if (pool->gate == DBAL_GATE_THREAD) {
         add_threaded(ticket);
     } else {
-        wait_here(ticket, ticket->under_token);
+        wait_here(ticket);
         dbal__waiters_serve(pool);
     }
 }
@@ -278,6 +278,8 @@ dbal__waiters_fail(dbal_pool *pool, dbal_error *error)
         if (!dbal__ticket_fail_waiting(ticket, reason))
             dbal_error_unref(reason);
     }
+    if (pool->token != NULL)
+        dbal__writes_serve(pool);
     dbal__waiters_sweep(pool);
 }
 

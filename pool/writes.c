@@ -1,32 +1,14 @@
 /*
- * Statements that write, on a database where only one may at a time. The pool claims the token for
- * all that wait, hands them to one connection as a chain, and gives the token back when the last
- * has come back; so no thread ever waits for another's commit.
+ * Statements that write, on a database where only one may at a time. The pool gets a connection for
+ * all that wait, then the token, hands them down as one chain, and gives both back; so no thread
+ * ever waits for another's commit. The connection comes first: whoever holds the token must be able
+ * to go on, and sessions have their connection before they ask for it.
  */
 #include "pool/pool.h"
 
 enum { BATCH = 64 };
 
-static void
-granted(dbal__claim *claim)
-{
-    dbal_pool *pool = DBAL__OF(claim, dbal_pool, claim);
-    pool->claims_out--;
-    pool->claiming = false;
-    pool->token_held = true;
-    dbal__writes_serve(pool);
-    dbal__pool_check_closed(pool);
-}
-
-static void
-returned(dbal__claim *claim)
-{
-    dbal_pool *pool = DBAL__OF(claim, dbal_pool, claim);
-    pool->claims_out--;
-    pool->claiming = false;
-    dbal__writes_serve(pool);
-    dbal__pool_check_closed(pool);
-}
+static void set_timer(dbal_pool *pool);
 
 static void
 give_back(dbal_pool *pool)
@@ -37,8 +19,91 @@ give_back(dbal_pool *pool)
     dbal__token_release(pool->token);
 }
 
+/* The connection goes back to the others. */
 static void
-set_timer(dbal_pool *pool);
+leave_slot(dbal_pool *pool)
+{
+    dbal__slot *slot = pool->writes_slot;
+    pool->writes_slot = NULL;
+    pool->writer->place = DBAL__PLACE_NOWHERE;
+    pool->writer_busy = false;
+    if (slot != NULL)
+        dbal__waiters_release(slot);
+}
+
+static dbal__ticket *
+take(dbal_pool *pool)
+{
+    dbal__ticket *ticket = DBAL__OF(dbal__list_pop(&pool->writes), dbal__ticket, link);
+    pool->writes_count--;
+    pool->writing++;
+    ticket->in_writes = false;
+    ticket->under_token = true;
+    ticket->place = DBAL__PLACE_SLOT;
+    ticket->slot = pool->writes_slot;
+    ticket->slot->flying++;
+    ticket->job.request.has_token = true;
+    ticket->job.then = NULL;
+    return ticket;
+}
+
+/* All that wait now go down, in their order; threads get them as one chain. */
+static void
+send(dbal_pool *pool)
+{
+    dbal__channel *channel = pool->writes_slot->channel;
+    bool chained = pool->gate != DBAL_GATE_LOOP;
+    dbal__ticket *first = take(pool), *last = first;
+    if (!chained)
+        channel->ops->submit(channel, &first->job);
+    for (int i = 1; i < BATCH && !dbal__list_empty(&pool->writes); i++) {
+        dbal__ticket *next = take(pool);
+        if (chained)
+            last->job.then = &next->job;
+        else
+            channel->ops->submit(channel, &next->job);
+        last = next;
+    }
+    if (chained)
+        channel->ops->submit(channel, &first->job);
+}
+
+/* The token is here, or nobody wants it any more. */
+static void
+go_on(dbal_pool *pool)
+{
+    if (pool->writes_slot == NULL || dbal__list_empty(&pool->writes)) {
+        give_back(pool);
+        if (pool->writes_slot != NULL)
+            leave_slot(pool);
+    } else {
+        send(pool);
+    }
+    set_timer(pool);
+}
+
+static void
+granted(dbal__claim *claim)
+{
+    dbal_pool *pool = DBAL__OF(claim, dbal_pool, claim);
+    pool->claims_out--;
+    pool->claiming = false;
+    pool->token_held = true;
+    go_on(pool);
+    dbal__pool_check_closed(pool);
+}
+
+static void
+returned(dbal__claim *claim)
+{
+    dbal_pool *pool = DBAL__OF(claim, dbal_pool, claim);
+    pool->claims_out--;
+    pool->claiming = false;
+    if (pool->writes_slot != NULL)
+        leave_slot(pool);
+    dbal__writes_serve(pool);
+    dbal__pool_check_closed(pool);
+}
 
 /* The time to wait for the token is up for the oldest. */
 static void
@@ -60,14 +125,17 @@ on_timer(dbal__timer *timer)
             break;
         }
     }
+    if (dbal__list_empty(&pool->writes) && pool->claiming)
+        dbal__claim_withdraw(&pool->claim);
     set_timer(pool);
 }
 
+/* Only waiting for the token is limited here; for a connection it is acquire_timeout. */
 static void
 set_timer(dbal_pool *pool)
 {
     dbal__clock *clock = &pool->loop->ready.clock;
-    if (dbal__list_empty(&pool->writes)) {
+    if (dbal__list_empty(&pool->writes) || !pool->claiming) {
         dbal__clock_stop(clock, &pool->writes_timer);
         return;
     }
@@ -76,85 +144,73 @@ set_timer(dbal_pool *pool)
                       dbal__after(oldest->token_asked, pool->token_timeout), on_timer);
 }
 
-void
+static void
+claim_token(dbal_pool *pool)
+{
+    int64_t now = dbal__loop_now(pool->loop);
+    for (dbal__list *link = pool->writes.next; link != &pool->writes; link = link->next)
+        DBAL__OF(link, dbal__ticket, link)->token_asked = now;
+    pool->claiming = true;
+    pool->claims_out++;
+    if (dbal__token_claim(pool->token, &pool->claim))
+        granted(&pool->claim);
+    else
+        set_timer(pool);
+}
+
+bool
 dbal__writes_init(dbal_pool *pool)
 {
     dbal__list_init(&pool->writes);
     dbal__claim_init(&pool->claim, pool->loop->inbox, granted, returned);
+    pool->writer = dbal__ticket_new_writer(pool);
+    return pool->writer != NULL;
 }
 
-static dbal__ticket *
-take(dbal_pool *pool)
+void
+dbal__writes_granted(dbal_pool *pool, dbal__slot *slot)
 {
-    dbal__ticket *ticket = DBAL__OF(dbal__list_pop(&pool->writes), dbal__ticket, link);
-    pool->writes_count--;
-    pool->writing++;
-    ticket->in_writes = false;
-    ticket->under_token = true;
-    ticket->place = DBAL__PLACE_NOWHERE;
-    ticket->job.request.has_token = true;
-    return ticket;
+    slot->held = true;
+    pool->held++;
+    pool->writes_slot = slot;
+    if (dbal__list_empty(&pool->writes))
+        leave_slot(pool);
+    else
+        claim_token(pool);
 }
 
-/* All that wait now go down as one chain, in their order. */
-static void
-send_chain(dbal_pool *pool)
+void
+dbal__writes_refused(dbal_pool *pool)
 {
-    dbal__ticket *first = take(pool), *last = first;
-    dbal__threaded_prepare(&first->job);
-    for (int i = 1; i < BATCH && !dbal__list_empty(&pool->writes); i++) {
-        dbal__ticket *next = take(pool);
-        last->place = DBAL__PLACE_LINE;
-        last->job.then = &next->job;
-        last = next;
-    }
-    last->place = DBAL__PLACE_LINE;
-    first->on_crew = true;
-    dbal__crew_push(&pool->crew, &first->job.work);
+    pool->writer_busy = false;
+    dbal__writes_serve(pool);
 }
 
 void
 dbal__writes_serve(dbal_pool *pool)
 {
     if (dbal__list_empty(&pool->writes)) {
-        set_timer(pool);
-        if (pool->writing == 0)
-            give_back(pool);
+        /* nothing is left to write: the request for a connection is taken back */
+        if (pool->writer_busy && pool->writes_slot == NULL)
+            dbal__ticket_withdraw(pool->writer);
         return;
     }
-    if (!pool->token_held) {
-        set_timer(pool);
-        if (pool->claiming)
-            return;
-        pool->claiming = true;
-        pool->claims_out++;
-        if (!dbal__token_claim(pool->token, &pool->claim))
-            return;
-        pool->claims_out--;
-        pool->claiming = false;
-        pool->token_held = true;
-    }
-    if (pool->writing > 0)
+    if (pool->writer_busy)
         return;
-    if (pool->gate == DBAL_GATE_THREAD)
-        send_chain(pool);
-    else
-        dbal__waiters_add(take(pool));
-    set_timer(pool);
+    pool->writer_busy = true;
+    dbal__ticket_renew(pool->writer);
+    dbal__waiters_add(pool->writer);
 }
 
 void
-dbal__writes_add(dbal__ticket *ticket, bool first)
+dbal__writes_add(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     ticket->place = DBAL__PLACE_LIST;
     ticket->in_writes = true;
     ticket->token_asked = dbal__loop_now(pool->loop);
     pool->writes_count++;
-    if (first)
-        dbal__list_push_front(&pool->writes, &ticket->link);
-    else
-        dbal__list_push(&pool->writes, &ticket->link);
+    dbal__list_push(&pool->writes, &ticket->link);
     /* what is asked for in one turn goes down together */
     if (!dbal__task_is_queued(&pool->writes_task))
         dbal__ready_push(&pool->loop->ready, &pool->writes_task);
@@ -165,8 +221,10 @@ dbal__writes_done(dbal_pool *pool)
 {
     if (--pool->writing > 0)
         return;
-    /* others of this process get their turn between two batches */
+    /* others of this process, and of this pool, get their turn between two batches */
     give_back(pool);
+    if (pool->writes_slot != NULL)
+        leave_slot(pool);
     dbal__writes_serve(pool);
 }
 
@@ -174,9 +232,30 @@ void
 dbal__writes_stop(dbal_pool *pool)
 {
     dbal__clock_stop(&pool->loop->ready.clock, &pool->writes_timer);
-    dbal__list_remove(&pool->writes_task.link);
     if (pool->claiming)
         dbal__claim_withdraw(&pool->claim);
-    if (pool->writing == 0)
-        give_back(pool);
+    dbal__writes_serve(pool);
+}
+
+void
+dbal__writes_abandon(dbal_pool *pool)
+{
+    dbal__slot *slot = pool->writes_slot;
+    dbal__list left, *link;
+    dbal__list_init(&left);
+    dbal__list_move_all(&pool->tickets, &left);
+    while ((link = dbal__list_pop(&left)) != NULL) {
+        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
+        dbal__list_push(&pool->tickets, &ticket->all);
+        if (!ticket->under_token || ticket->slot != slot)
+            continue;
+        dbal_error *error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
+        ticket->under_token = false;
+        if (!dbal__ticket_fail_waiting(ticket, error))
+            dbal_error_unref(error);
+    }
+    pool->writing = 0;
+    give_back(pool);
+    leave_slot(pool);
+    dbal__writes_serve(pool);
 }
