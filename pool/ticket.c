@@ -514,6 +514,47 @@ dbal__stream_settle(dbal__ticket *ticket)
     dbal__ticket_free(ticket);
 }
 
+static void
+end_settled_grant(dbal__ticket *ticket, dbal__slot *slot)
+{
+    if (slot != NULL)
+        dbal__waiters_release(slot);
+    dbal__ticket_free(ticket);
+}
+
+/* The connection that it got is closing already: it asks again, or ends with the pool. */
+static void
+ask_again(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal__ticket_renew(ticket);
+    if (pool->stopped)
+        dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
+    else
+        dbal__waiters_add(ticket);
+}
+
+/* A request for a connection has reached one, or was cancelled before. */
+static void
+take_grant(dbal__ticket *ticket, dbal__slot *slot)
+{
+    dbal_pool *pool = ticket->pool;
+    bool writer = ticket->kind == DBAL__TICKET_WRITER;
+    bool got = atomic_load(&ticket->job.state) == DBAL__JOB_RUNNING && slot != NULL;
+    bool usable = got && slot->state == DBAL__SLOT_OPEN;
+    ticket->on_crew = false;
+    if (writer && usable)
+        dbal__writes_granted(pool, slot);
+    else if (writer)
+        dbal__writes_refused(pool);
+    else if (has_settled(ticket))
+        end_settled_grant(ticket, usable ? slot : NULL);
+    else if (usable)
+        dbal__connection_granted(ticket, slot);
+    else
+        ask_again(ticket);
+}
+
 /* It has come back from below, whether it ran or not. */
 static void
 on_finished(dbal__job *job)
@@ -537,19 +578,8 @@ on_finished(dbal__job *job)
     learn(ticket);
     if (job->needs_token && !settled && ticket->why == 0) {
         again_as_write(ticket);
-    } else if (ticket->kind == DBAL__TICKET_WRITER) {
-        ticket->on_crew = false;
-        if (atomic_load(&job->state) == DBAL__JOB_RUNNING && slot != NULL)
-            dbal__writes_granted(pool, slot);
-        else
-            dbal__writes_refused(pool);
-    } else if (ticket->kind == DBAL__TICKET_SESSION) {
-        if (!settled && slot != NULL)
-            dbal__connection_granted(ticket, slot);
-        else if (slot != NULL)
-            dbal__waiters_release(slot);
-        if (settled)
-            dbal__ticket_free(ticket);
+    } else if (job->grant) {
+        take_grant(ticket, slot);
     } else {
         if (ticket->kind == DBAL__TICKET_BOUND)
             dbal__connection_returned(ticket);
