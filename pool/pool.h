@@ -66,7 +66,6 @@ struct dbal_pool {
     dbal__timer retry;
     bool backing_off;
     uint64_t jitter;        /* state of the back-off's random numbers */
-    int closing_slots;
 
     dbal__list tickets;     /* all that was asked for and has not settled */
     dbal__list waiting;     /* of these, those the loop holds back, in order */

@@ -205,7 +205,12 @@ on_opened(dbal__channel *channel, dbal_error *error)
     dbal__slot *slot = channel->owner;
     dbal_pool *pool = slot->pool;
     if (slot->state != DBAL__SLOT_OPENING) {
-        dbal_error_unref(error); /* it was given up: on_closed comes next */
+        /* it was closed meanwhile; when it was given up, on_closed comes by itself */
+        if (!channel->given_up && error == NULL)
+            channel->ops->close(channel);
+        else if (!channel->given_up)
+            on_closed(channel);
+        dbal_error_unref(error);
         return;
     }
     dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
@@ -247,7 +252,6 @@ on_closed(dbal__channel *channel)
 {
     dbal__slot *slot = channel->owner;
     dbal_pool *pool = slot->pool;
-    pool->closing_slots--;
     slot_free(slot);
     if (is_wanted(pool))
         dbal__slots_grow(pool);
@@ -267,7 +271,6 @@ retire(dbal__slot *slot)
         dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
     }
     slot->state = DBAL__SLOT_CLOSING;
-    pool->closing_slots++;
 }
 
 void
@@ -279,10 +282,9 @@ dbal__slot_close(dbal__slot *slot)
     retire(slot);
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
-    if (opening)
-        slot->channel->ops->give_up(slot->channel);
-    else
+    if (!opening)
         slot->channel->ops->close(slot->channel);
+    /* one that is being opened is closed when that has ended */
 }
 
 void
