@@ -209,6 +209,7 @@ dbal__error_with_execution(dbal_error *error, dbal_execution execution)
         copy->detail = copy_or_null(error->detail);
         copy->hint = copy_or_null(error->hint);
         copy->constraint = copy_or_null(error->constraint);
+        copy->where = copy_or_null(error->where);
         copy->cause = dbal_error_ref(error->cause);
     }
     dbal_error_unref(error);
@@ -373,7 +374,9 @@ dbal__error_set_where(dbal_error *error, const char *where)
 const char *
 dbal__error_where(const dbal_error *error)
 {
-    return or_out_of_memory(error)->where;
+    while (error != NULL && error->where == NULL)
+        error = error->cause;
+    return error != NULL ? error->where : NULL;
 }
 
 void

@@ -16,7 +16,7 @@
  */
 enum { FIRST_ROWS = 4, CHUNKS = 40, INSIDE = 448, ARENA_FIRST = 4096, ARENA_MOST = 1 << 20 };
 
-/* A result below this is freed where it is; above, by its reaper. */
+/* From here on freeing takes long enough to be sent away. */
 enum { LARGE = 256 * 1024 };
 
 typedef struct cell {
@@ -52,6 +52,7 @@ struct dbal_result {
     arena *arenas;
     dbal_error *error; /* the first that an accessor left */
     dbal__reaper *reaper;
+    dbal_result *next; /* among the dead */
     cell *chunks[CHUNKS];
     max_align_t inside[INSIDE / sizeof(max_align_t)];
 };
@@ -147,6 +148,8 @@ dbal__result_like(const dbal_result *result)
             DBAL__FITS)
             other = dbal_result_unref(other);
     }
+    if (other != NULL && result->reaper != NULL)
+        dbal__result_set_reaper(other, result->reaper);
     return other;
 }
 
@@ -297,10 +300,29 @@ dbal__result_bytes(const dbal_result *result)
 void
 dbal__result_set_reaper(dbal_result *result, dbal__reaper *reaper)
 {
-    if (result == NULL || result->reaper != NULL || result->bytes < LARGE)
-        return;
+    dbal__reaper *old = result->reaper;
     reaper->ref(reaper);
     result->reaper = reaper;
+    if (old != NULL)
+        old->unref(old);
+}
+
+bool
+dbal__result_is_large(const dbal_result *result)
+{
+    return result->bytes >= LARGE;
+}
+
+void
+dbal__result_set_next(dbal_result *result, dbal_result *next)
+{
+    result->next = next;
+}
+
+dbal_result *
+dbal__result_next(const dbal_result *result)
+{
+    return result->next;
 }
 
 void

@@ -44,8 +44,13 @@ dbal_result *dbal__result_like(const dbal_result *result);
 /* Bytes of memory it takes. */
 size_t dbal__result_bytes(const dbal_result *result);
 
-/* Frees it through the reaper from now on, when it is large. */
+/* Frees it through this reaper in the end; the latest counts. */
 void dbal__result_set_reaper(dbal_result *result, dbal__reaper *reaper);
+/* Too large to be freed by the thread that made it as it goes along. */
+bool dbal__result_is_large(const dbal_result *result);
+/* For reapers: a chain of results that nobody refers to. */
+void dbal__result_set_next(dbal_result *result, dbal_result *next);
+dbal_result *dbal__result_next(const dbal_result *result);
 /* What a reaper does in the end. */
 void dbal__result_destroy(dbal_result *result);
 

@@ -10,6 +10,7 @@
 #include "dbal/channel.h"
 #include "dbal/error.h"
 #include "dbal/futex.h"
+#include "dbal/home.h"
 
 typedef struct threaded {
     dbal__channel channel; /* first */
@@ -22,6 +23,7 @@ typedef struct threaded {
     bool ok;
     pthread_mutex_t guard; /* of `current`; the thread and helpers only */
     dbal__job *current;    /* what may be interrupted */
+    dbal__home *home;      /* where its results come back to */
     bool interruptible;
 } threaded;
 
@@ -113,7 +115,9 @@ run_request(threaded *self, dbal__job *job)
     dbal_fault fault = DBAL__FAULT_INIT;
     bool ok = false;
 
+    dbal__home_clear(self->home);
     if (dbal__request_begin(&job->request)) {
+        dbal__result_set_reaper(job->request.result, dbal__home_reaper(self->home));
         set_current(self, job);
         enter(self, "run");
         ok = face->run(channel->connection, &job->request, &fault);
@@ -302,6 +306,7 @@ free_channel(dbal__channel *channel)
         dbal__worker_release(self->worker);
     }
     pthread_mutex_destroy(&self->guard);
+    dbal__home_unref(self->home);
     dbal__fault_clear(&self->fault);
     dbal__channel_fini(channel);
     dbal__free(self);
@@ -325,7 +330,9 @@ dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, dbal__line *shar
     threaded *self = dbal__zalloc(sizeof *self);
     if (self == NULL)
         return NULL;
-    if (!dbal__channel_init(&self->channel, &ops, loop, driver)) {
+    self->home = dbal__home_new();
+    if (self->home == NULL || !dbal__channel_init(&self->channel, &ops, loop, driver)) {
+        dbal__home_unref(self->home);
         dbal__free(self);
         return NULL;
     }

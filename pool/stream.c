@@ -67,8 +67,6 @@ give(dbal_stream *stream)
         dbal_flow flow = DBAL_STOP;
         dbal__list_remove(&one->link);
         if (!is_over(stream)) {
-            dbal__result_set_reaper(one->rows,
-                                    dbal__helpers_reaper(stream->ticket->pool->loop->helpers));
             dbal__ready_app_enter(ready);
             flow = stream->fn(stream, one->rows, stream->arg);
             dbal__ready_app_leave(ready);

@@ -472,7 +472,8 @@ outcome_of(dbal__ticket *ticket)
         return dbal_done();
     dbal_result *result = job->request.result;
     job->request.result = NULL;
-    dbal__result_set_reaper(result, dbal__helpers_reaper(ticket->pool->loop->helpers));
+    if (dbal__result_is_large(result))
+        dbal__result_set_reaper(result, dbal__helpers_reaper(ticket->pool->loop->helpers));
     return dbal_ok_result(result);
 }
 

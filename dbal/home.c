@@ -1,0 +1,89 @@
+#include "dbal/home.h"
+
+#include <stdatomic.h>
+
+#include "dbal/alloc.h"
+
+/* More than this does not wait for its thread, which may sleep for long. */
+enum { MOST = 1024 * 1024 };
+
+struct dbal__home {
+    dbal__reaper reaper; /* first: reapers are cast back */
+    atomic_uint refs;
+    _Atomic(dbal_result *) back;
+    atomic_size_t bytes;
+};
+
+static void
+destroy_all(dbal_result *result)
+{
+    while (result != NULL) {
+        dbal_result *next = dbal__result_next(result);
+        dbal__result_destroy(result);
+        result = next;
+    }
+}
+
+void
+dbal__home_clear(dbal__home *home)
+{
+    if (atomic_load_explicit(&home->back, memory_order_relaxed) == NULL)
+        return;
+    atomic_store_explicit(&home->bytes, 0, memory_order_relaxed);
+    destroy_all(atomic_exchange(&home->back, NULL));
+}
+
+void
+dbal__home_unref(dbal__home *home)
+{
+    if (home == NULL || atomic_fetch_sub_explicit(&home->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    dbal__home_clear(home);
+    dbal__free(home);
+}
+
+static void
+ref(dbal__reaper *reaper)
+{
+    dbal__home *home = (dbal__home *)(void *)reaper;
+    atomic_fetch_add_explicit(&home->refs, 1, memory_order_relaxed);
+}
+
+static void
+unref(dbal__reaper *reaper)
+{
+    dbal__home_unref((dbal__home *)(void *)reaper);
+}
+
+/* Any thread. */
+static void
+take(dbal__reaper *reaper, dbal_result *result)
+{
+    dbal__home *home = (dbal__home *)(void *)reaper;
+    size_t bytes = dbal__result_bytes(result);
+    if (atomic_fetch_add_explicit(&home->bytes, bytes, memory_order_relaxed) + bytes > MOST) {
+        dbal__result_destroy(result);
+        return;
+    }
+    dbal_result *back = atomic_load_explicit(&home->back, memory_order_relaxed);
+    do {
+        dbal__result_set_next(result, back);
+    } while (!atomic_compare_exchange_weak(&home->back, &back, result));
+}
+
+dbal__home *
+dbal__home_new(void)
+{
+    dbal__home *home = dbal__zalloc(sizeof *home);
+    if (home == NULL)
+        return NULL;
+    home->reaper = (dbal__reaper){take, ref, unref};
+    atomic_init(&home->refs, 1);
+    return home;
+}
+
+dbal__reaper *
+dbal__home_reaper(dbal__home *home)
+{
+    return &home->reaper;
+}
