@@ -98,8 +98,7 @@ dbal_loop_await(dbal_loop *loop, dbal_outcome (*make)(void *arg), void *arg)
 {
     /* before libev has called, the maker is the owner, but may well be about to hand the loop over */
     if (atomic_load_explicit(&loop->entered_once, memory_order_relaxed) &&
-        atomic_load_explicit(&loop->ready.owner, memory_order_relaxed) ==
-            (uintptr_t)pthread_self())
+        atomic_load_explicit(&loop->ready.owner, memory_order_relaxed) == (uintptr_t)pthread_self())
         return dbal_fail(dbal__error_make(
             DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_NOT_SENT,
             "dbal_loop_await on the loop's own thread would wait for itself for ever"));

@@ -37,7 +37,7 @@ struct dbal__channel {
     int threadlevel;
     unsigned capabilities;
     dbal_opening opening;
-    void *connection;   /* the driver's own memory */
+    void *connection; /* the driver's own memory */
     dbal__entry entry;
     bool opened_once;
     bool given_up;

@@ -1,7 +1,7 @@
 #include "dbal/crew.h"
 
 /* Work that takes longer than this each wakes another thread. */
-static const int64_t LATE = 100000; /* nanoseconds */
+static const int64_t LATE = 100000;                         /* nanoseconds */
 static const double LOOK_FIRST = 0.0005, LOOK_MOST = 0.016; /* seconds */
 
 static void look(dbal__timer *timer);

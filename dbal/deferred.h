@@ -73,8 +73,8 @@ dbal_deferred *dbal__deferred_failed(dbal_loop *loop, dbal_error *error);
 void dbal__deferred_watch(dbal_deferred *deferred,
                           bool (*watch)(dbal__fate fate, dbal_error *error, void *arg), void *arg);
 /* Hands the outcome to `take`, owned; the chain goes on with dbal_done(). */
-void dbal__deferred_add_taker(dbal_deferred *deferred, void (*take)(dbal_outcome outcome, void *arg),
-                              void *arg);
+void dbal__deferred_add_taker(dbal_deferred *deferred,
+                              void (*take)(dbal_outcome outcome, void *arg), void *arg);
 /* Fires it, when it has not fired, without taking the producer's reference. */
 void dbal__deferred_end(dbal_deferred *deferred, dbal_outcome outcome);
 /* The one at the end of a chain of waiting; breaks a cycle that it finds there. */

@@ -99,9 +99,9 @@ dbal_driver_register(const dbal_driver *driver, dbal_error **ret_error)
 {
     const char *wrong = complaint(driver);
     if (wrong != NULL) {
-        dbal__error_give(ret_error, dbal_error_new(DBAL_ERROR_INTERFACE, "driver %s: %s",
-                                                   driver->name != NULL ? driver->name : "?",
-                                                   wrong));
+        dbal__error_give(ret_error,
+                         dbal_error_new(DBAL_ERROR_INTERFACE, "driver %s: %s",
+                                        driver->name != NULL ? driver->name : "?", wrong));
         return false;
     }
     pthread_mutex_lock(&registry);

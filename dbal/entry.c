@@ -8,7 +8,8 @@ static void
 say_and_abort(const char *driver, const char *operation, const char *what, uintptr_t this_thread,
               uintptr_t other_thread)
 {
-    fprintf(stderr, "dbal: threadlevel breach in driver %s, %s: %s (this thread %#lx, other %#lx)\n",
+    fprintf(stderr,
+            "dbal: threadlevel breach in driver %s, %s: %s (this thread %#lx, other %#lx)\n",
             driver, operation, what, (unsigned long)this_thread, (unsigned long)other_thread);
     abort();
 }
@@ -25,7 +26,7 @@ dbal__entry_set_breach(dbal__breach_fn *breach)
 static void
 report(const char *driver, const char *operation, const char *what, uintptr_t other)
 {
-    atomic_load(&breach_fn)(driver, operation, what, (uintptr_t)pthread_self(), other);
+    atomic_load (&breach_fn)(driver, operation, what, (uintptr_t)pthread_self(), other);
 }
 
 static void

@@ -26,7 +26,10 @@ struct dbal_error {
     dbal_error *cause;
 };
 
-#define CONSTANT(c, e, text) {.constant = true, .error_class = (c), .execution = (e), .message = (char *)(text)}
+#define CONSTANT(c, e, text)                                                                       \
+    {                                                                                              \
+        .constant = true, .error_class = (c), .execution = (e), .message = (char *)(text)          \
+    }
 #define CONSTANTS(c, text)                                                                         \
     [c] = {CONSTANT(c, DBAL_EXECUTION_NOT_SENT, text), CONSTANT(c, DBAL_EXECUTION_FAILED, text),   \
            CONSTANT(c, DBAL_EXECUTION_UNKNOWN, text)}
@@ -347,10 +350,9 @@ dbal_error *
 dbal__error_lost(dbal_error *cause, dbal_execution execution)
 {
     const char *sqlstate = cause != NULL && cause->sqlstate[0] != '\0' ? cause->sqlstate : "08006";
-    dbal_error *error =
-        dbal__error_because(cause, DBAL_ERROR_OPERATIONAL, sqlstate, execution,
-                            "the connection was lost%s%s", cause != NULL ? ": " : "",
-                            cause != NULL ? cause->message : "");
+    dbal_error *error = dbal__error_because(
+        cause, DBAL_ERROR_OPERATIONAL, sqlstate, execution, "the connection was lost%s%s",
+        cause != NULL ? ": " : "", cause != NULL ? cause->message : "");
     if (!is_constant(error))
         error->connection_lost = true;
     return error;

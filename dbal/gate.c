@@ -52,12 +52,12 @@ struct dbal_gate {
     dbal_gate_kind kind;
     int most_threads, max_waiting;
     double close_timeout;
-    dbal__crew crew;          /* thread gate: calls without an object, or at level 3 */
-    dbal__worker **workers;   /* thread gate */
+    dbal__crew crew;        /* thread gate: calls without an object, or at level 3 */
+    dbal__worker **workers; /* thread gate */
     int worker_count;
-    dbal__worker *only;       /* driver-thread */
-    dbal__list calls;         /* all that have not come back */
-    size_t waiting;           /* of these, not cancelled before they began; an upper bound */
+    dbal__worker *only; /* driver-thread */
+    dbal__list calls;   /* all that have not come back */
+    size_t waiting;     /* of these, not cancelled before they began; an upper bound */
     dbal__list closers;
     bool closing, stopped, abandoned;
 };
@@ -328,9 +328,8 @@ static void
 join(dbal__resource *resource)
 {
     dbal_gate *gate = DBAL__OF(resource, dbal_gate, resource);
-    int64_t deadline = gate->close_timeout < 0
-                           ? DBAL__NEVER
-                           : dbal__after(dbal__monotonic(), gate->close_timeout);
+    int64_t deadline =
+        gate->close_timeout < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), gate->close_timeout);
     if (gate->kind == DBAL_GATE_DRIVER_THREAD)
         join_only(gate, deadline);
     for (int i = 0; i < gate->worker_count; i++) {
@@ -401,12 +400,11 @@ equip(dbal_gate *gate, const dbal_gate_options *options, dbal_error **ret_error)
     }
     gate->only = dbal__driver_thread(options->library, &hung);
     if (gate->only == NULL)
-        *ret_error = hung ? dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
-                                             "the one thread of %s hangs and was given up",
-                                             options->library)
-                          : dbal__error_make(DBAL_ERROR_OPERATIONAL, "53000",
-                                             DBAL_EXECUTION_NOT_SENT,
-                                             "no thread could be started for %s", options->library);
+        *ret_error =
+            hung ? dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
+                                    "the one thread of %s hangs and was given up", options->library)
+                 : dbal__error_make(DBAL_ERROR_OPERATIONAL, "53000", DBAL_EXECUTION_NOT_SENT,
+                                    "no thread could be started for %s", options->library);
     return gate->only != NULL;
 }
 
@@ -449,9 +447,8 @@ dbal_gate_new(dbal_loop *loop, int threadlevel, const dbal_gate_options *options
         dbal__error_give(ret_error, dbal__ready_refusal(&loop->ready, "dbal_gate_new"));
         return NULL;
     }
-    error = loop->ready.closed
-                ? dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT)
-                : check_options(threadlevel, &given);
+    error = loop->ready.closed ? dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT)
+                               : check_options(threadlevel, &given);
     dbal_gate *gate = error == NULL ? make(loop, threadlevel, &given, &error) : NULL;
     if (gate == NULL)
         dbal__error_give(ret_error, error != NULL ? error

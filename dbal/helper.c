@@ -36,8 +36,7 @@ ref(dbal__helpers *helpers)
 void
 dbal__helpers_unref(dbal__helpers *helpers)
 {
-    if (helpers == NULL ||
-        atomic_fetch_sub_explicit(&helpers->refs, 1, memory_order_acq_rel) != 1)
+    if (helpers == NULL || atomic_fetch_sub_explicit(&helpers->refs, 1, memory_order_acq_rel) != 1)
         return;
     dbal__work *work;
     while ((work = dbal__line_pull(&helpers->line)) != NULL)

@@ -85,8 +85,9 @@ dbal__inbox_sleep(dbal__inbox *inbox, int64_t deadline)
     struct timespec left = {0, 0};
     int64_t rest = deadline == INT64_MAX ? INT64_MAX : deadline - dbal__monotonic();
     if (rest > 0)
-        left = (struct timespec){(time_t)(rest / 1000000000 < 1000000 ? rest / 1000000000 : 1000000),
-                                 (long)(rest % 1000000000)};
+        left =
+            (struct timespec){(time_t)(rest / 1000000000 < 1000000 ? rest / 1000000000 : 1000000),
+                              (long)(rest % 1000000000)};
     if (ppoll(&one, 1, &left, NULL) > 0)
         dbal__inbox_acknowledge(inbox);
 }

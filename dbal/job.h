@@ -27,10 +27,10 @@ typedef struct dbal__job {
     dbal__list link; /* native: among those in flight */
     dbal_request request;
     atomic_int state;
-    atomic_int signal; /* a stream's thread sleeps on it while its consumer is slow */
-    bool grant;  /* runs nothing: asks for the connection that reaches it */
-    bool reset;  /* runs nothing: makes the session as new */
-    bool quick;  /* is known to end soon: its answer may wait a little for others */
+    atomic_int signal;      /* a stream's thread sleeps on it while its consumer is slow */
+    bool grant;             /* runs nothing: asks for the connection that reaches it */
+    bool reset;             /* runs nothing: makes the session as new */
+    bool quick;             /* is known to end soon: its answer may wait a little for others */
     struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
     struct dbal__channel *channel; /* the one it is bound to, or that took it */
     /* what came back */

@@ -221,8 +221,8 @@ shut_down(dbal_loop *loop)
     dbal__loop_settle(loop);
     each_resource(loop, JOIN);
     dbal__loop_settle(loop);
-    loop->abandoned += dbal__helpers_stop(
-        loop->helpers, dbal__after(dbal__monotonic(), HELPERS_GRACE));
+    loop->abandoned +=
+        dbal__helpers_stop(loop->helpers, dbal__after(dbal__monotonic(), HELPERS_GRACE));
     take_messages(loop, dbal__inbox_close(loop->inbox));
     dbal__loop_settle(loop);
     dbal__deferred_close_all(&loop->ready);

@@ -32,20 +32,20 @@ typedef struct dbal__resource_ops {
 } dbal__resource_ops;
 
 struct dbal_loop {
-    dbal__ready ready; /* first: see dbal__ready_of() */
+    dbal__ready ready;  /* first: see dbal__ready_of() */
     struct ev_loop *ev; /* NULL once it was destroyed */
     ev_prepare prepare;
     ev_io inbox_watch;
-    ev_timer timer;  /* the earliest of the clock's */
-    ev_timer more;   /* goes on with what exceeded a slice */
+    ev_timer timer; /* the earliest of the clock's */
+    ev_timer more;  /* goes on with what exceeded a slice */
     ev_cleanup cleanup;
-    int64_t armed;   /* what the timer is set to */
+    int64_t armed; /* what the timer is set to */
     dbal__inbox *inbox;
     dbal__message *messages, *last_message; /* taken, not yet delivered */
     dbal__helpers *helpers;
     dbal__list resources;
-    dbal__list closing; /* Deferreds of dbal_loop_close() */
-    atomic_bool refusing; /* dbal_loop_call() */
+    dbal__list closing;       /* Deferreds of dbal_loop_close() */
+    atomic_bool refusing;     /* dbal_loop_call() */
     atomic_bool entered_once; /* libev has called */
     bool down;
     unsigned depth;

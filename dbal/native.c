@@ -29,11 +29,11 @@ struct native {
     dbal_host host;
     slot slots[SLOTS];
     dbal__timer timer;
-    dbal__task wake;         /* step(DBAL_SLOT_WAKE) */
-    dbal__task finish;       /* hands up what has finished; closes what died */
-    dbal__list flying;       /* jobs the driver has */
-    dbal__list landed;       /* jobs it has finished */
-    dbal_fault fault;        /* of opening, and of its death */
+    dbal__task wake;   /* step(DBAL_SLOT_WAKE) */
+    dbal__task finish; /* hands up what has finished; closes what died */
+    dbal__list flying; /* jobs the driver has */
+    dbal__list landed; /* jobs it has finished */
+    dbal_fault fault;  /* of opening, and of its death */
     dbal__errand open_errand, close_errand;
     bool ok, attached, dying, closing, stepping, in_transaction;
 };
@@ -61,8 +61,8 @@ face(const native *self)
 static void
 enter(native *self, const char *operation)
 {
-    dbal__entry_begin(&self->channel.driver->entry, &self->channel.entry,
-                      self->channel.threadlevel, self->channel.driver->driver->name, operation);
+    dbal__entry_begin(&self->channel.driver->entry, &self->channel.entry, self->channel.threadlevel,
+                      self->channel.driver->driver->name, operation);
 }
 
 static void
@@ -157,8 +157,8 @@ dbal_host_timer(dbal_host *host, double seconds)
     if (seconds < 0)
         dbal__clock_stop(clock, &host->of->timer);
     else
-        dbal__clock_start(clock, &host->of->timer,
-                          dbal__after(dbal__clock_now(clock), seconds), on_timer);
+        dbal__clock_start(clock, &host->of->timer, dbal__after(dbal__clock_now(clock), seconds),
+                          on_timer);
 }
 
 void

@@ -23,10 +23,10 @@ typedef struct dbal__ready {
     dbal__list tasks;
     dbal__clock clock;
     int64_t slice_end;
-    unsigned steps;      /* since the slice's clock was looked at */
+    unsigned steps; /* since the slice's clock was looked at */
 
-    dbal__list live;     /* Deferreds that have not settled */
-    dbal__list kept;     /* those that have, and that somebody refers to */
+    dbal__list live; /* Deferreds that have not settled */
+    dbal__list kept; /* those that have, and that somebody refers to */
     size_t unsettled;
     void (*keep)(struct dbal__ready *ready, bool alive); /* unsettled or held: ev_run goes on */
     struct dbal_deferred *spare;                         /* free list */
@@ -41,7 +41,7 @@ typedef struct dbal__ready {
 
     uint64_t callbacks, unhandled;
     bool measuring;
-    int64_t app_cpu;     /* thread CPU nanoseconds spent in application callbacks */
+    int64_t app_cpu; /* thread CPU nanoseconds spent in application callbacks */
     int64_t app_entered;
     uint64_t app_switches, app_switches_entered;
     unsigned app_depth;

@@ -103,9 +103,8 @@ dbal__request_refuse(dbal_request *request, dbal__refusal refusal)
             request->max_result_bytes);
         break;
     case DBAL__MISMATCHED:
-        request->refusal =
-            dbal__error_make(DBAL_ERROR_INTERNAL, NULL, DBAL_EXECUTION_UNKNOWN,
-                             "the driver's cells and columns do not match");
+        request->refusal = dbal__error_make(DBAL_ERROR_INTERNAL, NULL, DBAL_EXECUTION_UNKNOWN,
+                                            "the driver's cells and columns do not match");
         break;
     default:
         request->refusal = dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_UNKNOWN);
@@ -117,7 +116,8 @@ dbal__request_refuse(dbal_request *request, dbal__refusal refusal)
 static bool
 check(dbal_request *request, dbal__refusal refusal)
 {
-    return __builtin_expect(refusal == DBAL__FITS, 1) ? true : dbal__request_refuse(request, refusal);
+    return __builtin_expect(refusal == DBAL__FITS, 1) ? true
+                                                      : dbal__request_refuse(request, refusal);
 }
 
 bool

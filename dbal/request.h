@@ -17,12 +17,12 @@
  * has come back. Only `stopped` is touched by two threads at once.
  */
 struct dbal_request {
-    dbal__sql *sql;      /* a reference of the loop's */
-    const void *block;   /* packed values */
+    dbal__sql *sql;    /* a reference of the loop's */
+    const void *block; /* packed values */
     size_t value_count;
     bool read_only, has_token, sent;
-    bool satisfied;      /* the consumer wants no more rows */
-    bool full;           /* a stream's consumer is behind */
+    bool satisfied; /* the consumer wants no more rows */
+    bool full;      /* a stream's consumer is behind */
     int statement_cache;
     int64_t deadline;
     size_t max_result_bytes;
@@ -36,7 +36,7 @@ struct dbal_request {
      */
     bool (*deliver)(dbal_request *request, dbal_result *batch);
     size_t batch_rows, batch_bytes;
-    int64_t delivered;   /* rows handed over in batches */
+    int64_t delivered; /* rows handed over in batches */
     /* native: called once, by dbal_request_finish() */
     void (*finished)(dbal_request *request, bool ok);
 };

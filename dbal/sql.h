@@ -18,18 +18,20 @@
  */
 typedef struct dbal__sql {
     unsigned refs;
-    uint64_t hash;       /* of the original text */
-    char *source;        /* as the program wrote it */
+    uint64_t hash; /* of the original text */
+    char *source;  /* as the program wrote it */
     size_t source_size;
-    const char *text;    /* as the driver wants it; == source when nothing had to change */
+    const char *text; /* as the driver wants it; == source when nothing had to change */
     size_t size;
     dbal_sql_class sql_class;
-    int64_t mean;        /* running average of its time, nanoseconds; 0 until known */
-    size_t value_count;  /* values the driver binds: with QMARK one for each use, else one for each number */
-    uint32_t *numbers;   /* QMARK: which parameter (from 0) each value is; NULL when value i is parameter i */
-    size_t param_count;  /* different parameters: the highest $n, or the number of different names */
-    const char **names;  /* param_count names, when written as :name; else NULL */
-    dbal__sql_names index; /* what finds a name, and owns `names` */
+    int64_t mean; /* running average of its time, nanoseconds; 0 until known */
+    size_t
+        value_count; /* values the driver binds: with QMARK one for each use, else one for each number */
+    uint32_t *
+        numbers; /* QMARK: which parameter (from 0) each value is; NULL when value i is parameter i */
+    size_t param_count; /* different parameters: the highest $n, or the number of different names */
+    const char **names; /* param_count names, when written as :name; else NULL */
+    dbal__sql_names index;        /* what finds a name, and owns `names` */
     struct dbal__sql_edit *edits; /* where `text` is not `source`: one for each use; else NULL */
     size_t edit_count;
 } dbal__sql;

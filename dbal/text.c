@@ -13,8 +13,7 @@ static const int64_t DAY = INT64_C(86400000000); /* microseconds */
 bool
 dbal__text_to_int64(const char *text, size_t size, int64_t *ret_integer)
 {
-    if (size == 0 || memchr(text, '\0', size) != NULL ||
-        strspn(text, "+-0123456789") != size)
+    if (size == 0 || memchr(text, '\0', size) != NULL || strspn(text, "+-0123456789") != size)
         return false;
     char *end;
     errno = 0;

@@ -37,8 +37,8 @@ typedef struct interruption {
 static void
 enter(threaded *self, const char *operation)
 {
-    dbal__entry_begin(&self->channel.driver->entry, &self->channel.entry,
-                      self->channel.threadlevel, self->channel.driver->driver->name, operation);
+    dbal__entry_begin(&self->channel.driver->entry, &self->channel.entry, self->channel.threadlevel,
+                      self->channel.driver->driver->name, operation);
 }
 
 static void
@@ -203,8 +203,8 @@ open_channel(dbal__channel *channel, dbal_error **ret_error)
 {
     threaded *self = (threaded *)(void *)channel;
     const dbal_driver *driver = channel->driver->driver;
-    self->interruptible = (channel->capabilities & DBAL_CAN_INTERRUPT) != 0 &&
-                          driver->blocking->interrupt != NULL;
+    self->interruptible =
+        (channel->capabilities & DBAL_CAN_INTERRUPT) != 0 && driver->blocking->interrupt != NULL;
     if (self->dedicated) {
         self->worker = dbal__worker_start(self->shared, true, "dbal-worker", self);
         if (self->worker == NULL) {

@@ -28,8 +28,9 @@ typedef struct dbal__claim {
     dbal__message message;
     dbal__inbox *inbox;
     atomic_int state;
-    void (*granted)(struct dbal__claim *claim);  /* on the loop; it is the holder now */
-    void (*returned)(struct dbal__claim *claim); /* on the loop; it was withdrawn and is free again */
+    void (*granted)(struct dbal__claim *claim); /* on the loop; it is the holder now */
+    void (*returned)(
+        struct dbal__claim *claim); /* on the loop; it was withdrawn and is free again */
 } dbal__claim;
 
 /* The token of that name; lives as long as the process. NULL without memory. */

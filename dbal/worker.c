@@ -274,8 +274,7 @@ dbal__worker_publish(dbal__worker *worker, dbal__inbox *inbox, dbal__message *me
     }
     if (!dbal__inbox_push(inbox, message))
         return; /* the loop is gone: what comes back from an abandoned thread is nobody's */
-    unsigned count =
-        atomic_load_explicit(&worker->unannounced_count, memory_order_relaxed) + 1;
+    unsigned count = atomic_load_explicit(&worker->unannounced_count, memory_order_relaxed) + 1;
     atomic_store_explicit(&worker->unannounced_count, count, memory_order_relaxed);
     if (count >= ANNOUNCE || now)
         dbal__worker_announce(worker);

@@ -25,8 +25,8 @@ typedef struct dbal__work {
 typedef struct dbal__line {
     _Atomic(dbal__work *) fresh; /* newest first */
     atomic_size_t count;
-    pthread_mutex_t lock;        /* of what follows; pullers only */
-    dbal__work *head, *tail;     /* oldest first */
+    pthread_mutex_t lock;    /* of what follows; pullers only */
+    dbal__work *head, *tail; /* oldest first */
 } dbal__line;
 
 void dbal__line_init(dbal__line *line);
@@ -39,19 +39,20 @@ dbal__work *dbal__line_try_pull(dbal__line *line);
 size_t dbal__line_count(const dbal__line *line);
 
 struct dbal__worker {
-    atomic_uint refs;     /* the thread's and the owner's */
+    atomic_uint refs; /* the thread's and the owner's */
     pthread_t thread;
-    dbal__line own;       /* work for this thread alone; goes first */
-    dbal__line *shared;   /* or NULL */
-    void *owner;          /* of whoever started it */
-    atomic_bool held;     /* leaves the shared line alone */
-    atomic_int parked;    /* 1 while it sleeps */
+    dbal__line own;     /* work for this thread alone; goes first */
+    dbal__line *shared; /* or NULL */
+    void *owner;        /* of whoever started it */
+    atomic_bool held;   /* leaves the shared line alone */
+    atomic_int parked;  /* 1 while it sleeps */
     atomic_bool stopping;
     atomic_bool given_up; /* it hangs: it gets no more work */
     atomic_int done;      /* 1 when the thread has run its last work */
     atomic_uint taken;    /* how much work it has begun */
     dbal__list crew;      /* among those that pull from the same line; the loop's */
-    dbal__inbox *unannounced; /* one that was given messages without a wake, a reference; the thread's own */
+    dbal__inbox *
+        unannounced; /* one that was given messages without a wake, a reference; the thread's own */
     atomic_uint unannounced_count;
     const char *name;
 };

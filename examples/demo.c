@@ -98,8 +98,7 @@ load(dbal_connection *connection, void *arg)
         if (rows == 0)
             break;
         insert_sql(self, sql, sizeof sql, rows);
-        dbal_connection_query(connection, sql,
-                              (dbal_params){(size_t)(rows * COLUMNS), values});
+        dbal_connection_query(connection, sql, (dbal_params){(size_t)(rows * COLUMNS), values});
         self->rows += rows;
     } while (rows == ROWS_PER_INSERT && !(self->quick && self->rows >= 5000));
     return dbal_done();
@@ -110,9 +109,10 @@ create(dbal_connection *connection, void *arg)
 {
     demo *self = arg;
     char sql[256];
-    snprintf(sql, sizeof sql,
-             "create table %s(code integer primary key, name text not null, category text not null)",
-             self->table);
+    snprintf(
+        sql, sizeof sql,
+        "create table %s(code integer primary key, name text not null, category text not null)",
+        self->table);
     return dbal_wait(dbal_connection_query(connection, sql, DBAL_NO_PARAMS));
 }
 

@@ -78,8 +78,9 @@ main(int argc, char **argv)
     on_request(loop, pool, &patient, "select :n + 1");
     ev_run(EV_DEFAULT, 0);
     /* this one would count for ever */
-    on_request(loop, pool, &gone,
-               "with recursive n(i) as (select :n union all select i + 1 from n) select max(i) from n");
+    on_request(
+        loop, pool, &gone,
+        "with recursive n(i) as (select :n union all select i + 1 from n) select max(i) from n");
     ev_timer_init(&disconnect, on_disconnect, 0.05, 0);
     disconnect.data = &gone;
     ev_timer_start(EV_DEFAULT, &disconnect);

@@ -67,8 +67,9 @@ main(int argc, char **argv)
     reader.timer.data = &reader;
     dbal_deferred *d = dbal_pool_stream(
         pool,
-        DBAL_QUERY(.sql = "with recursive n(i) as (select 1 union all select i + 1 from n where i < "
-                          "100000) select i, i * i from n",
+        DBAL_QUERY(.sql =
+                       "with recursive n(i) as (select 1 union all select i + 1 from n where i < "
+                       "100000) select i, i * i from n",
                    .read_only = true),
         take, &reader);
     dbal_deferred_add_errback(d, complain, NULL);

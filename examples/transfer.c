@@ -33,8 +33,8 @@ credited(dbal_outcome in, void *arg)
     transfer *t = arg;
     (void)in;
     /* the transfer stands even when the audit fails */
-    return dbal_wait(dbal_deferred_add_errback(
-        dbal_connection_savepoint(t->connection, audit, t), ignore, NULL));
+    return dbal_wait(dbal_deferred_add_errback(dbal_connection_savepoint(t->connection, audit, t),
+                                               ignore, NULL));
 }
 
 static dbal_outcome
@@ -87,8 +87,8 @@ start_transfer(dbal_pool *pool, int64_t from, int64_t to, int64_t amount)
         return NULL;
     *t = (transfer){from, to, amount, NULL};
     return dbal_deferred_add_finally(
-        dbal_pool_transaction(
-            pool, DBAL_TRANSACTION(.isolation = DBAL_SERIALIZABLE, .retries = 3), body, t),
+        dbal_pool_transaction(pool, DBAL_TRANSACTION(.isolation = DBAL_SERIALIZABLE, .retries = 3),
+                              body, t),
         free, t);
 }
 
@@ -145,9 +145,11 @@ main(int argc, char **argv)
     dbal_pool_session(pool, NULL, fill, NULL);
     ev_run(EV_DEFAULT, 0);
     /* all three at once: the pool and the database keep them apart */
-    dbal_deferred_add_callbacks(start_transfer(pool, 1, 2, 100), done, failed, "100 from Ada to Bob");
+    dbal_deferred_add_callbacks(start_transfer(pool, 1, 2, 100), done, failed,
+                                "100 from Ada to Bob");
     dbal_deferred_add_callbacks(start_transfer(pool, 3, 1, 20), done, failed, "20 from Cyd to Ada");
-    dbal_deferred_add_callbacks(start_transfer(pool, 2, 3, 999), done, failed, "999 from Bob to Cyd");
+    dbal_deferred_add_callbacks(start_transfer(pool, 2, 3, 999), done, failed,
+                                "999 from Bob to Cyd");
     ev_run(EV_DEFAULT, 0);
     dbal_deferred_add_callback(
         dbal_pool_query(pool, "select sum(balance) from account", DBAL_NO_PARAMS), total, &sum);

@@ -44,8 +44,7 @@ main(int argc, char **argv)
         side *one = &sides[i];
         one->ev = ev_loop_new(0);
         one->loop = dbal_loop_new(one->ev);
-        one->pool =
-            dbal_pool_open(one->loop, argc > 1 ? argv[1] : "sqlite::memory:", NULL, NULL);
+        one->pool = dbal_pool_open(one->loop, argc > 1 ? argv[1] : "sqlite::memory:", NULL, NULL);
         if (one->pool == NULL)
             return 1;
         dbal_loop_hold(one->loop);

@@ -318,8 +318,7 @@ dbal__connection_control(dbal_connection *connection, const char *sql, bool writ
 {
     dbal_query query = {.size = sizeof query, .sql = sql, .timeout = DBAL_OFF};
     dbal_error *error = NULL;
-    dbal__ticket *ticket =
-        dbal__ticket_new(connection->pool, &query, DBAL__TICKET_BOUND, &error);
+    dbal__ticket *ticket = dbal__ticket_new(connection->pool, &query, DBAL__TICKET_BOUND, &error);
     if (ticket == NULL) {
         dbal__ticket failed = {.done_arg = arg};
         done(&failed, dbal_fail(error));

@@ -22,17 +22,17 @@ typedef struct dbal__scope {
     dbal__scope_kind kind;
     dbal_work *work;
     void *arg;
-    dbal__task task;        /* calls the work, or ends the scope, from the loop */
-    dbal_deferred *working; /* the work's chain while it runs; a reference */
+    dbal__task task;         /* calls the work, or ends the scope, from the loop */
+    dbal_deferred *working;  /* the work's chain while it runs; a reference */
     dbal_deferred *deferred; /* whose caller waits; NULL: the session's ticket has it */
     bool begun, work_done, ending, ended;
     bool read_only, deferrable;
     dbal_isolation isolation;
     int retries;
-    unsigned number;        /* of a savepoint, for its name */
-    size_t pending;         /* statements and inner scopes that have not settled */
+    unsigned number; /* of a savepoint, for its name */
+    size_t pending;  /* statements and inner scopes that have not settled */
     dbal_outcome outcome;
-    dbal_error *unhandled;  /* the first error of a statement that nobody handled */
+    dbal_error *unhandled; /* the first error of a statement that nobody handled */
 } dbal__scope;
 
 struct dbal_connection {
@@ -48,7 +48,7 @@ struct dbal_connection {
     bool has_token, claiming;
     dbal__claim claim;
     dbal__timer token_timer;
-    dbal__scope *scope;   /* the innermost; a reference */
+    dbal__scope *scope; /* the innermost; a reference */
     unsigned attempt, savepoints;
 };
 

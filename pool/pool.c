@@ -66,13 +66,12 @@ choose_gate(dbal_pool *pool)
         return dbal_error_new(DBAL_ERROR_INTERNAL, "driver %s declares threadlevel %d: 0 to 3 are",
                               driver->name, pool->threadlevel);
     pool->capabilities = driver->capabilities(pool->config);
-    pool->gate = dbal__gate_choose(pool->threadlevel, driver->native != NULL, pool->settings.gate,
-                                   &why);
+    pool->gate =
+        dbal__gate_choose(pool->threadlevel, driver->native != NULL, pool->settings.gate, &why);
     if (pool->gate == DBAL_GATE_AUTO)
-        return dbal_error_new(DBAL_ERROR_INTERFACE,
-                              "gate %s is not for driver %s at threadlevel %d: %s",
-                              dbal__gate_kind_name(pool->settings.gate), driver->name,
-                              pool->threadlevel, why);
+        return dbal_error_new(
+            DBAL_ERROR_INTERFACE, "gate %s is not for driver %s at threadlevel %d: %s",
+            dbal__gate_kind_name(pool->settings.gate), driver->name, pool->threadlevel, why);
     if (pool->gate != DBAL_GATE_LOOP && driver->blocking->run == NULL)
         return dbal_error_new(DBAL_ERROR_INTERFACE, "driver %s has no blocking face for gate %s",
                               driver->name, dbal__gate_kind_name(pool->gate));
@@ -388,8 +387,7 @@ join(dbal__resource *resource)
 {
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
     double patience = pool->settings.close_timeout;
-    int64_t deadline =
-        patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);
+    int64_t deadline = patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);
     while (!is_closed(pool) && dbal__monotonic() < deadline) {
         dbal__loop_settle(pool->loop);
         dbal__slots_close_all(pool);

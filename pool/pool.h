@@ -29,14 +29,14 @@ typedef enum dbal__slot_state {
 } dbal__slot_state;
 
 typedef struct dbal__slot {
-    dbal__list link;   /* most recently used first */
+    dbal__list link; /* most recently used first */
     dbal_pool *pool;
     dbal__channel *channel;
     dbal__slot_state state;
-    unsigned flying;   /* jobs handed to it that have not come back; not counted on the crew's line */
-    bool held;         /* by a session */
-    bool reserved;     /* for the session at the head: takes nothing more */
-    bool dirty;        /* its session state is not known: close it instead of using it again */
+    unsigned flying; /* jobs handed to it that have not come back; not counted on the crew's line */
+    bool held;       /* by a session */
+    bool reserved;   /* for the session at the head: takes nothing more */
+    bool dirty;      /* its session state is not known: close it instead of using it again */
     struct dbal_connection *connection;
     dbal__timer timer; /* connect_timeout */
 } dbal__slot;
@@ -55,8 +55,8 @@ struct dbal_pool {
     unsigned capabilities;
     dbal__sql_table *table;
 
-    dbal__crew crew;        /* thread gate: its connections pull from here */
-    dbal__worker *worker;   /* driver-thread gate */
+    dbal__crew crew;      /* thread gate: its connections pull from here */
+    dbal__worker *worker; /* driver-thread gate */
 
     dbal__list slots;
     int open, connecting, held, limit;
@@ -65,24 +65,24 @@ struct dbal_pool {
     unsigned failures;      /* connects in a row that failed */
     dbal__timer retry;
     bool backing_off;
-    uint64_t jitter;        /* state of the back-off's random numbers */
+    uint64_t jitter; /* state of the back-off's random numbers */
 
-    dbal__list tickets;     /* all that was asked for and has not settled */
-    dbal__list waiting;     /* of these, those the loop holds back, in order */
-    size_t waiting_count;   /* on that list */
+    dbal__list tickets;   /* all that was asked for and has not settled */
+    dbal__list waiting;   /* of these, those the loop holds back, in order */
+    size_t waiting_count; /* on that list */
 
     dbal__token *token;
-    double token_timeout;   /* seconds to wait for it */
-    dbal__list writes;      /* wait for the token, in order */
+    double token_timeout; /* seconds to wait for it */
+    dbal__list writes;    /* wait for the token, in order */
     size_t writes_count;
     dbal__task writes_task; /* serves them at the end of the turn */
     dbal__claim claim;
     bool claiming, token_held;
-    dbal__ticket *writer;   /* asks for the connection that writes go to */
-    bool writer_busy;       /* it has asked, or has one */
+    dbal__ticket *writer; /* asks for the connection that writes go to */
+    bool writer_busy;     /* it has asked, or has one */
     dbal__slot *writes_slot;
-    unsigned writing;       /* handed down under the token */
-    unsigned claims_out;    /* claims, the sessions' too, that have not come home */
+    unsigned writing;    /* handed down under the token */
+    unsigned claims_out; /* claims, the sessions' too, that have not come home */
     dbal__timer writes_timer;
 
     dbal__list closers, readiers;
@@ -117,23 +117,23 @@ struct dbal__ticket {
     dbal__slot *slot;
     struct dbal_connection *connection; /* BOUND: a reference; SESSION: what it is for */
     struct dbal__scope *scope; /* BOUND: the transaction or savepoint it was made in; a reference */
-    bool internal;     /* BOUND: BEGIN, COMMIT and the like, made here */
-    bool flew;         /* BOUND: was handed to the connection */
+    bool internal;             /* BOUND: BEGIN, COMMIT and the like, made here */
+    bool flew;                 /* BOUND: was handed to the connection */
     struct dbal_stream *stream;
-    dbal_deferred *deferred; /* NULL once it has fired */
+    dbal_deferred *deferred;                                         /* NULL once it has fired */
     void (*done)(struct dbal__ticket *ticket, dbal_outcome outcome); /* instead of the Deferred */
     void *done_arg;
     dbal__sql *sql;
     char *label;
-    bool writes;       /* needs the token */
-    bool in_writes;    /* on the list of those that wait for the pool's token */
-    bool under_token;  /* handed down while the pool holds it */
-    bool back;         /* a stream's: the job has come back, its outcome waits for the consumer */
-    bool on_crew;      /* pushed on the crew's line by itself */
+    bool writes;      /* needs the token */
+    bool in_writes;   /* on the list of those that wait for the pool's token */
+    bool under_token; /* handed down while the pool holds it */
+    bool back;        /* a stream's: the job has come back, its outcome waits for the consumer */
+    bool on_crew;     /* pushed on the crew's line by itself */
     dbal_error_class why; /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
     dbal__timer timer;
     int64_t asked, token_asked, acquire_by, finish_by, give_up_at;
-    uint64_t block[];  /* packed parameters */
+    uint64_t block[]; /* packed parameters */
 };
 
 /* ---- ticket.c: making, cancelling, settling ---- */

@@ -346,9 +346,8 @@ tell_why(dbal__scope *scope)
     else if (connection->why != 0 && connection->why != DBAL_ERROR_CANCELLED)
         set_outcome(scope, dbal_fail(dbal__error_because(
                                error, connection->why, NULL, dbal_error_execution(error), "%s",
-                               connection->why == DBAL_ERROR_TIMEOUT
-                                   ? "the session's time was up"
-                                   : "the pool was closed")));
+                               connection->why == DBAL_ERROR_TIMEOUT ? "the session's time was up"
+                                                                     : "the pool was closed")));
 }
 
 static void
@@ -447,8 +446,7 @@ dbal_pool_session(dbal_pool *pool, const dbal_session_options *options, dbal_wor
 }
 
 static dbal__scope *
-transaction_scope(const dbal_transaction_options *options, dbal_work *work,
-                  void *arg)
+transaction_scope(const dbal_transaction_options *options, dbal_work *work, void *arg)
 {
     dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_TRANSACTION, work, arg);
     if (scope == NULL)
@@ -521,8 +519,10 @@ inner_refusal(const dbal_connection *connection, bool wants_transaction, const c
     if (error != NULL)
         return error;
     if (connection->scope->work_done)
-        return dbal_error_new(DBAL_ERROR_INTERFACE, "%s: another piece of work is just ending on "
-                              "this connection; wait for its outcome", call);
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "%s: another piece of work is just ending on "
+                              "this connection; wait for its outcome",
+                              call);
     bool inside = connection->in_transaction;
     for (const dbal__scope *scope = connection->scope; scope != NULL; scope = scope->outer)
         inside = inside || scope->kind == DBAL__SCOPE_TRANSACTION;
@@ -532,7 +532,8 @@ inner_refusal(const dbal_connection *connection, bool wants_transaction, const c
                               call);
     if (!wants_transaction && !inside)
         return dbal_error_new(DBAL_ERROR_INTERFACE,
-                              "%s: no transaction is open; use dbal_connection_transaction()", call);
+                              "%s: no transaction is open; use dbal_connection_transaction()",
+                              call);
     return NULL;
 }
 

@@ -34,8 +34,8 @@ keep(script *self, dbal_outcome outcome)
 {
     if (self->outcomes->count == self->room) {
         size_t room = self->room * 2;
-        dbal__outcomes *more = dbal__realloc(
-            self->outcomes, sizeof *more + room * sizeof(dbal_outcome));
+        dbal__outcomes *more =
+            dbal__realloc(self->outcomes, sizeof *more + room * sizeof(dbal_outcome));
         if (more == NULL)
             return false;
         self->outcomes = more;
@@ -136,9 +136,9 @@ dbal_connection_script(dbal_connection *connection, const char *sql)
             dbal__free(self);
         }
         if (error == NULL)
-            error = sql == NULL ? dbal_error_new(DBAL_ERROR_INTERFACE, "a script without sql")
-                                : dbal__error_constant(DBAL_ERROR_NO_MEMORY,
-                                                       DBAL_EXECUTION_NOT_SENT);
+            error = sql == NULL
+                        ? dbal_error_new(DBAL_ERROR_INTERFACE, "a script without sql")
+                        : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
         return dbal__deferred_failed(loop, error);
     }
     self->deferred = deferred;

@@ -177,8 +177,8 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
 }
 
 bool
-dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options,
-                    const dbal_url *url, dbal_error **ret_error)
+dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options, const dbal_url *url,
+                    dbal_error **ret_error)
 {
     dbal_pool_options given;
     memset(&given, 0, sizeof given);

@@ -78,8 +78,7 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     channel->capabilities = pool->capabilities;
     channel->opening.config = pool->config;
     channel->opening.statement_cache = pool->settings.statement_cache;
-    channel->opening.deadline =
-        limit < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), limit);
+    channel->opening.deadline = limit < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), limit);
     channel->opened = on_opened;
     channel->closed = on_closed;
     channel->lost = on_lost;
@@ -121,9 +120,9 @@ dbal__slots_grow(dbal_pool *pool)
         }
         slot_free(slot);
     }
-    dbal__slots_failed(pool, error != NULL ? error
-                                           : dbal__error_constant(DBAL_ERROR_NO_MEMORY,
-                                                                  DBAL_EXECUTION_NOT_SENT));
+    dbal__slots_failed(
+        pool, error != NULL ? error
+                            : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
 }
 
 void

@@ -24,13 +24,13 @@ struct dbal_stream {
     dbal__inbox *inbox;
     dbal_rows_fn *fn;
     void *arg;
-    dbal__list batches;  /* not yet given to fn */
+    dbal__list batches; /* not yet given to fn */
     size_t batch_count;
     dbal__task task;
     bool paused, native, giving;
-    bool back;           /* the job has come back; its outcome waits for the batches */
-    atomic_int credit;   /* batches that may be sent */
-    atomic_bool stop;    /* the consumer wants no more */
+    bool back;         /* the job has come back; its outcome waits for the batches */
+    atomic_int credit; /* batches that may be sent */
+    atomic_bool stop;  /* the consumer wants no more */
 };
 
 static void

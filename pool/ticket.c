@@ -155,9 +155,9 @@ dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kin
             error = dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
             dbal__error_set_where(error, given.label != NULL ? given.label : given.sql);
         }
-        *ret_error = error != NULL ? error
-                                   : dbal__error_constant(DBAL_ERROR_NO_MEMORY,
-                                                          DBAL_EXECUTION_NOT_SENT);
+        *ret_error = error != NULL
+                         ? error
+                         : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
         dbal__fault_clear(&fault);
         return NULL;
     }
@@ -339,15 +339,14 @@ exhausted(const dbal__ticket *ticket)
 {
     const dbal_pool *pool = ticket->pool;
     double waited = (double)(dbal__loop_now(pool->loop) - ticket->asked) / 1e9;
-    const char *cause =
-        pool->last_error != NULL ? dbal_error_message(pool->last_error) : NULL;
+    const char *cause = pool->last_error != NULL ? dbal_error_message(pool->last_error) : NULL;
     dbal_error *error = dbal__error_because(
         pool->last_error, DBAL_ERROR_POOL_EXHAUSTED, "53300", DBAL_EXECUTION_NOT_SENT,
-        "no connection became free in %.3g s: %d open of at most %d, %d in sessions, %d connecting, "
+        "no connection became free in %.3g s: %d open of at most %d, %d in sessions, %d "
+        "connecting, "
         "%zu waiting%s%s",
-        waited, pool->open, pool->limit, pool->held, pool->connecting,
-        dbal__waiters_count(pool), cause != NULL ? "; last connect error: " : "",
-        cause != NULL ? cause : "");
+        waited, pool->open, pool->limit, pool->held, pool->connecting, dbal__waiters_count(pool),
+        cause != NULL ? "; last connect error: " : "", cause != NULL ? cause : "");
     dbal__error_set_where(error, dbal__ticket_name(ticket));
     return error;
 }
@@ -359,13 +358,12 @@ stop_running(dbal__ticket *ticket, dbal_error_class why)
     if (ticket->why != 0)
         return;
     ticket->why = why;
-    ticket->give_up_at = patience < 0 ? DBAL__NEVER
-                                      : dbal__after(dbal__loop_now(ticket->pool->loop), patience);
+    ticket->give_up_at =
+        patience < 0 ? DBAL__NEVER : dbal__after(dbal__loop_now(ticket->pool->loop), patience);
     arm(ticket);
     dbal__slot *slot = dbal__slot_of(ticket);
     if (slot != NULL)
         slot->channel->ops->cancel(slot->channel, &ticket->job);
-
 }
 
 void
@@ -442,9 +440,9 @@ told(dbal__ticket *ticket, dbal_error *error)
     if (stopped && why == 0)
         why = DBAL_ERROR_TIMEOUT; /* the driver kept to the deadline by itself */
     if (stopped && why != 0) {
-        dbal_error *other = own_error(
-            ticket, why, dbal_error_execution(error), error,
-            why == DBAL_ERROR_TIMEOUT ? "interrupted: its time was up" : "interrupted");
+        dbal_error *other =
+            own_error(ticket, why, dbal_error_execution(error), error,
+                      why == DBAL_ERROR_TIMEOUT ? "interrupted: its time was up" : "interrupted");
         dbal_error_unref(error);
         return other;
     }
@@ -463,10 +461,10 @@ outcome_of(dbal__ticket *ticket)
     if (!job->ok) {
         dbal_error *error = job->error;
         job->error = NULL;
-        return dbal_fail(told(ticket, error != NULL
-                                          ? error
-                                          : dbal__error_constant(DBAL_ERROR_CANCELLED,
-                                                                 DBAL_EXECUTION_NOT_SENT)));
+        return dbal_fail(told(
+            ticket, error != NULL
+                        ? error
+                        : dbal__error_constant(DBAL_ERROR_CANCELLED, DBAL_EXECUTION_NOT_SENT)));
     }
     if (job->reset)
         return dbal_done();

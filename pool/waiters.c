@@ -273,8 +273,8 @@ dbal__waiters_fail(dbal_pool *pool, dbal_error *error)
         dbal__list_push(&pool->tickets, &ticket->all);
         if (ticket->kind == DBAL__TICKET_BOUND)
             continue;
-        dbal_error *reason = dbal__error_with_execution(dbal_error_ref(error),
-                                                        DBAL_EXECUTION_NOT_SENT);
+        dbal_error *reason =
+            dbal__error_with_execution(dbal_error_ref(error), DBAL_EXECUTION_NOT_SENT);
         if (!dbal__ticket_fail_waiting(ticket, reason))
             dbal_error_unref(reason);
     }
