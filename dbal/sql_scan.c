@@ -240,7 +240,9 @@ take_all(scanner *scan)
         dbal_sql_token token = dbal__sql_lexer_next(&scan->lexer);
         if (token.kind == DBAL_SQL_END)
             return take_end(scan, token);
-        if (scan->doubtful && token.kind == DBAL_SQL_PARAMETER && is_number(token))
+        /* a[:e'…' read as a name may leave a quote open that is closed when it is a slice */
+        if (scan->doubtful && (token.kind == DBAL_SQL_BROKEN ||
+                               (token.kind == DBAL_SQL_PARAMETER && is_number(token))))
             return scan->again = true;
         if (!take_token(scan, &token))
             return false;

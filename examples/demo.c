@@ -311,8 +311,10 @@ report(demo *self)
     dbal_loop_stats(self->loop, &loop);
     dbal_pool_stats(self->pool, &pool);
     double rate = self->took > 0 ? self->answered / self->took : 0;
-    bool good = self->errors == 0 && loop.max_inside < 0.002 && loop.blocked == 0 &&
-                !self->interrupted && self->answered == QUERIES;
+    bool swift = loop.max_inside < 0.002 && loop.blocked == 0;
+    /* the quick form is for builds that are slow on purpose: only its answers count */
+    bool good = self->errors == 0 && !self->interrupted && self->answered == QUERIES &&
+                (swift || self->quick);
     printf("%ld rows loaded; %d queries in %.2f s (%.0f/s), the largest with %zu rows\n",
            self->rows, self->answered, self->took, rate, self->largest);
     printf("gate %s, driver %s at threadlevel %d\n", pool.gate, pool.driver, pool.threadlevel);

@@ -1,0 +1,24 @@
+#include "tests/lib/suite.h"
+
+#include <stdlib.h>
+
+void
+suite_add(Suite *suite, const TTest *test, void (*before)(void), void (*after)(void))
+{
+    TCase *one = tcase_create(test->name);
+    tcase_set_timeout(one, 60);
+    if (before != NULL || after != NULL)
+        tcase_add_checked_fixture(one, before, after);
+    tcase_add_test(one, test);
+    suite_add_tcase(suite, one);
+}
+
+int
+suite_run(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
