@@ -8,7 +8,6 @@
 
 #include <sqlite3.h>
 
-#include "dbal/alloc.h"
 #include "dbal/error.h"
 #include "dbal/sql.h"
 
@@ -23,7 +22,7 @@ can_arrays(const void *config)
     return DBAL_CAN_ARRAY;
 }
 
-/* Remembers in the configuration that it was asked. */
+/* Tells whether it was shown the program's text. */
 static dbal_sql_class
 classify(const void *config, const char *sql)
 {
@@ -380,8 +379,9 @@ END_TEST
 static char *
 many(const char *sign, int count)
 {
-    char *text = malloc((size_t)count * 16 + 16), *to = text + sprintf(text, "select 0");
+    char *text = malloc((size_t)count * 16 + 16);
     ck_assert_ptr_nonnull(text);
+    char *to = text + sprintf(text, "select 0");
     for (int i = 1; i <= count; i++)
         to += sprintf(to, "+%s%d", sign, i);
     return text;
@@ -437,70 +437,7 @@ START_TEST(positions_when_untouched)
 }
 END_TEST
 
-/* ---- names between quotes, UTF-8, scripts ---------------------------------------------------- */
-
-START_TEST(quoted_identifiers)
-{
-    static const struct {
-        int dialect;
-        const char *name, *quoted;
-    } names[] = {
-        {S, "a", "\"a\""},
-        {S, "a\"b", "\"a\"\"b\""},
-        {P, "A b", "\"A b\""},
-        {P, "\"", "\"\"\"\""},
-        {M, "a`b", "`a``b`"},
-        {M, "a\"b", "`a\"b`"},
-        {S, "\xc3\xa9", "\"\xc3\xa9\""},
-        {P, "", "\"\""},
-    };
-    for (int i = 0; i < LENGTH(names); i++) {
-        char *quoted = dbal__sql_quote_identifier((dbal_dialect)names[i].dialect, names[i].name,
-                                                  strlen(names[i].name));
-        ck_assert_str_eq(quoted, names[i].quoted);
-        dbal__free(quoted);
-    }
-    ck_assert_ptr_null(dbal__sql_quote_identifier(DBAL_DIALECT_SQLITE, "a\0b", 3));
-    ck_assert_ptr_null(dbal__sql_quote_identifier(DBAL_DIALECT_SQLITE, "\xff", 1));
-}
-END_TEST
-
-START_TEST(utf8)
-{
-    static const struct {
-        const char *text;
-        size_t size, span;
-    } texts[] = {
-        {"", 0, 0},
-        {"plain text, longer than eight bytes", 35, 35},
-        {"\x00\x01\x7f", 3, 3},
-        {"1234567\xc3\xa9", 9, 9},
-        {"\xc2\x80\xdf\xbf", 4, 4},
-        {"\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf", 12, 12},
-        {"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 8, 8},
-        {"a\x80", 2, 1},    /* a continuation alone */
-        {"\xc0\xaf", 2, 0}, /* overlong */
-        {"\xc1\xbf", 2, 0},
-        {"\xe0\x9f\xbf", 3, 0},
-        {"\xf0\x8f\xbf\xbf", 4, 0},
-        {"\xed\xa0\x80", 3, 0},     /* a surrogate */
-        {"\xf4\x90\x80\x80", 4, 0}, /* too great */
-        {"\xf5\x80\x80\x80", 4, 0},
-        {"\xff", 1, 0},
-        {"12345678\xe2\x82", 10, 8}, /* cut short */
-        {"\xe2\x82\xac\xe2\x28\xa1", 6, 3},
-    };
-    for (int i = 0; i < LENGTH(texts); i++) {
-        ck_assert_uint_eq(dbal__utf8_span(texts[i].text, texts[i].size), texts[i].span);
-        ck_assert(dbal__utf8_valid(texts[i].text, texts[i].size) ==
-                  (texts[i].span == texts[i].size));
-    }
-    ck_assert(dbal__utf8_valid(NULL, 0));
-    ck_assert_uint_eq(dbal__utf8_clip("a\xc3\xa9z", 4, 2), 1);
-    ck_assert_uint_eq(dbal__utf8_clip("a\xc3\xa9z", 4, 3), 3);
-    ck_assert_uint_eq(dbal__utf8_clip("a\xc3\xa9z", 4, 4), 4);
-}
-END_TEST
+/* ---- scripts --------------------------------------------------------------------------------- */
 
 static const struct {
     int dialect;
@@ -567,7 +504,6 @@ scan_one(void *arg)
         dbal__sql_unref(sql);
         dbal__fault_clear(&fault);
     }
-    dbal__free(dbal__sql_quote_identifier(DBAL_DIALECT_SQLITE, "a", 1));
 }
 
 START_TEST(without_memory)
@@ -608,8 +544,6 @@ main(void)
     ADD(very_many_names);
     ADD(positions_in_the_source);
     ADD(positions_when_untouched);
-    ADD(quoted_identifiers);
-    ADD(utf8);
     add_loop(suite, script_cut_up, LENGTH(scripts));
     ADD(without_memory);
     return suite_run(suite);
