@@ -168,6 +168,7 @@ void
 dbal__slots_failed(dbal_pool *pool, dbal_error *error)
 {
     bool passing = dbal_error_retryable(error) || dbal_error_is(error, DBAL_ERROR_TIMEOUT);
+    error = dbal__error_with_execution(error, DBAL_EXECUTION_NOT_SENT);
     pool->counts.connect_errors++;
     pool->failures++;
     dbal_error_unref(pool->last_error);

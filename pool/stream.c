@@ -79,7 +79,8 @@ give(dbal_stream *stream)
         took_one(stream);
     }
     stream->giving = false;
-    if (stream->back && dbal__list_empty(&stream->batches))
+    /* one that pauses behind the last batch is not told of the end before it goes on */
+    if (stream->back && !stream->paused && dbal__list_empty(&stream->batches))
         dbal__stream_settle(stream->ticket);
 }
 
@@ -200,7 +201,7 @@ dbal__stream_holds(dbal__ticket *ticket)
             batch_free(DBAL__OF(stream->batches.next, batch, link));
         return false;
     }
-    return !dbal__list_empty(&stream->batches) || stream->giving;
+    return !dbal__list_empty(&stream->batches) || stream->giving || stream->paused;
 }
 
 void
