@@ -61,7 +61,7 @@ dbal__inbox_push(dbal__inbox *inbox, dbal__message *message)
 void
 dbal__inbox_wake(dbal__inbox *inbox)
 {
-    /* seq_cst: either the loop's take sees the message, or this sees that it has acknowledged */
+    /* either the loop's take sees the message, or this sees that it has acknowledged */
     if (atomic_exchange(&inbox->signalled, true))
         return;
     uint64_t one = 1;
@@ -75,7 +75,8 @@ dbal__inbox_acknowledge(dbal__inbox *inbox)
     uint64_t count;
     ssize_t got = read(inbox->fd, &count, sizeof count);
     (void)got;
-    atomic_store(&inbox->signalled, false);
+    /* an exchange, not a store: it must see what was pushed before the signal that it forgets */
+    atomic_exchange(&inbox->signalled, false);
 }
 
 void

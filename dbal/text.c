@@ -248,7 +248,7 @@ dbal__text_of_integer(char *to, dbal_type type, int64_t integer)
         int64_t days = integer / DAY - (integer % DAY < 0);
         size_t size = spell_date(to, days);
         to[size++] = ' ';
-        return size + spell_time(to + size, integer - days * DAY);
+        return size + spell_time(to + size, (integer % DAY + DAY) % DAY);
     }
     return (size_t)snprintf(to, DBAL__TEXT_MAX, "%" PRId64, integer);
 }

@@ -253,6 +253,8 @@ dbal__pack(void *block, const dbal_value *values, const uint32_t *order, size_t 
             table[i].word = value->as.boolean;
         } else if (value->type == DBAL_DOUBLE) {
             memcpy(&table[i].word, &value->as.real, sizeof value->as.real);
+        } else if (value->type == DBAL_ARRAY_INT64 || value->type == DBAL_ARRAY_TEXT) {
+            table[i].word = offset; /* an empty one; no pointer may get into the block */
         } else {
             table[i].word = (uint64_t)value->as.integer;
         }
