@@ -1,0 +1,87 @@
+#include "database.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "place.h"
+
+enum { URL = BENCH_PATH * 3 + 64 };
+
+static void
+execute(sqlite3 *db, const char *sql)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        bench_fail("%s", sqlite3_errmsg(db));
+}
+
+static sqlite3 *
+open_file(const char *name)
+{
+    char path[BENCH_PATH];
+    sqlite3 *db = NULL;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    bench_place_path(name, path);
+    if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK)
+        bench_fail("%s: %s", path, sqlite3_errmsg(db));
+    execute(db, "pragma journal_mode = wal; pragma cache_size = -65536; pragma foreign_keys = on");
+    return db;
+}
+
+void
+bench_database_make(const char *name, const char *fill)
+{
+    sqlite3 *db = open_file(name);
+    execute(db, "pragma synchronous = off; begin");
+    execute(db, fill);
+    execute(db, "commit; pragma wal_checkpoint(truncate)");
+    sqlite3_close(db);
+}
+
+sqlite3 *
+bench_database_open(const char *name)
+{
+    sqlite3 *db = open_file(name);
+    sqlite3_extended_result_codes(db, 1);
+    execute(db, "pragma trusted_schema = off; pragma mmap_size = 0; pragma cell_size_check = on; "
+                "pragma synchronous = full");
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    return db;
+}
+
+sqlite3_stmt *
+bench_database_prepare(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK)
+        bench_fail("%s", sqlite3_errmsg(db));
+    return stmt;
+}
+
+/* Everything but ASCII letters, digits and what paths are made of, as %XX. */
+static void
+escape(const char *path, char *to)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    for (; *path != '\0'; path++) {
+        if (strchr(plain, *path) != NULL)
+            *to++ = *path;
+        else
+            to += sprintf(to, "%%%02X", (unsigned char)*path);
+    }
+    *to = '\0';
+}
+
+dbal_pool *
+bench_database_pool(dbal_loop *loop, const char *name)
+{
+    char path[BENCH_PATH], escaped[BENCH_PATH * 3], url[URL];
+    bench_place_path(name, path);
+    escape(path, escaped);
+    snprintf(url, sizeof url, "sqlite:%s?cache_size=64M&synchronous=full", escaped);
+    dbal_error *error = NULL;
+    dbal_pool *pool = dbal_pool_open(loop, url, NULL, &error);
+    if (pool == NULL)
+        bench_fail("%s", dbal_error_message(error));
+    return pool;
+}

@@ -1,0 +1,16 @@
+/* SQLite files, and how both sides open them. */
+#ifndef BENCH_DATABASE_H
+#define BENCH_DATABASE_H
+
+#include <dbal.h>
+#include <sqlite3.h>
+
+/* Makes a file with what `fill` (SQL) puts into it. */
+void bench_database_make(const char *name, const char *fill);
+/* Opens it by hand, set as dbal's driver sets it. */
+sqlite3 *bench_database_open(const char *name);
+sqlite3_stmt *bench_database_prepare(sqlite3 *db, const char *sql);
+/* A pool on the same file, with the same settings. */
+dbal_pool *bench_database_pool(dbal_loop *loop, const char *name);
+
+#endif

@@ -1,0 +1,64 @@
+#include "measure.h"
+
+#include <stdlib.h>
+
+enum { PAIRS = 21, PAIRS_MOST = 101, WARM = 2 };
+
+static int
+compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts the values; between two of them by proportion. */
+static double
+quantile(double *values, int count, double part)
+{
+    qsort(values, (size_t)count, sizeof *values, compare);
+    double place = part * (count - 1);
+    int below = (int)place;
+    int above = below + 1 < count ? below + 1 : below;
+    return values[below] + (values[above] - values[below]) * (place - below);
+}
+
+static void
+run_pair(const bench_row *row, bool limit_first, double *ret_limit, double *ret_dbal)
+{
+    *ret_limit = 0;
+    if (limit_first && row->limit != NULL)
+        *ret_limit = row->limit();
+    *ret_dbal = row->dbal();
+    if (!limit_first && row->limit != NULL)
+        *ret_limit = row->limit();
+}
+
+static double
+ratio_of(const bench_row *row, double limit, double dbal)
+{
+    return row->cost ? limit / dbal : dbal / limit;
+}
+
+bench_figure
+bench_measure(const bench_row *row)
+{
+    double limits[PAIRS_MOST], ours[PAIRS_MOST], ratios[PAIRS_MOST];
+    int pairs = row->pairs != 0 ? row->pairs : PAIRS;
+
+    row->begin();
+    for (int i = 0; i < WARM; i++)
+        run_pair(row, i % 2 == 0, &limits[0], &ours[0]);
+    for (int i = 0; i < pairs; i++) {
+        run_pair(row, i % 2 == 0, &limits[i], &ours[i]);
+        ratios[i] = ratio_of(row, limits[i], ours[i]);
+    }
+    row->end();
+    return (bench_figure){
+        .limit = quantile(limits, pairs, 0.5),
+        .dbal = quantile(ours, pairs, 0.5),
+        .ratio = quantile(ratios, pairs, 0.5),
+        .low = quantile(ratios, pairs, 0.25),
+        .high = quantile(ratios, pairs, 0.75),
+        .pairs = pairs,
+    };
+}
