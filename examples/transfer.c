@@ -1,6 +1,7 @@
 /* A transfer between two accounts: a transaction that is retried, with a savepoint inside. */
 #include <dbal.h>
 #include <ev.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,8 +9,6 @@ typedef struct transfer {
     int64_t from, to, amount;
     dbal_connection *connection;
 } transfer;
-
-static int refused, moved;
 
 static dbal_outcome
 audit(dbal_connection *connection, void *arg)
@@ -92,20 +91,42 @@ start_transfer(dbal_pool *pool, int64_t from, int64_t to, int64_t amount)
         free, t);
 }
 
+/* ---- the program ---- */
+
+typedef struct bank {
+    dbal_loop *loop;
+    dbal_pool *pool;
+    int moved, refused;
+    long long before, after;
+    bool failed;
+} bank;
+
+/* A transfer's caption goes with the counters through one argument. */
+typedef struct order {
+    bank *bank;
+    const char *what;
+    int64_t from, to, amount;
+} order;
+
 static dbal_outcome
 done(dbal_outcome in, void *arg)
 {
+    order *o = arg;
     (void)in;
-    printf("moved %s\n", (const char *)arg);
-    moved++;
+    printf("moved %s\n", o->what);
+    o->bank->moved++;
     return dbal_done();
 }
 
 static dbal_outcome
-failed(dbal_outcome in, void *arg)
+refused(dbal_outcome in, void *arg)
 {
-    printf("refused %s: %s\n", (const char *)arg, dbal_error_message(dbal_outcome_error(in)));
-    refused++;
+    order *o = arg;
+    dbal_error *error = dbal_outcome_error(in);
+    if (!dbal_error_is(error, DBAL_ERROR_APPLICATION))
+        return in; /* not the bank's answer: something is broken */
+    printf("refused %s: %s\n", o->what, dbal_error_message(error));
+    o->bank->refused++;
     return dbal_done();
 }
 
@@ -114,47 +135,95 @@ fill(dbal_connection *connection, void *arg)
 {
     (void)arg;
     return dbal_wait(dbal_connection_script(
-        connection, "create table if not exists account(id integer primary key, name text, "
-                    "balance integer);"
-                    "create table if not exists audit(id integer primary key, amount integer);"
-                    "delete from account; delete from audit;"
-                    "insert into account values (1, 'Ada', 250), (2, 'Bob', 40), (3, 'Cyd', 120)"));
+        connection, "create table if not exists account(id integer primary key,"
+                    " name text not null, balance integer not null);"
+                    "create table if not exists audit(amount integer not null);"
+                    "insert into account(id, name, balance)"
+                    " values (1, 'Ada', 250), (2, 'Bob', 40), (3, 'Cyd', 120)"
+                    " on conflict (id) do update set balance = excluded.balance"));
+}
+
+static dbal_deferred *
+total(bank *b)
+{
+    return dbal_pool_query(b->pool, "select sum(balance) from account", DBAL_NO_PARAMS);
 }
 
 static dbal_outcome
-total(dbal_outcome in, void *arg)
+count_before(dbal_outcome in, void *arg)
 {
-    *(long long *)arg = dbal_result_int64(dbal_outcome_result(in), 0, 0);
-    return in;
+    bank *b = arg;
+    (void)in;
+    return dbal_wait(total(b));
+}
+
+/* All three at once: the pool and the database keep them apart. */
+static dbal_outcome
+transfer_all(dbal_outcome in, void *arg)
+{
+    bank *b = arg;
+    static order orders[] = {{NULL, "100 from Ada to Bob", 1, 2, 100},
+                             {NULL, "20 from Cyd to Ada", 3, 1, 20},
+                             {NULL, "999 from Bob to Cyd", 2, 3, 999}};
+    dbal_deferred *all[3];
+
+    b->before = dbal_result_int64(dbal_outcome_result(in), 0, 0);
+    for (int i = 0; i < 3; i++) {
+        order *o = &orders[i];
+        o->bank = b;
+        all[i] = start_transfer(b->pool, o->from, o->to, o->amount);
+        dbal_deferred_add_callbacks(all[i], done, refused, o);
+    }
+    return dbal_wait(dbal_gather(b->loop, DBAL_GATHER_OR_FAIL, 3, all));
+}
+
+static dbal_outcome
+count_after(dbal_outcome in, void *arg)
+{
+    bank *b = arg;
+    (void)in;
+    return dbal_wait(total(b));
+}
+
+static dbal_outcome
+show(dbal_outcome in, void *arg)
+{
+    bank *b = arg;
+    b->after = dbal_result_int64(dbal_outcome_result(in), 0, 0);
+    printf("%lld in all accounts before, %lld after\n", b->before, b->after);
+    return dbal_done();
+}
+
+static dbal_outcome
+complain(dbal_outcome in, void *arg)
+{
+    bank *b = arg;
+    fprintf(stderr, "%s\n", dbal_error_message(dbal_outcome_error(in)));
+    b->failed = true;
+    return dbal_done();
 }
 
 int
 main(int argc, char **argv)
 {
-    dbal_loop *loop = dbal_loop_new(EV_DEFAULT);
+    const char *url = argc > 1 ? argv[1] : "sqlite:bank.db";
     dbal_error *error = NULL;
-    dbal_pool *pool = dbal_pool_open(loop, argc > 1 ? argv[1] : "sqlite:bank.db", NULL, &error);
-    long long sum = 0;
+    bank b = {.loop = dbal_loop_new(EV_DEFAULT)};
 
-    if (pool == NULL) {
+    b.pool = dbal_pool_open(b.loop, url, NULL, &error);
+    if (b.pool == NULL) {
         fprintf(stderr, "%s\n", dbal_error_message(error));
         dbal_error_unref(error);
-        dbal_loop_free(loop);
+        dbal_loop_free(b.loop);
         return 1;
     }
-    dbal_pool_session(pool, NULL, fill, NULL);
+    dbal_deferred *d = dbal_pool_session(b.pool, NULL, fill, NULL);
+    dbal_deferred_add_callback(d, count_before, &b);
+    dbal_deferred_add_callback(d, transfer_all, &b);
+    dbal_deferred_add_callback(d, count_after, &b);
+    dbal_deferred_add_callback(d, show, &b);
+    dbal_deferred_add_errback(d, complain, &b);
     ev_run(EV_DEFAULT, 0);
-    /* all three at once: the pool and the database keep them apart */
-    dbal_deferred_add_callbacks(start_transfer(pool, 1, 2, 100), done, failed,
-                                "100 from Ada to Bob");
-    dbal_deferred_add_callbacks(start_transfer(pool, 3, 1, 20), done, failed, "20 from Cyd to Ada");
-    dbal_deferred_add_callbacks(start_transfer(pool, 2, 3, 999), done, failed,
-                                "999 from Bob to Cyd");
-    ev_run(EV_DEFAULT, 0);
-    dbal_deferred_add_callback(
-        dbal_pool_query(pool, "select sum(balance) from account", DBAL_NO_PARAMS), total, &sum);
-    ev_run(EV_DEFAULT, 0);
-    printf("%lld in all accounts\n", sum);
-    dbal_loop_free(loop);
-    return moved == 2 && refused == 1 && sum == 410 ? 0 : 1;
+    dbal_loop_free(b.loop);
+    return !b.failed && b.moved == 2 && b.refused == 1 && b.before == b.after ? 0 : 1;
 }
