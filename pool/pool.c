@@ -176,7 +176,9 @@ dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *option
 {
     dbal_error *error = NULL;
     dbal_pool *pool = NULL;
-    if (!dbal__loop_check(loop, "dbal_pool_open"))
+    if (loop == NULL) /* dbal_loop_new() had no memory or no descriptors, and nobody looked */
+        error = no_memory();
+    else if (!dbal__loop_check(loop, "dbal_pool_open"))
         error = dbal__ready_refusal(&loop->ready, "dbal_pool_open");
     else if (loop->ready.closed)
         error = dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
