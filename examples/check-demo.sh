@@ -1,0 +1,82 @@
+#!/bin/bash
+# Checks the demonstration from outside: what it prints for programs, what it leaves behind, and
+# what a signal in the middle does.
+#
+#   check-demo.sh DEMO [--quick]
+set -euo pipefail
+
+demo=$(realpath "$1")
+shift
+scratch=$(mktemp -d)
+child=
+cleanup()
+{
+    [ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+cd "$scratch"
+mkdir tmp
+export TMPDIR=$scratch/tmp
+
+fail()
+{
+    echo "$*" >&2
+    exit 1
+}
+
+# nothing_left: no folder of its own, and in the given database no table
+nothing_left()
+{
+    [ -z "$(ls -A tmp)" ] || fail "left behind: $(ls -A tmp)"
+    [ ! -e bank.db ] || python3 -c '
+import sqlite3, sys
+left = sqlite3.connect("bank.db").execute("select name from sqlite_master").fetchall()
+sys.exit(f"left behind: {left}" if left else 0)
+'
+}
+
+"$demo" --json "$@" >output || fail "the demonstration failed: $(cat output)"
+tail -n 1 output | python3 -c '
+import json, sys
+seen = json.loads(sys.stdin.read())
+keys = ("url driver threadlevel gate rows queries queries_per_second max_lateness_ms "
+        "max_inside_ms blocked errors").split()
+assert list(seen) == keys, seen
+assert seen["driver"] == "sqlite" and seen["gate"] == "thread" and seen["threadlevel"] == 1, seen
+assert seen["queries"] == 600 and seen["errors"] == 0 and seen["rows"] >= 5000, seen
+assert seen["queries_per_second"] > 0 and seen["max_inside_ms"] > 0, seen
+'
+grep -q 'GREEK SMALL LETTER ALPHA' output || fail "it did not show its rows"
+nothing_left
+
+# A URL keeps its password to itself, also one that cannot be opened.
+! "$demo" --json "$@" 'nothing://me:secret@host/x?password=secret' >output 2>errors ||
+    fail "a URL of no driver was taken"
+! grep -q secret output errors || fail "the password was shown"
+tail -n 1 output | grep -q '"url": "nothing://me:\*\*\*@host/x?password=\*\*\*"' ||
+    fail "the URL was not shown: $(cat output)"
+
+# interrupt SIGNAL TEXT: sends it when the demonstration has said so much
+interrupt()
+{
+    local line status=0
+    mkfifo progress
+    "$demo" sqlite:bank.db >output 2>progress &
+    child=$!
+    exec 3<progress
+    while read -r line <&3 && [[ $line != *$2* ]]; do :; done
+    kill -s "$1" "$child"
+    cat <&3 >/dev/null
+    exec 3<&-
+    wait "$child" || status=$?
+    child=
+    rm progress
+    [ "$status" -eq $((128 + $(kill -l "$1"))) ] || fail "$1 at '$2': status $status"
+    nothing_left
+}
+
+# with all the data: the long query leaves time for a signal to arrive
+interrupt INT 'loading /'
+interrupt TERM 'rows loaded'
+interrupt INT '200 of'
