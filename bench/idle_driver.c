@@ -113,14 +113,16 @@ static const dbal_driver driver = {
 };
 
 dbal_pool *
-bench_idle_driver_pool(dbal_loop *loop)
+bench_idle_driver_pool(dbal_loop *loop, int connections)
 {
     static bool known;
     dbal_error *error = NULL;
     if (!known && !dbal_driver_register(&driver, &error))
         bench_fail("%s", dbal_error_message(error));
     known = true;
-    dbal_pool *pool = dbal_pool_open(loop, "bench-idle:", NULL, &error);
+    dbal_pool *pool = dbal_pool_open(
+        loop, "bench-idle:", DBAL_POOL_OPTIONS(.min_size = connections, .max_size = connections),
+        &error);
     if (pool == NULL)
         bench_fail("%s", dbal_error_message(error));
     return pool;

@@ -4,6 +4,7 @@
 
 #include <dbal.h>
 
-dbal_pool *bench_idle_driver_pool(dbal_loop *loop);
+/* A pool that keeps so many connections open. */
+dbal_pool *bench_idle_driver_pool(dbal_loop *loop, int connections);
 
 #endif

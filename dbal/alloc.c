@@ -8,6 +8,9 @@
 #include <dbal/memory.h>
 #include <dbal/pool.h>
 
+/* Larger than what malloc keeps for each thread. */
+enum { CACHED = 1024 };
+
 /* The library's one mutable setting; written before anything else is used. */
 static dbal_allocator hook;
 
@@ -41,8 +44,10 @@ dbal__alloc(size_t size)
 void *
 dbal__zalloc(size_t size)
 {
-    if (hook.malloc == NULL)
-        return calloc(1, size != 0 ? size : 1);
+    /* what is large may be fresh from the system and zeroed already; calloc passes by the caches
+     * that make small ones fast */
+    if (hook.malloc == NULL && size > CACHED)
+        return calloc(1, size);
     void *pointer = dbal__alloc(size);
     if (pointer != NULL)
         memset(pointer, 0, size);

@@ -45,34 +45,39 @@ dbal__crew_parked(dbal__crew *crew)
     return NULL;
 }
 
-/* how much has been begun, and how many are awake for shared work */
+/* how much has been begun, how many are awake for shared work, and how many of these have no other */
 static uint64_t
-progress(const dbal__crew *crew, unsigned *ret_awake)
+progress(const dbal__crew *crew, unsigned *ret_awake, unsigned *ret_free)
 {
     uint64_t taken = 0;
-    unsigned awake = 0;
+    unsigned awake = 0, free = 0;
     for (dbal__list *link = crew->workers.next; link != &crew->workers; link = link->next) {
         dbal__worker *worker = DBAL__OF(link, dbal__worker, crew);
         taken += atomic_load_explicit(&worker->taken, memory_order_relaxed);
-        if (!atomic_load(&worker->held) && !dbal__worker_is_parked(worker))
-            awake++;
+        if (atomic_load(&worker->held) || dbal__worker_is_parked(worker))
+            continue;
+        awake++;
+        free += atomic_load_explicit(&worker->owed, memory_order_relaxed) == 0;
     }
     *ret_awake = awake;
+    *ret_free = free;
     return taken;
 }
 
-static void
+/* False: there is none to be woken. */
+static bool
 wake_one(dbal__crew *crew)
 {
     dbal__worker *worker = dbal__crew_parked(crew);
     if (worker == NULL) {
         if (crew->wanted != NULL)
             crew->wanted(crew);
-        return;
+        return false;
     }
     dbal__list_remove(&worker->crew);
     dbal__list_push_front(&crew->workers, &worker->crew);
     dbal__worker_wake(worker);
+    return true;
 }
 
 static void
@@ -84,27 +89,28 @@ look_later(dbal__crew *crew)
                           look);
 }
 
-/* Whether those awake are enough for what waits. */
-static void
+/* Whether those awake are enough for what waits. True: all of it is taken at once. */
+static bool
 weigh(dbal__crew *crew)
 {
-    unsigned awake;
-    uint64_t taken = progress(crew, &awake);
+    unsigned awake, free;
+    uint64_t taken = progress(crew, &awake, &free);
     if (awake == 0) {
-        wake_one(crew);
         crew->taken = taken;
         crew->looked = dbal__monotonic();
-        return;
+        return wake_one(crew) && crew->outstanding <= 1;
     }
-    if (dbal__line_count(&crew->line) == 0)
-        return;
+    /* one that is awake looks at the line before it sleeps */
+    if (dbal__line_count(&crew->line) == 0 || crew->outstanding <= free)
+        return true;
     int64_t now = dbal__monotonic(), since = now - crew->looked;
     if (since < LATE)
-        return;
+        return false;
     if (since > LATE * (int64_t)(taken - crew->taken + 1))
         wake_one(crew);
     crew->taken = taken;
     crew->looked = now;
+    return false;
 }
 
 static void
@@ -123,8 +129,9 @@ dbal__crew_push(dbal__crew *crew, dbal__work *work)
     dbal__line_push(&crew->line, work);
     crew->outstanding++;
     crew->delay = LOOK_FIRST;
-    weigh(crew);
-    look_later(crew);
+    /* a timer so near costs as much as a quick query does */
+    if (!weigh(crew))
+        look_later(crew);
 }
 
 void

@@ -68,6 +68,24 @@ dbal__deferred_fill_reserve(dbal__ready *ready)
     return true;
 }
 
+/* Field by field: to clear it whole takes several times as long. */
+static inline void
+init(dbal_deferred *deferred, dbal__ready *ready)
+{
+    dbal__task_init(&deferred->task, run);
+    deferred->ready = ready;
+    deferred->refs = 1;
+    deferred->pauses = 0;
+    memset(&deferred->fired, 0, offsetof(dbal_deferred, outcome) - offsetof(dbal_deferred, fired));
+    deferred->cancel_waits = true;
+    deferred->outcome = (dbal_outcome){DBAL_OUTCOME_VALUE, NULL, NULL};
+    deferred->waiting_on = NULL;
+    deferred->watch = NULL;
+    deferred->links = deferred->inside;
+    deferred->head = deferred->count = 0;
+    deferred->room = DBAL__LINKS_INSIDE;
+}
+
 dbal_deferred *
 dbal__deferred_new(dbal_loop *loop, dbal_canceller *canceller, void *arg)
 {
@@ -75,15 +93,9 @@ dbal__deferred_new(dbal_loop *loop, dbal_canceller *canceller, void *arg)
     dbal_deferred *deferred = allocate(ready);
     if (deferred == NULL)
         return NULL;
-    memset(deferred, 0, offsetof(dbal_deferred, inside));
-    dbal__task_init(&deferred->task, run);
-    deferred->ready = ready;
-    deferred->refs = 1;
-    deferred->cancel_waits = true;
+    init(deferred, ready);
     deferred->canceller = canceller;
     deferred->canceller_arg = arg;
-    deferred->links = deferred->inside;
-    deferred->room = DBAL__LINKS_INSIDE;
     dbal__list_push(&ready->live, &deferred->live);
     dbal__ready_retain(ready);
     return deferred;
@@ -118,7 +130,7 @@ has_work(const dbal_deferred *deferred)
 }
 
 /* Puts it into the ready queue, which holds a reference, unless it is there or cannot run. */
-static bool
+static inline bool
 schedule(dbal_deferred *deferred, bool first)
 {
     if (!has_work(deferred) || deferred->running || dbal__task_is_queued(&deferred->task))
@@ -232,7 +244,7 @@ dbal_deferred_ref(dbal_deferred *deferred)
 }
 
 /* Gives it its first outcome; takes no reference. */
-static void
+static inline void
 begin(dbal_deferred *deferred, dbal_outcome outcome)
 {
     deferred->fired = true;
@@ -241,14 +253,13 @@ begin(dbal_deferred *deferred, dbal_outcome outcome)
     schedule(deferred, false);
 }
 
-dbal_deferred *
-dbal_deferred_unref(dbal_deferred *deferred)
+/* The last reference has gone. */
+static void
+let_end(dbal_deferred *deferred)
 {
-    if (deferred == NULL || --deferred->refs > 0)
-        return NULL;
     if (deferred->settled) {
         destroy(deferred);
-        return NULL;
+        return;
     }
     /* nobody is left who could fire or unpause it; it ends by itself, from the loop */
     deferred->refs = 1;
@@ -258,6 +269,20 @@ dbal_deferred_unref(dbal_deferred *deferred)
     else
         begin(deferred, dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
     deferred->refs--;
+}
+
+static inline void
+unref(dbal_deferred *deferred)
+{
+    if (--deferred->refs == 0)
+        let_end(deferred);
+}
+
+dbal_deferred *
+dbal_deferred_unref(dbal_deferred *deferred)
+{
+    if (deferred != NULL)
+        unref(deferred);
     return NULL;
 }
 
@@ -265,8 +290,6 @@ static void
 replace(dbal_deferred *deferred, dbal_outcome outcome)
 {
     dbal_outcome old = deferred->outcome;
-    if (old.kind == outcome.kind && old.pointer == outcome.pointer)
-        return;
     deferred->outcome = outcome;
     dbal__outcome_fini(old);
 }
@@ -316,28 +339,37 @@ hand_over(dbal_deferred *deferred, dbal_deferred *outer)
     return queued;
 }
 
+/* The result that a callback was handed has an error of its own, which nobody looked for. */
+static dbal_outcome
+with_error_of(void *result, dbal_error *error, dbal_outcome out)
+{
+    if (out.kind == DBAL_OUTCOME_ERROR) {
+        dbal_error_unref(error);
+        return out;
+    }
+    if (out.pointer != result)
+        dbal__outcome_fini(out);
+    return dbal_fail(error);
+}
+
 static void
 call_pair(dbal_deferred *deferred, const dbal__link *link)
 {
-    dbal_outcome in = deferred->outcome;
-    dbal_callback *callback =
-        in.kind == DBAL_OUTCOME_ERROR ? link->as.pair.failed : link->as.pair.ok;
+    dbal_outcome_kind kind = deferred->outcome.kind;
+    void *pointer = deferred->outcome.pointer;
+    dbal_callback *callback = kind == DBAL_OUTCOME_ERROR ? link->as.pair.failed : link->as.pair.ok;
     if (callback == NULL)
         return;
     dbal__ready_app_enter(deferred->ready);
-    dbal_outcome out = callback(in, link->arg);
+    dbal_outcome out = callback(deferred->outcome, link->arg);
     dbal__ready_app_leave(deferred->ready);
-    if (in.kind == DBAL_OUTCOME_VALUE && in.pointer != NULL) {
-        dbal_error *left = dbal__outcome_take_error(in);
-        if (left != NULL && out.kind != DBAL_OUTCOME_ERROR) {
-            if (out.pointer != in.pointer)
-                dbal__outcome_fini(out);
-            out = dbal_fail(left);
-        } else {
-            dbal_error_unref(left);
-        }
+    if (kind == DBAL_OUTCOME_VALUE && pointer != NULL) {
+        dbal_error *error = dbal__outcome_take_error(deferred->outcome);
+        if (error != NULL)
+            out = with_error_of(pointer, error, out);
     }
-    replace(deferred, out);
+    if (out.kind != kind || out.pointer != pointer)
+        replace(deferred, out);
 }
 
 static void
@@ -355,30 +387,32 @@ starve(dbal_deferred *deferred)
         replace(deferred, dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_UNKNOWN));
 }
 
-/* Passes one link. True when one that waited for this goes first, as in Twisted. */
+/* Passes one link-> True when one that waited for this goes first, as in Twisted. */
 static bool
-pass(dbal_deferred *deferred, dbal__link link)
+pass(dbal_deferred *deferred, const dbal__link *link)
 {
-    if (__builtin_expect(link.starved, 0))
+    if (__builtin_expect(link->starved, 0))
         starve(deferred);
-    switch (link.kind) {
-    case DBAL__LINK_CALLBACKS:
-        call_pair(deferred, &link);
+    if (__builtin_expect(link->kind == DBAL__LINK_CALLBACKS, 1)) {
+        call_pair(deferred, link);
         return false;
+    }
+    switch (link->kind) {
     case DBAL__LINK_FINALLY:
-        call_finally(deferred, &link);
+        call_finally(deferred, link);
         return false;
     case DBAL__LINK_TIMEOUT:
-        dbal__deferred_end_timeout(deferred, link.arg);
+        dbal__deferred_end_timeout(deferred, link->arg);
         return false;
     case DBAL__LINK_CONTINUE:
-        return hand_over(deferred, link.arg);
+        return hand_over(deferred, link->arg);
+    case DBAL__LINK_CALLBACKS:
     case DBAL__LINK_TAKER:
         break;
     }
     dbal_outcome outcome = deferred->outcome;
     deferred->outcome = dbal_done();
-    link.as.take(outcome, link.arg);
+    link->as.take(outcome, link->arg);
     return false;
 }
 
@@ -413,12 +447,12 @@ run(dbal__task *task)
             yield(deferred, handed_over);
             break;
         } else {
-            handed_over = pass(deferred, deferred->links[deferred->head++]);
+            handed_over = pass(deferred, &deferred->links[deferred->head++]);
             spent = dbal__ready_spent(deferred->ready);
         }
     }
     deferred->running = false;
-    dbal_deferred_unref(deferred); /* the ready queue's */
+    unref(deferred); /* the ready queue's */
 }
 
 void
@@ -428,6 +462,15 @@ dbal__deferred_end(dbal_deferred *deferred, dbal_outcome outcome)
         dbal__outcome_fini(outcome);
     else
         begin(deferred, outcome);
+}
+
+void
+dbal__deferred_discard(dbal_deferred *deferred)
+{
+    dbal__ready *ready = deferred->ready;
+    dbal__list_remove(&deferred->live);
+    release(ready, deferred);
+    dbal__ready_release(ready);
 }
 
 bool
@@ -447,7 +490,7 @@ dbal_deferred_fire(dbal_deferred *deferred, dbal_outcome outcome)
     bool first = !deferred->fired;
     deferred->produced = true;
     dbal__deferred_end(deferred, outcome);
-    dbal_deferred_unref(deferred);
+    unref(deferred);
     return first;
 }
 

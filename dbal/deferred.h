@@ -48,18 +48,18 @@ struct dbal_deferred {
     bool cancelled;     /* the canceller was called */
     bool cancel_queued; /* cancel_task is in the ready queue, with a reference */
     bool starved;       /* like a link's, behind the last */
+    bool announced;     /* the watcher knows that it has settled */
+    bool told;          /* and has taken care of the error it ended with */
     dbal_outcome outcome;
     dbal_deferred *waiting_on; /* not a reference: that one refers to us */
-    bool (*watch)(dbal__fate fate, dbal_error *error, void *arg);
-    void *watch_arg;
-    bool announced; /* the watcher knows that it has settled */
-    bool told;      /* and has taken care of the error it ended with */
     dbal_canceller *canceller;
-    void *canceller_arg;
+    bool (*watch)(dbal__fate fate, dbal_error *error, void *arg);
     dbal__link *links;
     unsigned head, count, room;
-    dbal__task cancel_task;
     dbal__link inside[DBAL__LINKS_INSIDE];
+    /* what is seldom used stands last, to spare the processor's cache */
+    void *canceller_arg, *watch_arg;
+    dbal__task cancel_task; /* set up when it is needed */
 };
 
 /*
@@ -75,6 +75,8 @@ void dbal__deferred_watch(dbal_deferred *deferred,
 /* Hands the outcome to `take`, owned; the chain goes on with dbal_done(). */
 void dbal__deferred_add_taker(dbal_deferred *deferred,
                               void (*take)(dbal_outcome outcome, void *arg), void *arg);
+/* Takes one back that has not fired and that nobody else knows of. */
+void dbal__deferred_discard(dbal_deferred *deferred);
 /* Fires it, when it has not fired, without taking the producer's reference. */
 void dbal__deferred_end(dbal_deferred *deferred, dbal_outcome outcome);
 /* The one at the end of a chain of waiting; breaks a cycle that it finds there. */

@@ -86,13 +86,35 @@ dbal__deferred_append(dbal_deferred *deferred, dbal__link link)
     return stored;
 }
 
-static dbal_deferred *
+/* A place for a link where nothing has to be moved, or NULL. */
+static inline dbal__link *
+free_place(dbal_deferred *deferred)
+{
+    if (deferred->head == deferred->count)
+        deferred->head = deferred->count = 0;
+    return deferred->count < deferred->room ? &deferred->links[deferred->count++] : NULL;
+}
+
+/* The common case is written field by field, since copying what was just written is slow. */
+static inline dbal_deferred *
 add_pair(dbal_deferred *deferred, dbal_callback *ok, dbal_callback *failed, void *arg)
 {
-    if (deferred != NULL) {
+    if (deferred == NULL)
+        return NULL;
+    dbal__link *place = deferred->ready != NULL ? free_place(deferred) : NULL;
+    if (__builtin_expect(place == NULL, 0)) {
         dbal__link link = {.kind = DBAL__LINK_CALLBACKS, .as = {.pair = {ok, failed}}, .arg = arg};
         dbal__deferred_append(deferred, link);
+        return deferred;
     }
+    place->kind = DBAL__LINK_CALLBACKS;
+    place->starved = deferred->starved;
+    place->as.pair.ok = ok;
+    place->as.pair.failed = failed;
+    place->arg = arg;
+    deferred->starved = false;
+    if (deferred->fired)
+        dbal__deferred_go_on(deferred);
     return deferred;
 }
 

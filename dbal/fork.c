@@ -1,15 +1,14 @@
 #include "dbal/fork.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
-static atomic_uint generation;
+atomic_uint dbal__fork_count;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void
 in_child(void)
 {
-    atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&dbal__fork_count, 1, memory_order_relaxed);
 }
 
 static void
@@ -18,9 +17,8 @@ watch(void)
     pthread_atfork(NULL, NULL, in_child);
 }
 
-unsigned
-dbal__fork_generation(void)
+void
+dbal__fork_watch(void)
 {
     pthread_once(&once, watch);
-    return atomic_load_explicit(&generation, memory_order_relaxed);
 }

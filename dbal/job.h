@@ -47,6 +47,15 @@ void dbal__job_init(dbal__job *job, void (*finished)(dbal__job *job));
 bool dbal__job_cancel(dbal__job *job);
 /* True when it may run now. */
 bool dbal__job_begin(dbal__job *job);
+/* The same for one that no other thread knows of. */
+static inline bool
+dbal__job_begin_alone(dbal__job *job)
+{
+    if (atomic_load_explicit(&job->state, memory_order_relaxed) != DBAL__JOB_WAITING)
+        return false;
+    atomic_store_explicit(&job->state, DBAL__JOB_RUNNING, memory_order_relaxed);
+    return true;
+}
 /* Keeps what running it gave: its result stays in the request, or its error is set. */
 void dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault);
 

@@ -68,11 +68,10 @@ take_messages(dbal_loop *loop, dbal__message *messages)
     loop->last_message = messages;
 }
 
-/* Delivers what other threads sent, for one slice. */
+/* Delivers what was taken from other threads, for one slice. */
 static void
 deliver(dbal_loop *loop)
 {
-    take_messages(loop, dbal__inbox_take(loop->inbox));
     if (loop->messages == NULL)
         return;
     dbal__ready_begin_slice(&loop->ready);
@@ -106,7 +105,8 @@ static void
 arm(dbal_loop *loop)
 {
     int64_t next = loop->ready.clock.driven ? DBAL__NEVER : dbal__clock_next(&loop->ready.clock);
-    if (next == loop->armed)
+    /* one that is set too early shows when it fires; to move it each time would cost more */
+    if (loop->armed != 0 && next >= loop->armed)
         return;
     loop->armed = next;
     double delay = FAR;
@@ -141,7 +141,9 @@ on_inbox(struct ev_loop *ev, ev_io *watcher, int events)
     if (is_foreign(loop))
         return;
     dbal__loop_enter(loop);
+    /* taken here only: elsewhere it would leave a wake behind that finds nothing */
     dbal__inbox_acknowledge(loop->inbox);
+    take_messages(loop, dbal__inbox_take(loop->inbox));
     dbal__loop_turn(loop);
     dbal__loop_leave(loop);
 }
@@ -183,6 +185,7 @@ dbal__loop_settle(dbal_loop *loop)
 {
     bool more;
     do {
+        take_messages(loop, dbal__inbox_take(loop->inbox));
         deliver(loop);
         dbal__clock_run(&loop->ready.clock);
         more = dbal__ready_drain(&loop->ready);

@@ -20,7 +20,12 @@ dbal_ok(void *value, dbal_free_fn *free)
 dbal_outcome
 dbal_done(void)
 {
-    return dbal_ok(NULL, NULL);
+    /* kept in memory and copied whole: what is stored in parts and then loaded together, as callers
+     * do that pass it on, makes the processor wait */
+    static const dbal_outcome done = {DBAL_OUTCOME_VALUE, NULL, NULL};
+    const dbal_outcome *place = &done;
+    __asm__("" : "+r"(place));
+    return *place;
 }
 
 dbal_outcome
@@ -122,23 +127,6 @@ dbal_outcome_at(dbal_outcome outcome, size_t index)
     if (outcomes == NULL || index >= outcomes->count)
         return dbal__fail_constant(DBAL_ERROR_INTERFACE, DBAL_EXECUTION_NOT_SENT);
     return outcomes->items[index];
-}
-
-void
-dbal__outcome_fini(dbal_outcome outcome)
-{
-    switch (outcome.kind) {
-    case DBAL_OUTCOME_VALUE:
-        if (outcome.free != NULL && outcome.pointer != NULL)
-            outcome.free(outcome.pointer);
-        break;
-    case DBAL_OUTCOME_ERROR:
-        dbal_error_unref(outcome.pointer);
-        break;
-    case DBAL_OUTCOME_DEFERRED:
-        dbal_deferred_unref(outcome.pointer);
-        break;
-    }
 }
 
 void

@@ -2,6 +2,7 @@
 #ifndef DBAL__OUTCOME_H
 #define DBAL__OUTCOME_H
 
+#include <dbal/deferred.h>
 #include <dbal/outcome.h>
 
 /* Several outcomes in one: those of a gather or a script. */
@@ -17,7 +18,19 @@ void dbal__outcomes_free(void *outcomes);
 dbal_outcome dbal__ok_outcomes(dbal__outcomes *outcomes);
 
 /* Frees what it holds. */
-void dbal__outcome_fini(dbal_outcome outcome);
+static inline void
+dbal__outcome_fini(dbal_outcome outcome)
+{
+    if (outcome.pointer == NULL)
+        return;
+    if (outcome.kind == DBAL_OUTCOME_ERROR)
+        dbal_error_unref((dbal_error *)outcome.pointer);
+    else if (outcome.kind == DBAL_OUTCOME_DEFERRED)
+        dbal_deferred_unref((dbal_deferred *)outcome.pointer);
+    else if (outcome.free != NULL)
+        outcome.free(outcome.pointer);
+}
+
 /* An error outcome of a class that needs no memory. */
 dbal_outcome dbal__fail_constant(dbal_error_class error_class, dbal_execution execution);
 /* The first error that an accessor left in a result of it, or NULL; owned. */

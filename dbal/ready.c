@@ -1,6 +1,5 @@
 #include "dbal/ready.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,11 +7,12 @@
 #include <time.h>
 
 #include "dbal/error.h"
-#include "dbal/fork.h"
 
 /* How long one drain may take before the loop's other watchers get their turn. */
 static const int64_t SLICE = 500000; /* nanoseconds */
-enum { STEPS = 16 };
+/* The clock is looked at about this often, but after so many steps at the latest. */
+static const int64_t GLANCE = 50000; /* nanoseconds */
+enum { STEPS_FIRST = 16, STEPS_MOST = 64 };
 
 static void
 log_to_stderr(void *arg, dbal_log_level level, const char *message)
@@ -29,25 +29,29 @@ dbal__ready_init(dbal__ready *ready)
     dbal__list_init(&ready->tasks);
     dbal__list_init(&ready->live);
     dbal__list_init(&ready->kept);
+    dbal__fork_watch();
     ready->generation = dbal__fork_generation();
+    ready->steps = ready->stride = STEPS_FIRST;
     ready->log = log_to_stderr;
     atomic_init(&ready->owner, (uintptr_t)pthread_self());
 }
 
-void
-dbal__ready_begin_slice(dbal__ready *ready)
-{
-    ready->slice_end = dbal__monotonic() + SLICE;
-    ready->steps = 0;
-}
-
 bool
-dbal__ready_spent(dbal__ready *ready)
+dbal__ready_look(dbal__ready *ready)
 {
-    if (++ready->steps < STEPS)
-        return false;
-    ready->steps = 0;
-    return dbal__monotonic() >= ready->slice_end;
+    int64_t now = dbal__monotonic();
+    if (ready->slice_end == DBAL__NEVER) {
+        ready->slice_end = now + SLICE;
+    } else {
+        int64_t took = now - ready->looked;
+        if (took < GLANCE / 2 && ready->stride < STEPS_MOST)
+            ready->stride *= 2;
+        else if (took > GLANCE && ready->stride > 1)
+            ready->stride /= 2;
+    }
+    ready->looked = now;
+    ready->steps = ready->stride;
+    return now >= ready->slice_end;
 }
 
 bool
@@ -64,20 +68,6 @@ dbal__ready_drain(dbal__ready *ready)
             break;
     }
     return !dbal__list_empty(&ready->tasks);
-}
-
-void
-dbal__ready_retain(dbal__ready *ready)
-{
-    if (ready->unsettled++ == 0 && ready->keep != NULL)
-        ready->keep(ready, true);
-}
-
-void
-dbal__ready_release(dbal__ready *ready)
-{
-    if (--ready->unsettled == 0 && ready->keep != NULL)
-        ready->keep(ready, false);
 }
 
 int64_t
@@ -132,11 +122,8 @@ reason(dbal__ready *ready)
 }
 
 bool
-dbal__ready_check(dbal__ready *ready, const char *call)
+dbal__ready_refuse(dbal__ready *ready, const char *call)
 {
-    if (atomic_load_explicit(&ready->owner, memory_order_relaxed) == (uintptr_t)pthread_self() &&
-        ready->generation == dbal__fork_generation())
-        return true;
     dbal__ready_log(ready, DBAL_LOG_ERROR, "%s refused: %s", call, reason(ready));
     return false;
 }

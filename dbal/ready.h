@@ -2,12 +2,14 @@
 #ifndef DBAL__READY_H
 #define DBAL__READY_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "dbal/clock.h"
+#include "dbal/fork.h"
 #include "dbal/list.h"
 #include <dbal/driver.h>
 #include <dbal/loop.h>
@@ -22,8 +24,8 @@ typedef struct dbal__task {
 typedef struct dbal__ready {
     dbal__list tasks;
     dbal__clock clock;
-    int64_t slice_end;
-    unsigned steps; /* since the slice's clock was looked at */
+    int64_t slice_end, looked; /* DBAL__NEVER until the clock is looked at; when that was */
+    unsigned steps, stride;    /* left until the next look; from one look to the next */
 
     dbal__list live; /* Deferreds that have not settled */
     dbal__list kept; /* those that have, and that somebody refers to */
@@ -81,16 +83,38 @@ dbal__ready_push_front(dbal__ready *ready, dbal__task *task)
     dbal__list_push_front(&ready->tasks, &task->link);
 }
 
-/* A slice of time begins: see dbal__ready_spent(). */
-void dbal__ready_begin_slice(dbal__ready *ready);
+/* A slice of time begins: see dbal__ready_spent(). What is done soon needs no clock. */
+static inline void
+dbal__ready_begin_slice(dbal__ready *ready)
+{
+    ready->slice_end = DBAL__NEVER;
+    ready->steps = ready->stride;
+}
+/* Looks at the clock: whether the slice is over. */
+bool dbal__ready_look(dbal__ready *ready);
+/* Whether the slice is over; looks at the clock now and then. */
+static inline bool
+dbal__ready_spent(dbal__ready *ready)
+{
+    return __builtin_expect(--ready->steps == 0, 0) && dbal__ready_look(ready);
+}
 /* Runs tasks for one slice of time. True when there is more to do. */
 bool dbal__ready_drain(dbal__ready *ready);
-/* Whether the slice is over; looks at the clock now and then. */
-bool dbal__ready_spent(dbal__ready *ready);
 
 /* One thing more, or one less, that keeps ev_run going. */
-void dbal__ready_retain(dbal__ready *ready);
-void dbal__ready_release(dbal__ready *ready);
+static inline void
+dbal__ready_retain(dbal__ready *ready)
+{
+    if (ready->unsettled++ == 0 && ready->keep != NULL)
+        ready->keep(ready, true);
+}
+
+static inline void
+dbal__ready_release(dbal__ready *ready)
+{
+    if (--ready->unsettled == 0 && ready->keep != NULL)
+        ready->keep(ready, false);
+}
 
 /* Around every call of the application's code. */
 void dbal__ready_app_measure(dbal__ready *ready, bool enter);
@@ -114,8 +138,19 @@ uint64_t dbal__thread_switches(void);
 void dbal__ready_log(dbal__ready *ready, dbal_log_level level, const char *format, ...)
     DBAL_PRINTF(3, 4);
 
+/* Logs that `call`, a function, was refused; false. */
+bool dbal__ready_refuse(dbal__ready *ready, const char *call);
 /* Whether this thread and process may use the loop now; logs a refusal. `call` names the function. */
-bool dbal__ready_check(dbal__ready *ready, const char *call);
+static inline bool
+dbal__ready_check(dbal__ready *ready, const char *call)
+{
+    if (__builtin_expect(atomic_load_explicit(&ready->owner, memory_order_relaxed) ==
+                                 (uintptr_t)pthread_self() &&
+                             ready->generation == dbal__fork_generation(),
+                         1))
+        return true;
+    return dbal__ready_refuse(ready, call);
+}
 /* The error for it. */
 dbal_error *dbal__ready_refusal(dbal__ready *ready, const char *call);
 

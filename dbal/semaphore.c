@@ -105,10 +105,10 @@ static void
 work_ended(dbal_outcome outcome, void *arg)
 {
     run *one = arg;
+    dbal_deferred_fire(one->deferred, outcome);
     if (one->holding)
         give_back(one->semaphore);
     semaphore_unref(one->semaphore);
-    dbal_deferred_fire(one->deferred, outcome);
     dbal_deferred_unref(one->turn);
     dbal__free(one);
 }

@@ -364,7 +364,9 @@ void
 dbal__threaded_hold(dbal__channel *channel, bool held)
 {
     threaded *self = (threaded *)(void *)channel;
-    atomic_store(&self->worker->held, held);
-    if (!held)
+    /* a thread that takes from the line what is put there later has seen this */
+    atomic_store_explicit(&self->worker->held, held, memory_order_release);
+    /* what is put on the line later wakes somebody by itself */
+    if (!held && self->shared != NULL && dbal__line_count(self->shared) != 0)
         dbal__worker_wake(self->worker);
 }

@@ -29,7 +29,7 @@ dbal__line_fini(dbal__line *line)
 void
 dbal__line_push(dbal__line *line, dbal__work *work)
 {
-    atomic_fetch_add_explicit(&line->count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&line->count, 1, memory_order_release);
     dbal__work *fresh = atomic_load_explicit(&line->fresh, memory_order_relaxed);
     do {
         work->next = fresh;
@@ -119,12 +119,27 @@ has_work(const dbal__worker *worker)
 }
 
 static dbal__work *
-next_work(dbal__worker *worker)
+shared_work(dbal__worker *worker)
 {
-    dbal__work *work = dbal__line_pull(&worker->own);
-    if (work == NULL && worker->shared != NULL && !atomic_load(&worker->held))
-        work = dbal__line_pull(worker->shared);
-    return work;
+    if (worker->shared == NULL || atomic_load(&worker->held))
+        return NULL;
+    return dbal__line_pull(worker->shared);
+}
+
+/* Runs a piece of work, its own first. False: there is none. */
+static bool
+run_one(dbal__worker *worker)
+{
+    dbal__work *own = dbal__line_pull(&worker->own);
+    dbal__work *work = own != NULL ? own : shared_work(worker);
+    if (work == NULL)
+        return false;
+    unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
+    atomic_store_explicit(&worker->taken, taken + 1, memory_order_relaxed);
+    work->run(work, worker);
+    if (own != NULL)
+        atomic_fetch_sub_explicit(&worker->owed, 1, memory_order_relaxed);
+    return true;
 }
 
 static void
@@ -142,13 +157,8 @@ live(void *arg)
 {
     dbal__worker *worker = arg;
     for (;;) {
-        dbal__work *work = next_work(worker);
-        if (work != NULL) {
-            unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
-            atomic_store_explicit(&worker->taken, taken + 1, memory_order_relaxed);
-            work->run(work, worker);
+        if (run_one(worker))
             continue;
-        }
         if (atomic_load(&worker->stopping) && dbal__line_count(&worker->own) == 0)
             break;
         park(worker);
@@ -221,6 +231,7 @@ dbal__worker_wake(dbal__worker *worker)
 void
 dbal__worker_push(dbal__worker *worker, dbal__work *work)
 {
+    atomic_fetch_add_explicit(&worker->owed, 1, memory_order_relaxed);
     dbal__line_push(&worker->own, work);
     dbal__worker_wake(worker);
 }

@@ -50,6 +50,7 @@ struct dbal__worker {
     atomic_bool given_up; /* it hangs: it gets no more work */
     atomic_int done;      /* 1 when the thread has run its last work */
     atomic_uint taken;    /* how much work it has begun */
+    atomic_uint owed;     /* how much of its own it has not ended */
     dbal__list crew;      /* among those that pull from the same line; the loop's */
     dbal__inbox *
         unannounced; /* one that was given messages without a wake, a reference; the thread's own */

@@ -151,6 +151,8 @@ dbal__ticket *dbal__ticket_new_writer(dbal_pool *pool);
 void dbal__ticket_renew(dbal__ticket *writer);
 /* Takes back its request for a connection; dbal__writes_refused() when it has. */
 void dbal__ticket_withdraw(dbal__ticket *writer);
+/* It does not get a connection at once. */
+void dbal__ticket_waits(dbal__ticket *ticket);
 /* Its outcome; taken over. The ticket itself is freed when it has come back. */
 void dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome);
 /* Asks it to stop for a reason; settles at once when it has not begun. */

@@ -109,11 +109,18 @@ run_work(dbal__scope *scope)
         return;
     }
     scope->working = dbal_deferred_ref(working);
-    dbal__deferred_add_taker(working, on_work_done, dbal__scope_ref(scope));
     dbal__ready_app_enter(ready);
     dbal_outcome outcome = scope->work(connection, scope->arg);
     dbal__ready_app_leave(ready);
-    dbal_deferred_fire(working, outcome);
+    if (outcome.kind == DBAL_OUTCOME_DEFERRED) {
+        dbal__deferred_add_taker(working, on_work_done, dbal__scope_ref(scope));
+        dbal_deferred_fire(working, outcome);
+        return;
+    }
+    /* there is nothing to wait for */
+    scope->working = dbal_deferred_unref(working);
+    dbal__deferred_discard(working);
+    end_with(scope, outcome);
 }
 
 static void

@@ -33,8 +33,8 @@ allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char 
     dbal__ticket *ticket = dbal__alloc(sizeof *ticket + block_size);
     if (ticket == NULL)
         return NULL;
-    memset(ticket, 0, sizeof *ticket);
     dbal__job_init(&ticket->job, on_finished);
+    memset((char *)ticket + sizeof ticket->job, 0, sizeof *ticket - sizeof ticket->job);
     dbal__list_init(&ticket->all);
     dbal__list_init(&ticket->link);
     ticket->pool = pool;
@@ -62,18 +62,32 @@ dbal__ticket_free(dbal__ticket *ticket)
 }
 
 static void
+begin_acquire(dbal__ticket *ticket)
+{
+    double acquire = ticket->pool->settings.acquire_timeout;
+    ticket->asked = dbal__loop_now(ticket->pool->loop);
+    ticket->acquire_by = acquire < 0 || ticket->kind == DBAL__TICKET_BOUND
+                             ? DBAL__NEVER
+                             : dbal__after(ticket->asked, acquire);
+}
+
+static void
 set_deadlines(dbal__ticket *ticket, double timeout)
 {
     dbal_pool *pool = ticket->pool;
     double limit = timeout != 0 ? timeout : pool->settings.query_timeout;
-    double acquire = pool->settings.acquire_timeout;
-    ticket->asked = dbal__loop_now(pool->loop);
+    begin_acquire(ticket);
     ticket->finish_by = limit < 0 ? DBAL__NEVER : dbal__after(ticket->asked, limit);
-    ticket->acquire_by = acquire < 0 || ticket->kind == DBAL__TICKET_BOUND
-                             ? DBAL__NEVER
-                             : dbal__after(ticket->asked, acquire);
     ticket->give_up_at = DBAL__NEVER;
     ticket->job.request.deadline = ticket->finish_by;
+}
+
+/* Needs no clock as long as it does not wait for a connection. */
+static void
+set_no_deadlines(dbal__ticket *ticket)
+{
+    ticket->finish_by = ticket->acquire_by = ticket->give_up_at = DBAL__NEVER;
+    ticket->job.request.deadline = DBAL__NEVER;
 }
 
 /* What a statement may not be, on a pool or anywhere. */
@@ -174,7 +188,10 @@ dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label)
     if (ticket == NULL)
         return NULL;
     ticket->job.grant = true;
-    set_deadlines(ticket, timeout != 0 ? timeout : DBAL_OFF);
+    if (timeout > 0)
+        set_deadlines(ticket, timeout);
+    else
+        set_no_deadlines(ticket);
     return ticket;
 }
 
@@ -240,6 +257,15 @@ arm(dbal__ticket *ticket)
     else if (ticket->acquire_by < at)
         at = ticket->acquire_by;
     dbal__clock_start(&ticket->pool->loop->ready.clock, &ticket->timer, at, on_timer);
+}
+
+void
+dbal__ticket_waits(dbal__ticket *ticket)
+{
+    if (ticket->kind != DBAL__TICKET_SESSION || ticket->asked != 0)
+        return;
+    begin_acquire(ticket);
+    arm(ticket);
 }
 
 static void

@@ -47,6 +47,7 @@ wait_here(dbal__ticket *ticket)
     ticket->place = DBAL__PLACE_LIST;
     pool->waiting_count++;
     dbal__list_push(&pool->waiting, &ticket->link);
+    dbal__ticket_waits(ticket);
 }
 
 static dbal__ticket *
@@ -92,6 +93,7 @@ push_on_line(dbal__ticket *ticket)
 {
     ticket->place = DBAL__PLACE_LINE;
     ticket->on_crew = true;
+    dbal__ticket_waits(ticket);
     dbal__threaded_prepare(&ticket->job);
     dbal__crew_push(&ticket->pool->crew, &ticket->job.work);
 }
@@ -115,7 +117,7 @@ add_threaded(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     dbal__slot *slot = ticket->job.grant ? idle_thread(pool) : NULL;
-    if (slot != NULL && dbal__job_begin(&ticket->job)) {
+    if (slot != NULL && dbal__job_begin_alone(&ticket->job)) {
         dbal__threaded_hold(slot->channel, true);
         give_session(ticket, slot);
         return;

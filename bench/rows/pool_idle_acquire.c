@@ -1,4 +1,4 @@
-/* Sessions one after another, each on a connection that is idle, with work that does nothing. */
+/* Sessions on connections that are idle, with work that does nothing. */
 #include <dbal.h>
 #include <ev.h>
 #include <stdlib.h>
@@ -9,13 +9,14 @@
 #include "../ready.h"
 #include "../row.h"
 
-enum { SESSIONS = 50000, CONNECTIONS = 4 };
+/* In each turn of the loop, a session on each of the pool's connections. */
+enum { TURNS = 5000, CONNECTIONS = 4 };
 
 static struct ev_loop *limit_loop, *dbal_ev;
 static bench_ready ready;
 static dbal_loop *loop;
 static dbal_pool *pool;
-static int left;
+static int ended;
 
 /* ---- by hand ---- */
 
@@ -76,21 +77,15 @@ nothing_by_hand(connection *given)
 }
 
 static void
-next_by_hand(void)
+count_by_hand(void)
 {
-    if (--left > 0)
-        acquire(nothing_by_hand, next_by_hand);
+    ended++;
 }
 
-static double
-limit(void)
+static void
+acquire_by_hand(void)
 {
-    double began = bench_clock();
-    left = SESSIONS;
-    acquire(nothing_by_hand, next_by_hand);
-    while (left > 0)
-        ev_run(limit_loop, EVRUN_NOWAIT);
-    return SESSIONS / (bench_clock() - began);
+    acquire(nothing_by_hand, count_by_hand);
 }
 
 /* ---- dbal ---- */
@@ -103,23 +98,45 @@ nothing(dbal_connection *given, void *arg)
 }
 
 static dbal_outcome
-next(dbal_outcome in, void *arg)
+count(dbal_outcome in, void *arg)
 {
-    if (--left > 0)
-        dbal_deferred_add_callback(dbal_pool_session(pool, NULL, nothing, NULL), next, arg);
+    (void)arg;
+    ended++;
     return in;
+}
+
+static void
+acquire_session(void)
+{
+    dbal_deferred_add_callback(dbal_pool_session(pool, NULL, nothing, NULL), count, NULL);
+}
+
+/* ---- both ---- */
+
+static double
+run(struct ev_loop *ev, void (*acquire_one)(void))
+{
+    ended = 0;
+    double began = bench_clock();
+    for (int turn = 1; turn <= TURNS; turn++) {
+        for (int i = 0; i < CONNECTIONS; i++)
+            acquire_one();
+        while (ended < turn * CONNECTIONS)
+            ev_run(ev, EVRUN_NOWAIT);
+    }
+    return TURNS * CONNECTIONS / (bench_clock() - began);
+}
+
+static double
+limit(void)
+{
+    return run(limit_loop, acquire_by_hand);
 }
 
 static double
 dbal(void)
 {
-    double began = bench_clock();
-    left = SESSIONS;
-    dbal_deferred_add_callback(dbal_pool_session(pool, NULL, nothing, NULL), next, NULL);
-    ev_run(dbal_ev, 0);
-    if (left != 0)
-        bench_fail("%d sessions are missing", left);
-    return SESSIONS / (bench_clock() - began);
+    return run(dbal_ev, acquire_session);
 }
 
 static void
@@ -134,7 +151,7 @@ begin(void)
         idle = &connections[i];
     }
     loop = dbal_loop_new(dbal_ev);
-    pool = bench_idle_driver_pool(loop);
+    pool = bench_idle_driver_pool(loop, CONNECTIONS);
     dbal_pool_ready(pool);
     ev_run(dbal_ev, 0);
 }
