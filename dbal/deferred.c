@@ -77,7 +77,6 @@ init(dbal_deferred *deferred, dbal__ready *ready)
     deferred->refs = 1;
     deferred->pauses = 0;
     memset(&deferred->fired, 0, offsetof(dbal_deferred, outcome) - offsetof(dbal_deferred, fired));
-    deferred->cancel_waits = true;
     deferred->outcome = (dbal_outcome){DBAL_OUTCOME_VALUE, NULL, NULL};
     deferred->waiting_on = NULL;
     deferred->watch = NULL;
@@ -86,30 +85,33 @@ init(dbal_deferred *deferred, dbal__ready *ready)
     deferred->room = DBAL__LINKS_INSIDE;
 }
 
-dbal_deferred *
-dbal__deferred_new(dbal_loop *loop, dbal_canceller *canceller, void *arg)
+static inline dbal_deferred *
+make(dbal__ready *ready, dbal_canceller *canceller, void *arg, bool cancel_waits)
 {
-    dbal__ready *ready = dbal__ready_of(loop);
     dbal_deferred *deferred = allocate(ready);
     if (deferred == NULL)
         return NULL;
     init(deferred, ready);
     deferred->canceller = canceller;
     deferred->canceller_arg = arg;
+    deferred->cancel_waits = cancel_waits;
     dbal__list_push(&ready->live, &deferred->live);
     dbal__ready_retain(ready);
     return deferred;
 }
 
 dbal_deferred *
+dbal__deferred_new(dbal_loop *loop, dbal_canceller *canceller, void *arg)
+{
+    return make(dbal__ready_of(loop), canceller, arg, true);
+}
+
+dbal_deferred *
 dbal_deferred_new(dbal_loop *loop, dbal_canceller *canceller, void *arg)
 {
-    if (!dbal__ready_check(dbal__ready_of(loop), "dbal_deferred_new"))
-        return NULL;
-    dbal_deferred *deferred = dbal__deferred_new(loop, canceller, arg);
-    if (deferred != NULL)
-        deferred->cancel_waits = false;
-    return deferred;
+    dbal__ready *ready = dbal__ready_of(loop);
+    return dbal__ready_check(ready, "dbal_deferred_new") ? make(ready, canceller, arg, false)
+                                                         : NULL;
 }
 
 dbal_deferred *
@@ -126,7 +128,23 @@ dbal__deferred_failed(dbal_loop *loop, dbal_error *error)
 static bool
 has_work(const dbal_deferred *deferred)
 {
-    return deferred->fired && deferred->pauses == 0 && deferred->waiting_on == NULL;
+    return deferred->fired && deferred->pauses == 0;
+}
+
+static void
+wait_for(dbal_deferred *deferred, dbal_deferred *inner)
+{
+    deferred->refs++;
+    deferred->pauses++;
+    deferred->waiting_on = inner;
+}
+
+/* The reference is the caller's now. */
+static void
+wait_no_more(dbal_deferred *deferred)
+{
+    deferred->waiting_on = NULL;
+    deferred->pauses--;
 }
 
 /* Puts it into the ready queue, which holds a reference, unless it is there or cannot run. */
@@ -318,8 +336,7 @@ chain(dbal_deferred *deferred)
         dbal__link link = {.kind = DBAL__LINK_CONTINUE, .arg = deferred};
         deferred->outcome = dbal_done();
         if (dbal__deferred_append(inner, link)) {
-            deferred->refs++;
-            deferred->waiting_on = inner;
+            wait_for(deferred, inner);
         } else {
             deferred->outcome = dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_UNKNOWN);
         }
@@ -333,7 +350,7 @@ hand_over(dbal_deferred *deferred, dbal_deferred *outer)
 {
     outer->outcome = deferred->outcome;
     deferred->outcome = dbal_done();
-    outer->waiting_on = NULL;
+    wait_no_more(outer);
     bool queued = schedule(outer, true);
     dbal_deferred_unref(outer);
     return queued;
@@ -426,29 +443,38 @@ yield(dbal_deferred *deferred, bool behind_first)
     dbal__list_insert_before(place, &deferred->task.link);
 }
 
+/* All its links are passed. */
+static void
+come_to_rest(dbal_deferred *deferred)
+{
+    if (__builtin_expect(deferred->starved, 0))
+        starve(deferred);
+    deferred->starved = false;
+    settle(deferred);
+}
+
 /* Runs its links until it waits, is paused, has none left or the slice is over. */
 static void
 run(dbal__task *task)
 {
     dbal_deferred *deferred = DBAL__OF(task, dbal_deferred, task);
-    bool handed_over = false, spent = false;
 
     deferred->running = true;
     while (has_work(deferred)) {
         if (deferred->outcome.kind == DBAL_OUTCOME_DEFERRED) {
             chain(deferred);
-        } else if (deferred->head == deferred->count) {
-            if (__builtin_expect(deferred->starved, 0))
-                starve(deferred);
-            deferred->starved = false;
-            settle(deferred);
+            continue;
+        }
+        if (deferred->head == deferred->count) {
+            come_to_rest(deferred);
             break;
-        } else if (handed_over || spent) {
+        }
+        bool handed_over = pass(deferred, &deferred->links[deferred->head++]);
+        bool spent = dbal__ready_spent(deferred->ready);
+        if (__builtin_expect(handed_over || spent, 0) && has_work(deferred) &&
+            deferred->head < deferred->count) {
             yield(deferred, handed_over);
             break;
-        } else {
-            handed_over = pass(deferred, &deferred->links[deferred->head++]);
-            spent = dbal__ready_spent(deferred->ready);
         }
     }
     deferred->running = false;
@@ -504,7 +530,9 @@ dbal_deferred_pause(dbal_deferred *deferred)
 void
 dbal_deferred_unpause(dbal_deferred *deferred)
 {
-    if (deferred == NULL || deferred->pauses == 0 || --deferred->pauses > 0)
+    if (deferred == NULL || deferred->pauses == (deferred->waiting_on != NULL))
+        return;
+    if (--deferred->pauses > 0)
         return;
     if (!deferred->settled)
         schedule(deferred, false);
@@ -524,7 +552,7 @@ break_wait(dbal_deferred *deferred)
             link->as.pair.ok = link->as.pair.failed = NULL;
         }
     }
-    deferred->waiting_on = NULL;
+    wait_no_more(deferred);
     deferred->outcome =
         dbal_fail(dbal__error_make(DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_NOT_SENT,
                                    "Deferreds wait for one another in a cycle"));

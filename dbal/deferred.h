@@ -41,7 +41,8 @@ struct dbal_deferred {
     dbal__task task;
     dbal__list live;
     dbal__ready *ready;
-    unsigned refs, pauses;
+    unsigned refs;
+    unsigned pauses; /* the application's, and one while it waits for another */
     bool fired, settled, running;
     bool produced;      /* the producer's reference has been consumed */
     bool cancel_waits;  /* cancelling leaves the firing to the producer */

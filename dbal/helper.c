@@ -23,7 +23,9 @@ struct dbal__helpers {
     dbal__inbox *inbox;
     atomic_bool stopping;
     atomic_int idle, alive; /* alive: threads that have not ended, waited for when stopping */
-    unsigned started;       /* the loop's own */
+    pthread_mutex_t
+        lock; /* of the threads; the loop takes it when there are none, and at the end */
+    unsigned started;
     pthread_t threads[THREADS];
 };
 
@@ -43,6 +45,7 @@ dbal__helpers_unref(dbal__helpers *helpers)
         work->run(work, NULL);
     dbal__line_fini(&helpers->line);
     sem_destroy(&helpers->wanted);
+    pthread_mutex_destroy(&helpers->lock);
     dbal__inbox_unref(helpers->inbox);
     dbal__free(helpers);
 }
@@ -96,8 +99,32 @@ dbal__helpers_new(dbal__inbox *inbox)
     atomic_init(&helpers->refs, 1);
     dbal__line_init(&helpers->line);
     sem_init(&helpers->wanted, 0, 0);
+    pthread_mutex_init(&helpers->lock, NULL);
     helpers->inbox = dbal__inbox_ref(inbox);
     return helpers;
+}
+
+static void *live(void *arg);
+
+static bool
+start_one(dbal__helpers *helpers)
+{
+    bool started = false;
+    pthread_mutex_lock(&helpers->lock);
+    if (helpers->started < THREADS && !atomic_load(&helpers->stopping)) {
+        ref(helpers);
+        atomic_fetch_add(&helpers->alive, 1);
+        started = dbal__thread_start(&helpers->threads[helpers->started], live, helpers) == 0;
+        if (started) {
+            pthread_setname_np(helpers->threads[helpers->started], "dbal-helper");
+            helpers->started++;
+        } else {
+            atomic_fetch_sub(&helpers->alive, 1);
+            dbal__helpers_unref(helpers);
+        }
+    }
+    pthread_mutex_unlock(&helpers->lock);
+    return started;
 }
 
 static void *
@@ -107,6 +134,9 @@ live(void *arg)
     for (;;) {
         dbal__work *work = dbal__line_pull(&helpers->line);
         if (work != NULL) {
+            /* one stays free for what comes next; the loop starts none, since it might have to wait */
+            if (atomic_load(&helpers->idle) <= (int)dbal__line_count(&helpers->line))
+                start_one(helpers);
             work->run(work, NULL);
             continue;
         }
@@ -123,26 +153,16 @@ live(void *arg)
     return NULL;
 }
 
-static bool
-start_one(dbal__helpers *helpers)
+bool
+dbal__helpers_begin(dbal__helpers *helpers)
 {
-    ref(helpers);
-    atomic_fetch_add(&helpers->alive, 1);
-    if (dbal__thread_start(&helpers->threads[helpers->started], live, helpers) != 0) {
-        atomic_fetch_sub(&helpers->alive, 1);
-        dbal__helpers_unref(helpers);
-        return false;
-    }
-    pthread_setname_np(helpers->threads[helpers->started], "dbal-helper");
-    helpers->started++;
-    return true;
+    return atomic_load(&helpers->alive) > 0 || start_one(helpers);
 }
 
 dbal__reaper *
 dbal__helpers_reaper(dbal__helpers *helpers)
 {
-    if (helpers->started == 0)
-        start_one(helpers);
+    dbal__helpers_begin(helpers);
     return &helpers->reaper;
 }
 
@@ -168,10 +188,7 @@ run_errand(dbal__work *work, dbal__worker *worker)
 bool
 dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand)
 {
-    bool busy = atomic_load(&helpers->idle) <= (int)dbal__line_count(&helpers->line);
-    if (atomic_load(&helpers->stopping))
-        return false;
-    if (busy && helpers->started < THREADS && !start_one(helpers) && helpers->started == 0)
+    if (atomic_load(&helpers->stopping) || !dbal__helpers_begin(helpers))
         return false;
     errand->helpers = helpers;
     errand->work.run = run_errand;
@@ -185,6 +202,8 @@ unsigned
 dbal__helpers_stop(dbal__helpers *helpers, int64_t deadline)
 {
     atomic_store(&helpers->stopping, true);
+    pthread_mutex_lock(&helpers->lock);
+    pthread_mutex_unlock(&helpers->lock); /* from now on none is started */
     for (unsigned i = 0; i < helpers->started; i++)
         sem_post(&helpers->wanted);
     int alive;

@@ -23,6 +23,11 @@ typedef struct dbal__errand {
 
 /* NULL without memory; starts no thread yet. Counted: results that wait to be freed hold it. */
 dbal__helpers *dbal__helpers_new(dbal__inbox *inbox);
+/*
+ * Starts the first thread, so that later nothing makes the loop wait for one. False: it cannot be
+ * had now; it is tried again when it is needed.
+ */
+bool dbal__helpers_begin(dbal__helpers *helpers);
 /* Never blocks. False when no thread could be started: nothing will run. */
 bool dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand);
 /* Ends the threads, waiting for them until a moment; gives back how many had to be let go. */

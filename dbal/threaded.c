@@ -34,6 +34,13 @@ typedef struct interruption {
     dbal__job *job;
 } interruption;
 
+/* a thread on its way; a helper starts it, since that makes the loop wait now and then */
+typedef struct launch {
+    dbal__errand errand;
+    dbal__worker *worker; /* a reference */
+    int code;
+} launch;
+
 static void
 enter(threaded *self, const char *operation)
 {
@@ -198,6 +205,63 @@ submit(dbal__channel *channel, dbal__job *job)
     dbal__worker_push(self->worker, &job->work);
 }
 
+static dbal_error *
+no_thread(int code)
+{
+    return dbal__error_make(
+        code == ENOMEM ? DBAL_ERROR_NO_MEMORY : DBAL_ERROR_OPERATIONAL, "53000",
+        DBAL_EXECUTION_NOT_SENT, "no thread could be started for a connection: %s",
+        strerrordesc_np(code) != NULL ? strerrordesc_np(code) : "unknown reason");
+}
+
+static void
+do_launch(dbal__errand *errand)
+{
+    launch *one = DBAL__OF(errand, launch, errand);
+    one->code = dbal__worker_launch(one->worker);
+}
+
+static void
+launch_free(launch *one)
+{
+    dbal__worker_unref(one->worker);
+    dbal__free(one);
+}
+
+static void
+did_launch(dbal__errand *errand)
+{
+    launch *one = DBAL__OF(errand, launch, errand);
+    threaded *self = one->code != 0 ? atomic_load(&one->worker->owner) : NULL;
+    if (self != NULL) {
+        dbal__channel *channel = &self->channel;
+        bool given_up = channel->given_up;
+        channel->opened(channel, no_thread(one->code));
+        if (given_up)
+            channel->closed(channel);
+    }
+    launch_free(one);
+}
+
+/* 0 or an errno */
+static int
+start_thread(threaded *self)
+{
+    self->worker = dbal__worker_new(self->shared, true, "dbal-worker", self);
+    launch *one = dbal__zalloc(sizeof *one);
+    if (self->worker == NULL || one == NULL) {
+        dbal__free(one);
+        return ENOMEM;
+    }
+    dbal__worker_push(self->worker, &self->open_work);
+    *one = (launch){.errand = {.run = do_launch, .done = did_launch},
+                    .worker = dbal__worker_ref(self->worker)};
+    if (dbal__helpers_send(self->channel.loop->helpers, &one->errand))
+        return 0;
+    launch_free(one);
+    return dbal__worker_launch(self->worker);
+}
+
 static bool
 open_channel(dbal__channel *channel, dbal_error **ret_error)
 {
@@ -205,20 +269,14 @@ open_channel(dbal__channel *channel, dbal_error **ret_error)
     const dbal_driver *driver = channel->driver->driver;
     self->interruptible =
         (channel->capabilities & DBAL_CAN_INTERRUPT) != 0 && driver->blocking->interrupt != NULL;
-    if (self->dedicated) {
-        self->worker = dbal__worker_start(self->shared, true, "dbal-worker", self);
-        if (self->worker == NULL) {
-            int code = errno;
-            dbal_error *error = dbal__error_make(
-                code == ENOMEM ? DBAL_ERROR_NO_MEMORY : DBAL_ERROR_OPERATIONAL, "53000",
-                DBAL_EXECUTION_NOT_SENT, "no thread could be started for a connection: %s",
-                strerrordesc_np(code) != NULL ? strerrordesc_np(code) : "unknown reason");
-            *ret_error = error;
-            return false;
-        }
+    if (!self->dedicated) {
+        dbal__worker_push(self->worker, &self->open_work);
+        return true;
     }
-    dbal__worker_push(self->worker, &self->open_work);
-    return true;
+    int code = start_thread(self);
+    if (code != 0)
+        *ret_error = no_thread(code);
+    return code == 0;
 }
 
 static void
@@ -303,6 +361,7 @@ free_channel(dbal__channel *channel)
     if (self->dedicated && self->worker != NULL) {
         /* it has nothing to do any more and ends by itself; the loop does not wait for that */
         dbal__worker_stop(self->worker);
+        atomic_store(&self->worker->owner, NULL);
         dbal__worker_release(self->worker);
     }
     pthread_mutex_destroy(&self->guard);

@@ -100,8 +100,15 @@ dbal__line_count(const dbal__line *line)
     return atomic_load(&line->count);
 }
 
-static void
-unref(dbal__worker *worker)
+dbal__worker *
+dbal__worker_ref(dbal__worker *worker)
+{
+    atomic_fetch_add_explicit(&worker->refs, 1, memory_order_relaxed);
+    return worker;
+}
+
+void
+dbal__worker_unref(dbal__worker *worker)
 {
     if (atomic_fetch_sub_explicit(&worker->refs, 1, memory_order_acq_rel) != 1)
         return;
@@ -156,6 +163,10 @@ static void *
 live(void *arg)
 {
     dbal__worker *worker = arg;
+    char short_name[16];
+    snprintf(short_name, sizeof short_name, "%s", worker->name);
+    worker->thread = pthread_self();
+    pthread_setname_np(worker->thread, short_name);
     for (;;) {
         if (run_one(worker))
             continue;
@@ -164,9 +175,12 @@ live(void *arg)
         park(worker);
     }
     dbal__worker_announce(worker);
-    atomic_store(&worker->done, 1);
-    dbal__futex_wake(&worker->done);
-    unref(worker);
+    int life = DBAL__LIFE_RUNS;
+    if (atomic_compare_exchange_strong(&worker->life, &life, DBAL__LIFE_DONE))
+        dbal__futex_wake(&worker->life);
+    else
+        pthread_detach(worker->thread);
+    dbal__worker_unref(worker);
     return NULL;
 }
 
@@ -188,30 +202,45 @@ dbal__thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg)
 }
 
 dbal__worker *
-dbal__worker_start(dbal__line *shared, bool held, const char *name, void *owner)
+dbal__worker_new(dbal__line *shared, bool held, const char *name, void *owner)
 {
     dbal__worker *worker = dbal__zalloc(sizeof *worker);
-    if (worker == NULL) {
-        errno = ENOMEM;
+    if (worker == NULL)
         return NULL;
-    }
-    atomic_init(&worker->refs, 2);
+    atomic_init(&worker->refs, 1);
+    atomic_init(&worker->life, DBAL__LIFE_RUNS);
     dbal__line_init(&worker->own);
     dbal__list_init(&worker->crew);
     worker->shared = shared;
     atomic_init(&worker->held, held);
-    worker->owner = owner;
+    atomic_init(&worker->owner, owner);
     worker->name = name;
-    int error = dbal__thread_start(&worker->thread, live, worker);
+    return worker;
+}
+
+int
+dbal__worker_launch(dbal__worker *worker)
+{
+    pthread_t thread;
+    dbal__worker_ref(worker);
+    int error = dbal__thread_start(&thread, live, worker);
     if (error != 0) {
-        atomic_store(&worker->refs, 1);
-        unref(worker);
+        atomic_store(&worker->life, DBAL__LIFE_NONE);
+        dbal__worker_unref(worker);
+    }
+    return error;
+}
+
+dbal__worker *
+dbal__worker_start(dbal__line *shared, bool held, const char *name, void *owner)
+{
+    dbal__worker *worker = dbal__worker_new(shared, held, name, owner);
+    int error = worker != NULL ? dbal__worker_launch(worker) : ENOMEM;
+    if (error != 0) {
+        dbal__worker_release(worker);
         errno = error;
         return NULL;
     }
-    char short_name[16];
-    snprintf(short_name, sizeof short_name, "%s", name);
-    pthread_setname_np(worker->thread, short_name);
     return worker;
 }
 
@@ -246,9 +275,9 @@ dbal__worker_stop(dbal__worker *worker)
 bool
 dbal__worker_wait(dbal__worker *worker, int64_t deadline)
 {
-    while (atomic_load(&worker->done) == 0 && dbal__monotonic() < deadline)
-        dbal__futex_wait(&worker->done, 0, deadline);
-    return atomic_load(&worker->done) == 1;
+    while (atomic_load(&worker->life) == DBAL__LIFE_RUNS && dbal__monotonic() < deadline)
+        dbal__futex_wait(&worker->life, DBAL__LIFE_RUNS, deadline);
+    return atomic_load(&worker->life) != DBAL__LIFE_RUNS;
 }
 
 void
@@ -256,11 +285,11 @@ dbal__worker_release(dbal__worker *worker)
 {
     if (worker == NULL)
         return;
-    if (atomic_load(&worker->done) == 1)
+    int life = DBAL__LIFE_RUNS;
+    atomic_compare_exchange_strong(&worker->life, &life, DBAL__LIFE_LET_GO);
+    if (life == DBAL__LIFE_DONE)
         pthread_join(worker->thread, NULL);
-    else
-        pthread_detach(worker->thread);
-    unref(worker);
+    dbal__worker_unref(worker);
 }
 
 void

@@ -38,17 +38,25 @@ dbal__work *dbal__line_pull(dbal__line *line);
 dbal__work *dbal__line_try_pull(dbal__line *line);
 size_t dbal__line_count(const dbal__line *line);
 
+/* What becomes of a worker's thread. */
+enum {
+    DBAL__LIFE_RUNS,   /* or is about to be started */
+    DBAL__LIFE_DONE,   /* it has run its last work, and is joined */
+    DBAL__LIFE_LET_GO, /* nobody joins it */
+    DBAL__LIFE_NONE    /* it could not be started */
+};
+
 struct dbal__worker {
-    atomic_uint refs; /* the thread's and the owner's */
-    pthread_t thread;
-    dbal__line own;     /* work for this thread alone; goes first */
-    dbal__line *shared; /* or NULL */
-    void *owner;        /* of whoever started it */
-    atomic_bool held;   /* leaves the shared line alone */
-    atomic_int parked;  /* 1 while it sleeps */
+    atomic_uint refs;      /* the thread's and the owner's */
+    pthread_t thread;      /* set by the thread itself */
+    atomic_int life;       /* one of the above */
+    dbal__line own;        /* work for this thread alone; goes first */
+    dbal__line *shared;    /* or NULL */
+    _Atomic(void *) owner; /* of whoever started it */
+    atomic_bool held;      /* leaves the shared line alone */
+    atomic_int parked;     /* 1 while it sleeps */
     atomic_bool stopping;
     atomic_bool given_up; /* it hangs: it gets no more work */
-    atomic_int done;      /* 1 when the thread has run its last work */
     atomic_uint taken;    /* how much work it has begun */
     atomic_uint owed;     /* how much of its own it has not ended */
     dbal__list crew;      /* among those that pull from the same line; the loop's */
@@ -59,10 +67,16 @@ struct dbal__worker {
 };
 
 /*
- * Starts a thread with all signals blocked. NULL when it cannot be had, with errno set.
- * `shared` must outlive it. With `held` it begins by leaving that line alone.
+ * Without its thread; work may be handed to it already. NULL without memory. `shared` must outlive
+ * it. With `held` it begins by leaving that line alone.
  */
+dbal__worker *dbal__worker_new(dbal__line *shared, bool held, const char *name, void *owner);
+/* Starts its thread, with all signals blocked; any thread, once. 0 or an errno. */
+int dbal__worker_launch(dbal__worker *worker);
+/* Both. NULL when it cannot be had, with errno set. */
 dbal__worker *dbal__worker_start(dbal__line *shared, bool held, const char *name, void *owner);
+dbal__worker *dbal__worker_ref(dbal__worker *worker);
+void dbal__worker_unref(dbal__worker *worker);
 /* Hands it work of its own and wakes it. */
 void dbal__worker_push(dbal__worker *worker, dbal__work *work);
 bool dbal__worker_is_parked(const dbal__worker *worker);

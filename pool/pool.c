@@ -192,6 +192,7 @@ dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *option
         return NULL;
     }
     dbal__loop_add(loop, &pool->resource);
+    dbal__helpers_begin(loop->helpers);
     if (pool->settings.min_size > 0)
         dbal__slots_grow(pool);
     return pool;

@@ -72,8 +72,10 @@ static void
 make_deferred(void)
 {
     dbal_deferred *deferred = dbal_deferred_new(loop, NULL, NULL);
-    for (int i = 0; i < 4; i++)
-        dbal_deferred_add_callback(deferred, pass_on, &calls);
+    dbal_deferred_add_callback(deferred, pass_on, &calls);
+    dbal_deferred_add_callback(deferred, pass_on, &calls);
+    dbal_deferred_add_callback(deferred, pass_on, &calls);
+    dbal_deferred_add_callback(deferred, pass_on, &calls);
     dbal_deferred_fire(deferred, dbal_done());
 }
 
