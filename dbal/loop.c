@@ -210,6 +210,30 @@ each_resource(dbal_loop *loop, phase what)
     }
 }
 
+/* Nothing is left: says so to those that wait for it. */
+static void
+fire_closers(dbal_loop *loop)
+{
+    dbal__list *link;
+    while ((link = dbal__list_pop(&loop->closing)) != NULL) {
+        closer *waiting = DBAL__OF(link, closer, link);
+        dbal_deferred_fire(waiting->deferred, dbal_done());
+        dbal__free(waiting);
+    }
+}
+
+/* Settles what is left, and what callbacks make of it. */
+static void
+settle_all(dbal_loop *loop)
+{
+    dbal__loop_enter(loop);
+    fire_closers(loop);
+    dbal__loop_settle(loop);
+    dbal__deferred_close_all(&loop->ready);
+    dbal__loop_settle(loop);
+    dbal__loop_leave(loop);
+}
+
 /* The last drain: everything ends and settles here; may block in joins. */
 static void
 shut_down(dbal_loop *loop)
@@ -228,8 +252,8 @@ shut_down(dbal_loop *loop)
         dbal__helpers_stop(loop->helpers, dbal__after(dbal__monotonic(), HELPERS_GRACE));
     take_messages(loop, dbal__inbox_close(loop->inbox));
     dbal__loop_settle(loop);
-    dbal__deferred_close_all(&loop->ready);
-    dbal__loop_settle(loop);
+    loop->joined = true;
+    settle_all(loop);
     dbal__loop_leave(loop);
 }
 
@@ -320,6 +344,7 @@ dbal_loop_free(dbal_loop *loop)
         return;
     }
     shut_down(loop);
+    settle_all(loop); /* what was made since the event loop was destroyed */
     detach(loop);
     each_resource(loop, FREE);
     dbal__deferred_free_spare(&loop->ready);
@@ -334,23 +359,25 @@ dbal__loop_add(dbal_loop *loop, dbal__resource *resource)
     dbal__list_push(&loop->resources, &resource->link);
 }
 
+static bool
+is_any_open(const dbal_loop *loop)
+{
+    for (const dbal__list *link = loop->resources.next; link != &loop->resources;
+         link = link->next) {
+        if (!DBAL__OF(link, dbal__resource, link)->closed)
+            return true;
+    }
+    return false;
+}
+
 /* Fires the Deferreds of dbal_loop_close() when nothing is left. */
 static void
 check_closed(dbal_loop *loop)
 {
-    if (!loop->ready.closed)
+    if (!loop->ready.closed || (!loop->joined && is_any_open(loop)))
         return;
-    for (dbal__list *link = loop->resources.next; link != &loop->resources; link = link->next) {
-        if (!DBAL__OF(link, dbal__resource, link)->closed)
-            return;
-    }
     atomic_store(&loop->refusing, true);
-    dbal__list *link;
-    while ((link = dbal__list_pop(&loop->closing)) != NULL) {
-        closer *waiting = DBAL__OF(link, closer, link);
-        dbal_deferred_fire(waiting->deferred, dbal_done());
-        dbal__free(waiting);
-    }
+    fire_closers(loop);
 }
 
 void

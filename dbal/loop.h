@@ -47,7 +47,8 @@ struct dbal_loop {
     dbal__list closing;       /* Deferreds of dbal_loop_close() */
     atomic_bool refusing;     /* dbal_loop_call() */
     atomic_bool entered_once; /* libev has called */
-    bool down;
+    bool down;                /* the last drain has begun */
+    bool joined;              /* and its threads are gone, or given up */
     unsigned depth;
     unsigned holds;
     uint64_t entries, delivered, blocked, abandoned;
