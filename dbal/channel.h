@@ -45,7 +45,7 @@ struct dbal__channel {
     /* error: owned by the callee; NULL when it is open now. After an error only free is left. */
     void (*opened)(dbal__channel *channel, dbal_error *error);
     void (*closed)(dbal__channel *channel);
-    /* native only: it died by itself; jobs in flight have come back before. Owned error. */
+    /* native only: it died by itself; jobs in flight come back next. Owned error. */
     void (*lost)(dbal__channel *channel, dbal_error *error);
 };
 

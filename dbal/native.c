@@ -35,7 +35,7 @@ struct native {
     dbal__list landed; /* jobs it has finished */
     dbal_fault fault;  /* of opening, and of its death */
     dbal__errand open_errand, close_errand;
-    bool ok, attached, dying, closing, stepping, in_transaction;
+    bool ok, attached, dying, closing, close_sent, in_transaction;
 };
 
 /* a blocking call that the driver sends to a helper */
@@ -84,9 +84,7 @@ step(native *self, int place, unsigned events)
     if (!self->attached || self->dying)
         return;
     enter(self, "step");
-    self->stepping = true;
     face(self)->step(self->channel.connection, place, events);
-    self->stepping = false;
     leave(self);
 }
 
@@ -263,14 +261,26 @@ did_close(dbal__errand *errand)
     self->channel.closed(&self->channel);
 }
 
+/* The last of it: the channel may be freed inside. */
 static void
 send_close(native *self)
 {
+    self->close_sent = true;
     self->close_errand.run = run_close;
     self->close_errand.done = did_close;
     /* without a helper the connection cannot be closed: it is left, and said to be closed */
     if (!dbal__helpers_send(self->channel.loop->helpers, &self->close_errand))
         self->channel.closed(&self->channel);
+}
+
+/* Why it died, owned. Whatever the driver says, or forgot to say, the connection is gone. */
+static dbal_error *
+take_reason(native *self)
+{
+    if (!dbal__fault_is_set(&self->fault))
+        dbal_fault_set(&self->fault, DBAL_ERROR_OPERATIONAL, "08006", "the connection was lost");
+    dbal_fault_set_connection_lost(&self->fault, true);
+    return dbal__fault_take(&self->fault);
 }
 
 /* All that were in flight come back with the reason of its death. */
@@ -294,23 +304,21 @@ static void
 on_finish(dbal__task *task)
 {
     native *self = DBAL__OF(task, native, finish);
-    dbal_error *reason = NULL;
     if (self->dying && self->attached) {
         detach(self);
-        reason = dbal__fault_take(&self->fault);
+        dbal_error *reason = take_reason(self);
         fail_flying(self, reason);
+        self->closing = true;
+        /* before they come back, so that nothing more is handed to it */
+        self->channel.lost(&self->channel, reason);
     }
     dbal__list *link;
     while ((link = dbal__list_pop(&self->landed)) != NULL) {
         dbal__job *job = DBAL__OF(link, dbal__job, link);
         job->finished(job);
     }
-    if (reason != NULL) {
-        self->channel.lost(&self->channel, reason);
-        if (!self->closing)
-            send_close(self);
-        self->closing = true;
-    } else if (self->closing && self->attached && dbal__list_empty(&self->flying)) {
+    if (self->closing && !self->close_sent && dbal__list_empty(&self->flying) &&
+        dbal__list_empty(&self->landed)) {
         detach(self);
         send_close(self);
     }
@@ -380,12 +388,14 @@ submit(dbal__channel *channel, dbal__job *job)
         soon(self);
         return;
     }
-    dbal__list_push(&self->flying, &job->link);
-    job->began = dbal__loop_now(channel->loop);
     if (self->dying || !self->attached) {
+        job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
+        dbal__list_push(&self->landed, &job->link);
         soon(self);
         return;
     }
+    dbal__list_push(&self->flying, &job->link);
+    job->began = dbal__loop_now(channel->loop);
     if (!dbal__request_begin(&job->request)) {
         dbal_fault_set(&job->request.fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
         dbal_fault_set_execution(&job->request.fault, DBAL_EXECUTION_NOT_SENT);
@@ -394,6 +404,18 @@ submit(dbal__channel *channel, dbal__job *job)
     }
     enter(self, "submit");
     face(self)->submit(channel->connection, &job->request);
+    leave(self);
+}
+
+static void
+resume(dbal__channel *channel, dbal__job *job)
+{
+    native *self = native_of(channel);
+    job->request.full = false;
+    if (!self->attached || self->dying || face(self)->resume == NULL || job->ended != 0)
+        return;
+    enter(self, "resume");
+    face(self)->resume(channel->connection, &job->request);
     leave(self);
 }
 
@@ -408,18 +430,9 @@ cancel(dbal__channel *channel, dbal__job *job)
     enter(self, "cancel");
     face(self)->cancel(channel->connection, &job->request);
     leave(self);
-}
-
-static void
-resume(dbal__channel *channel, dbal__job *job)
-{
-    native *self = native_of(channel);
-    job->request.full = false;
-    if (!self->attached || self->dying || face(self)->resume == NULL || job->ended != 0)
-        return;
-    enter(self, "resume");
-    face(self)->resume(channel->connection, &job->request);
-    leave(self);
+    /* a stream that is held back would never come to its end */
+    if (job->request.full)
+        resume(channel, job);
 }
 
 static void
