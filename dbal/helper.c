@@ -186,16 +186,22 @@ run_errand(dbal__work *work, dbal__worker *worker)
 }
 
 bool
-dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand)
+dbal__helpers_run(dbal__helpers *helpers, dbal__work *work)
 {
     if (atomic_load(&helpers->stopping) || !dbal__helpers_begin(helpers))
         return false;
+    dbal__line_push(&helpers->line, work);
+    sem_post(&helpers->wanted);
+    return true;
+}
+
+bool
+dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand)
+{
     errand->helpers = helpers;
     errand->work.run = run_errand;
     errand->message.deliver = deliver;
-    dbal__line_push(&helpers->line, &errand->work);
-    sem_post(&helpers->wanted);
-    return true;
+    return dbal__helpers_run(helpers, &errand->work);
 }
 
 unsigned

@@ -30,6 +30,8 @@ dbal__helpers *dbal__helpers_new(dbal__inbox *inbox);
 bool dbal__helpers_begin(dbal__helpers *helpers);
 /* Never blocks. False when no thread could be started: nothing will run. */
 bool dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand);
+/* Runs a piece of work and tells nobody; it may free itself. False when nothing will run. */
+bool dbal__helpers_run(dbal__helpers *helpers, dbal__work *work);
 /* Ends the threads, waiting for them until a moment; gives back how many had to be let go. */
 unsigned dbal__helpers_stop(dbal__helpers *helpers, int64_t deadline);
 void dbal__helpers_unref(dbal__helpers *helpers);

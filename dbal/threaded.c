@@ -25,6 +25,7 @@ typedef struct threaded {
     dbal__job *current;    /* what may be interrupted */
     dbal__home *home;      /* where its results come back to */
     bool interruptible;
+    bool bounces; /* the thread's: one wanted the token, and none behind may overtake it */
 } threaded;
 
 /* an interrupt on its way; a helper makes it */
@@ -153,16 +154,27 @@ run_reset(threaded *self, dbal__job *job)
     dbal__fault_clear(&fault);
 }
 
+/* Whether a session's statement goes back because one before it went back for the token. */
+static bool
+bounced(threaded *self, dbal__job *job, bool own)
+{
+    if (job->request.has_token || !own)
+        self->bounces = false;
+    if (self->bounces)
+        job->needs_token = true;
+    return self->bounces;
+}
+
 static void
 do_one(threaded *self, dbal__job *job, dbal__worker *worker)
 {
     dbal__inbox *inbox = self->channel.inbox;
-    bool now = job->grant;
+    bool now = job->grant, own = job->channel != NULL;
     job->channel = &self->channel;
     if (dbal__job_begin(job)) {
         if (job->grant) {
             atomic_store(&worker->held, true);
-        } else {
+        } else if (!bounced(self, job, own)) {
             if (!job->quick)
                 dbal__worker_announce(worker);
             job->began = dbal__monotonic();
@@ -171,6 +183,7 @@ do_one(threaded *self, dbal__job *job, dbal__worker *worker)
             else
                 run_request(self, job);
             job->ended = dbal__monotonic();
+            self->bounces = own && job->needs_token;
         }
     }
     dbal__worker_publish(worker, inbox, &job->message, now);
@@ -251,6 +264,8 @@ start_thread(threaded *self)
     launch *one = dbal__zalloc(sizeof *one);
     if (self->worker == NULL || one == NULL) {
         dbal__free(one);
+        dbal__worker_release(self->worker); /* it has no thread to wait for */
+        self->worker = NULL;
         return ENOMEM;
     }
     dbal__worker_push(self->worker, &self->open_work);
@@ -355,15 +370,32 @@ join(dbal__channel *channel, int64_t deadline)
 }
 
 static void
+join_ended(dbal__work *work, dbal__worker *helper)
+{
+    dbal__worker *worker = DBAL__OF(work, dbal__worker, ending);
+    (void)helper;
+    dbal__worker_wait(worker, DBAL__NEVER);
+    dbal__worker_release(worker);
+}
+
+/* It has nothing to do any more and ends by itself; a helper waits for that, not the loop. */
+static void
+end_thread(threaded *self)
+{
+    dbal__worker *worker = self->worker;
+    dbal__worker_stop(worker);
+    atomic_store(&worker->owner, NULL);
+    worker->ending.run = join_ended;
+    if (self->channel.given_up || !dbal__helpers_run(self->channel.loop->helpers, &worker->ending))
+        dbal__worker_release(worker);
+}
+
+static void
 free_channel(dbal__channel *channel)
 {
     threaded *self = (threaded *)(void *)channel;
-    if (self->dedicated && self->worker != NULL) {
-        /* it has nothing to do any more and ends by itself; the loop does not wait for that */
-        dbal__worker_stop(self->worker);
-        atomic_store(&self->worker->owner, NULL);
-        dbal__worker_release(self->worker);
-    }
+    if (self->dedicated && self->worker != NULL)
+        end_thread(self);
     pthread_mutex_destroy(&self->guard);
     dbal__home_unref(self->home);
     dbal__fault_clear(&self->fault);

@@ -64,6 +64,7 @@ struct dbal__worker {
         unannounced; /* one that was given messages without a wake, a reference; the thread's own */
     atomic_uint unannounced_count;
     const char *name;
+    dbal__work ending; /* of whoever ends it, when nothing else is left to do */
 };
 
 /*

@@ -333,28 +333,37 @@ dbal__connection_pump(dbal_connection *connection)
 {
     dbal_pool *pool = connection->pool;
     dbal__ticket *ticket;
+    if (connection->flying == 0)
+        connection->settling = false;
     while ((ticket = first_queued(connection)) != NULL && connection->slot != NULL &&
-           connection->flying < FLYING_MOST) {
+           connection->flying < FLYING_MOST && !connection->settling) {
         if (!ticket->internal && ticket->scope != connection->scope)
             return; /* made in an outer scope while an inner one ends: it waits for that */
         if (ticket->writes && pool->token != NULL && !get_token(connection))
             return;
         dbal__list_remove(&ticket->link);
         ticket->flew = true;
+        ticket->again = false;
         connection->flying++;
         ticket->job.request.has_token = connection->has_token;
         dbal__waiters_submit(ticket, connection->slot);
     }
 }
 
+/* They come home in their order, and go before all that was never handed down. */
 void
 dbal__connection_again(dbal__ticket *ticket)
 {
     dbal_connection *connection = ticket->connection;
+    dbal__list *place = connection->queue.next;
+    while (place != &connection->queue && DBAL__OF(place, dbal__ticket, link)->again)
+        place = place->next;
     ticket->flew = false;
-    connection->flying--;
+    ticket->again = true;
     ticket->place = DBAL__PLACE_LIST;
-    dbal__list_push_front(&connection->queue, &ticket->link);
+    dbal__list_insert_before(place, &ticket->link);
+    connection->flying--;
+    connection->settling = true;
     dbal__connection_pump(connection);
 }
 

@@ -46,6 +46,7 @@ struct dbal_connection {
     bool dirty;           /* a statement of a session was run: not to be used by others */
     dbal_error_class why; /* 0, or why it was stopped */
     bool has_token, claiming;
+    bool settling; /* statements went back for the token: all come home before any is handed down */
     dbal__claim claim;
     dbal__timer token_timer;
     dbal__scope *scope; /* the innermost; a reference */

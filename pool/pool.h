@@ -119,6 +119,7 @@ struct dbal__ticket {
     struct dbal__scope *scope; /* BOUND: the transaction or savepoint it was made in; a reference */
     bool internal;             /* BOUND: BEGIN, COMMIT and the like, made here */
     bool flew;                 /* BOUND: was handed to the connection */
+    bool again;                /* BOUND: has come back for the token and waits for its turn */
     struct dbal_stream *stream;
     dbal_deferred *deferred;                                         /* NULL once it has fired */
     void (*done)(struct dbal__ticket *ticket, dbal_outcome outcome); /* instead of the Deferred */

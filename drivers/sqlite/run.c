@@ -82,6 +82,14 @@ is_explained(sqlite3_stmt *stmt)
     return sqlite3_stmt_isexplain(stmt) != 0;
 }
 
+/* What SQLite calls writing, and is none of this file's: into another file, or temporary. */
+static bool
+spares_file(const dbal__sqlite_meaning *meaning)
+{
+    return meaning->verb == DBAL__SQLITE_PRAGMA || meaning->verb == DBAL__SQLITE_COPY ||
+           (meaning->verb == DBAL__SQLITE_SCHEMA && (meaning->kinds & DBAL_SQL_SESSION) != 0);
+}
+
 /* fills a new statement; false with the fault set */
 static bool
 compile(dbal__sqlite_connection *c, dbal__sqlite_statement *s, const char *sql, bool keep,
@@ -102,9 +110,9 @@ compile(dbal__sqlite_connection *c, dbal__sqlite_statement *s, const char *sql, 
         return false;
     }
     s->parameters = sqlite3_bind_parameter_count(s->stmt);
-    bool shows = s->meaning.verb == DBAL__SQLITE_PRAGMA || s->meaning.verb == DBAL__SQLITE_COPY;
     s->writes = (s->meaning.kinds & DBAL_SQL_WRITES) != 0 ||
-                (!shows && !is_explained(s->stmt) && !sqlite3_stmt_readonly(s->stmt));
+                (!spares_file(&s->meaning) && !is_explained(s->stmt) &&
+                 !sqlite3_stmt_readonly(s->stmt));
     return true;
 }
 

@@ -58,7 +58,7 @@ void dbal_fault_set_connection_lost(dbal_fault *fault, bool lost);
 void dbal_fault_set_retryable(dbal_fault *fault, bool retryable);
 /** Says what is known of the statement; DBAL_EXECUTION_FAILED unless said. @param fault a set fault @param execution what is known */
 void dbal_fault_set_execution(dbal_fault *fault, dbal_execution execution);
-/** Says that the request turned out to write and did nothing yet: the core gets the write token and runs it again. @param fault any fault */
+/** Says that the request turned out to write and did nothing yet: the core gets the write token and runs it again. Blocking face only. @param fault any fault */
 void dbal_fault_set_needs_token(dbal_fault *fault);
 
 /* ---- a URL --------------------------------------------------------------------------------- */
