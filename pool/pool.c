@@ -385,10 +385,23 @@ next_event(const dbal_pool *pool, int64_t deadline)
     return next < deadline ? next : deadline;
 }
 
+/* Nobody steps connections on the loop any more: what they have in flight has no end to wait for. */
+static void
+abandon_native(dbal_pool *pool)
+{
+    settle_abandoned(pool);
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        slot->channel->ops->give_up(slot->channel);
+    }
+}
+
 static void
 join(dbal__resource *resource)
 {
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
+    if (pool->gate == DBAL_GATE_LOOP)
+        abandon_native(pool);
     double patience = pool->settings.close_timeout;
     int64_t deadline = patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);
     while (!is_closed(pool) && dbal__monotonic() < deadline) {

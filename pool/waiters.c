@@ -202,6 +202,13 @@ serve_statement(dbal__ticket *ticket)
 
 /* ---- for all ---- */
 
+/* It waits with those that write; before the first connection it is not known that it must. */
+static bool
+wants_token(const dbal__ticket *ticket)
+{
+    return ticket->writes && ticket->pool->token != NULL;
+}
+
 void
 dbal__waiters_serve(dbal_pool *pool)
 {
@@ -212,7 +219,7 @@ dbal__waiters_serve(dbal_pool *pool)
         return;
     }
     while ((ticket = first_waiting(pool)) != NULL) {
-        if (pool->gate == DBAL_GATE_THREAD) {
+        if (pool->gate == DBAL_GATE_THREAD || wants_token(ticket)) {
             stop_waiting(ticket);
             dbal__waiters_add(ticket);
         } else if (ticket->job.grant ? !serve_session(ticket) : !serve_statement(ticket)) {
@@ -228,7 +235,7 @@ dbal__waiters_add(dbal__ticket *ticket)
     if (!pool->probed) {
         wait_here(ticket);
         dbal__slots_grow(pool);
-    } else if (ticket->writes && pool->token != NULL) {
+    } else if (wants_token(ticket)) {
         dbal__writes_add(ticket);
     } else if (pool->gate == DBAL_GATE_THREAD) {
         add_threaded(ticket);
