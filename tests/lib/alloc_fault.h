@@ -2,7 +2,10 @@
 #ifndef TESTS_LIB_ALLOC_FAULT_H
 #define TESTS_LIB_ALLOC_FAULT_H
 
-/* From now on dbal allocates through it. Only while nothing that dbal allocated before is alive. */
+/*
+ * From now on dbal allocates through it. What dbal allocated before must not be freed while it is
+ * installed.
+ */
 void alloc_fault_install(void);
 void alloc_fault_remove(void);
 
@@ -19,6 +22,7 @@ long alloc_fault_live(void);
 /*
  * Runs a scenario again and again, with the first allocation failing, then the second and so on,
  * until none fails; then the same with everything after it failing too. Each run must free all.
+ * DBAL_TEST_ALLOC=n in the environment tries the nth alone.
  */
 void alloc_fault_sweep(void (*scenario)(void *arg), void *arg);
 

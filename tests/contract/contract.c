@@ -1,0 +1,182 @@
+#include "tests/contract/contract.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/fake_driver.h"
+#include "tests/lib/fake_script.h"
+#include "tests/lib/suite.h"
+
+const contract_target *target;
+loop_fixture fixture;
+dbal_pool *pool;
+
+static char place[96], folder[64];
+
+static void
+make_place(void)
+{
+    if (!target->on_disk) {
+        snprintf(place, sizeof place, "contract");
+        fake_script_clear(fake_script_get(place));
+        return;
+    }
+    strcpy(folder, "/tmp/dbal-contract-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(place, sizeof place, "%s/db", folder);
+}
+
+static void
+remove_place(void)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    char file[128];
+    if (!target->on_disk)
+        return;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        snprintf(file, sizeof file, "%s%s", place, ends[i]);
+        unlink(file);
+    }
+    rmdir(folder);
+}
+
+void
+contract_url(char *url, size_t size, const char *settings)
+{
+    const char *between = target->parameters[0] != '\0' && settings[0] != '\0' ? "&" : "";
+    bool memory = strstr(target->scheme, ":memory:") != NULL;
+    snprintf(url, size, "%s%s%s%s%s%s", target->scheme, memory ? "" : place,
+             target->parameters[0] != '\0' || settings[0] != '\0' ? "?" : "", target->parameters,
+             between, settings);
+}
+
+dbal_pool *
+contract_open(dbal_loop *loop, const char *settings)
+{
+    char url[256];
+    dbal_error *error = NULL;
+    contract_url(url, sizeof url, settings);
+    dbal_pool *made = dbal_pool_open(loop, url, NULL, &error);
+    ck_assert_msg(made != NULL, "%s: %s", url, dbal_error_message(error));
+    return made;
+}
+
+static dbal_outcome
+create(dbal_connection *connection, void *arg)
+{
+    return dbal_wait(dbal_connection_script(connection, arg));
+}
+
+static void
+before(void)
+{
+    fake_drivers_register();
+    make_place();
+    loop_fixture_init(&fixture);
+    pool = contract_open(fixture.loop, "");
+    good(dbal_pool_ready(pool));
+    if (target->sql->create != NULL)
+        good(dbal_pool_session(pool, NULL, create, (void *)(uintptr_t)target->sql->create));
+}
+
+static void
+after(void)
+{
+    loop_fixture_fini(&fixture);
+    remove_place();
+}
+
+void
+contract_add(Suite *suite, const TTest *test)
+{
+    suite_add(suite, test, before, after);
+}
+
+void
+good_outcome(dbal_outcome outcome)
+{
+    ck_assert_msg(outcome.kind == DBAL_OUTCOME_VALUE, "%s",
+                  dbal_error_message(dbal_outcome_error(outcome)));
+    dbal_outcome_clear(&outcome);
+}
+
+void
+bad_outcome(dbal_outcome outcome, dbal_error_class error_class, const char *sqlstate,
+            dbal_execution execution)
+{
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_msg(dbal_error_is(error, error_class), "%s: %s",
+                  dbal_error_class_name(dbal_error_kind(error)), dbal_error_message(error));
+    ck_assert_str_eq(dbal_error_sqlstate(error), sqlstate);
+    ck_assert_int_eq(dbal_error_execution(error), execution);
+    dbal_outcome_clear(&outcome);
+}
+
+void
+good(dbal_deferred *deferred)
+{
+    good_outcome(loop_fixture_await(&fixture, deferred));
+}
+
+void
+bad(dbal_deferred *deferred, dbal_error_class error_class, const char *sqlstate,
+    dbal_execution execution)
+{
+    bad_outcome(loop_fixture_await(&fixture, deferred), error_class, sqlstate, execution);
+}
+
+int64_t
+number(const char *sql)
+{
+    dbal_outcome outcome = loop_fixture_await(&fixture, dbal_pool_query(pool, sql, DBAL_NO_PARAMS));
+    ck_assert_msg(outcome.kind == DBAL_OUTCOME_VALUE, "%s",
+                  dbal_error_message(dbal_outcome_error(outcome)));
+    int64_t value = dbal_result_int64(dbal_outcome_result(outcome), 0, 0);
+    dbal_outcome_clear(&outcome);
+    return value;
+}
+
+int64_t
+value_now(void)
+{
+    return number(target->sql->get);
+}
+
+dbal_deferred *
+add_to_value(int64_t much)
+{
+    return dbal_pool_query(pool, target->sql->add, DBAL_PARAMS(dbal_int64(much)));
+}
+
+static bool
+is_running(void *arg)
+{
+    dbal_pool_counts counts = {.size = sizeof counts};
+    (void)arg;
+    dbal_pool_stats(pool, &counts);
+    return counts.running > 0;
+}
+
+void
+until_running(void)
+{
+    loop_fixture_until(&fixture, is_running, NULL);
+}
+
+dbal_outcome
+count_settled(dbal_outcome in, void *arg)
+{
+    (void)in;
+    ++*(int *)arg;
+    return dbal_done();
+}
+
+dbal_outcome
+swallow(dbal_outcome in, void *arg)
+{
+    (void)in, (void)arg;
+    return dbal_done();
+}

@@ -1,0 +1,92 @@
+/*
+ * What every driver must do, behind every gate that it may pass. A target is a database to ask, with
+ * its own spelling of what is asked and its declared quirks.
+ */
+#ifndef TESTS_CONTRACT_CONTRACT_H
+#define TESTS_CONTRACT_CONTRACT_H
+
+#include <check.h>
+#include <dbal.h>
+
+#include "tests/lib/loop_fixture.h"
+
+/* Statements of one database. */
+typedef struct contract_sql {
+    const char *create;    /* a script that makes what the others need, or NULL */
+    const char *rows;      /* so many rows as $1, with one column n, from 1 */
+    const char *echo;      /* $1 */
+    const char *echo_both; /* $2, $1 */
+    const char *by_name;   /* :b, :a */
+    const char *add;       /* adds $1 to the one number there is */
+    const char *get;       /* that number */
+    const char *duplicate; /* violates a unique constraint */
+    const char *syntax;    /* is no SQL */
+    int syntax_position;
+    const char *endless; /* runs until it is stopped */
+    const char *begin, *rollback;
+    const char *setting; /* changes the session so that `changed` gives a 1 */
+    const char *changed; /* 0 in a new session */
+} contract_sql;
+
+enum contract_quirk {
+    CONTRACT_UNTYPED = 1,  /* values lose the finer type that they had as parameters */
+    CONTRACT_ONE = 2,      /* there can be one connection only */
+    CONTRACT_FORGETS = 4,  /* the database is gone with its last connection */
+    CONTRACT_PRIVATE = 8,  /* another pool has a database of its own */
+    CONTRACT_LISTENS = 16, /* sees a stop only where its own statements look for it */
+};
+
+typedef struct contract_target {
+    const char *name;
+    const char *scheme;     /* and what follows up to the place */
+    bool on_disk;           /* the place is a file in a new folder */
+    const char *parameters; /* of the URL, behind "?", or "" */
+    const contract_sql *sql;
+    unsigned quirks;
+    const char *gate; /* the one that is expected */
+    int threadlevel;
+} contract_target;
+
+extern const contract_target contract_targets[];
+
+/* The target that this process tests; its pool, new for each test. */
+extern const contract_target *target;
+extern loop_fixture fixture;
+extern dbal_pool *pool;
+
+/* The target's URL, with settings behind its parameters ("" for none). */
+void contract_url(char *url, size_t size, const char *settings);
+/* One more pool on the same database, with such settings. */
+dbal_pool *contract_open(dbal_loop *loop, const char *settings);
+
+/* Runs a Deferred to its end. */
+void good(dbal_deferred *deferred);
+void bad(dbal_deferred *deferred, dbal_error_class error_class, const char *sqlstate,
+         dbal_execution execution);
+/* The same for an outcome, which they clear. */
+void good_outcome(dbal_outcome outcome);
+void bad_outcome(dbal_outcome outcome, dbal_error_class error_class, const char *sqlstate,
+                 dbal_execution execution);
+/* The one integer that a query gives. */
+int64_t number(const char *sql);
+/* The database's one number. */
+int64_t value_now(void);
+dbal_deferred *add_to_value(int64_t much);
+/* Waits until a statement runs. */
+void until_running(void);
+/* Has run: counts into arg, an int. For dbal_deferred_add_both(); handles errors. */
+dbal_outcome count_settled(dbal_outcome in, void *arg);
+dbal_outcome swallow(dbal_outcome in, void *arg);
+
+void contract_add(Suite *suite, const TTest *test);
+
+void add_statements(Suite *suite);
+void add_values(Suite *suite);
+void add_transactions(Suite *suite);
+void add_stops(Suite *suite);
+void add_streams(Suite *suite);
+void add_pools(Suite *suite);
+void add_memory(Suite *suite);
+void add_schedules(Suite *suite);
+
+#endif

@@ -1,0 +1,129 @@
+/* Without memory: the nth allocation fails, for all n, and nothing is lost, leaked or left waiting. */
+#include <stdlib.h>
+
+#include "dbal/deferred.h"
+#include "tests/contract/contract.h"
+#include "tests/lib/alloc_fault.h"
+#include "tests/lib/fake_script.h"
+
+/* What a scenario asked for, and what came of it. */
+typedef struct tally {
+    int asked, settled;
+    dbal_loop *loop;
+    dbal_pool *pool;
+} tally;
+
+static void
+settled(void *arg)
+{
+    ((tally *)arg)->settled++;
+}
+
+static dbal_deferred *
+watch(tally *self, dbal_deferred *deferred)
+{
+    self->asked++;
+    dbal_deferred_add_errback(deferred, swallow, NULL);
+    dbal_deferred_add_finally(deferred, settled, self);
+    return deferred;
+}
+
+static dbal_outcome
+work(dbal_connection *connection, void *arg)
+{
+    tally *self = arg;
+    const contract_sql *sql = target->sql;
+    watch(self, dbal_connection_query(connection, sql->add, DBAL_PARAMS(dbal_int64(1))));
+    watch(self, dbal_connection_query(connection, sql->echo, DBAL_PARAMS(dbal_text("text"))));
+    return dbal_wait(dbal_connection_query(connection, sql->get, DBAL_NO_PARAMS));
+}
+
+static dbal_outcome
+work_with_savepoint(dbal_connection *connection, void *arg)
+{
+    tally *self = arg;
+    watch(self, dbal_connection_savepoint(connection, work, self));
+    return dbal_done();
+}
+
+static dbal_outcome
+run_script(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    return dbal_wait(dbal_connection_script(connection, target->sql->get));
+}
+
+static dbal_flow
+take(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    (void)stream, (void)arg;
+    return dbal_result_row_count(rows) > 0 ? DBAL_CONTINUE : DBAL_STOP;
+}
+
+static void
+ask_everything(tally *self)
+{
+    const contract_sql *sql = target->sql;
+    dbal_deferred *two[2];
+    watch(self, dbal_pool_ready(self->pool));
+    watch(self, dbal_pool_query(self->pool, sql->echo, DBAL_PARAMS(dbal_text("text"))));
+    watch(self, dbal_pool_run(self->pool,
+                              DBAL_QUERY(.sql = sql->add, .label = "label",
+                                         .params = DBAL_PARAMS(dbal_int64(1)), .timeout = 30)));
+    watch(self, dbal_pool_query(self->pool, sql->by_name,
+                                DBAL_PARAMS(dbal_named("a", dbal_int64(1)),
+                                            dbal_named("b", dbal_blob("bytes", 5)))));
+    watch(self, dbal_pool_query(self->pool, sql->duplicate, DBAL_NO_PARAMS));
+    watch(self, dbal_pool_transaction(self->pool, DBAL_TRANSACTION(.retries = 1),
+                                      work_with_savepoint, self));
+    watch(self, dbal_pool_session(self->pool, DBAL_SESSION(.label = "session"), run_script, self));
+    watch(self,
+          dbal_pool_stream(self->pool,
+                           DBAL_QUERY(.sql = sql->rows, .params = DBAL_PARAMS(dbal_int64(700))),
+                           take, self));
+    two[0] = dbal_pool_query(self->pool, sql->get, DBAL_NO_PARAMS);
+    two[1] = dbal_pool_query(self->pool, sql->get, DBAL_NO_PARAMS);
+    watch(self, dbal_gather(self->loop, DBAL_GATHER_ALL, 2, two));
+    dbal_deferred *cancelled = dbal_pool_query(self->pool, sql->get, DBAL_NO_PARAMS);
+    watch(self, cancelled);
+    dbal_deferred_cancel(cancelled);
+}
+
+static void
+scenario(void *arg)
+{
+    tally self = {.asked = 0};
+    const char *settings = arg;
+    struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+    log_lines log = {.count = 0};
+    self.loop = dbal_loop_new(ev);
+    if (self.loop != NULL) {
+        dbal_loop_set_log(self.loop, log_lines_add, &log);
+        char url[256];
+        contract_url(url, sizeof url, settings);
+        self.pool = dbal_pool_open(self.loop, url, NULL, NULL);
+    }
+    if (self.pool != NULL) {
+        ask_everything(&self);
+        ev_run(ev, 0);
+        watch(&self, dbal_pool_close(self.pool));
+        ev_run(ev, 0);
+        ck_assert_int_eq(self.settled, self.asked);
+    }
+    dbal_loop_free(self.loop);
+    ck_assert_int_eq(self.settled, self.asked);
+    ev_loop_destroy(ev);
+}
+
+START_TEST(nothing_is_lost_without_memory)
+{
+    /* the fixture's own pool stays as it is meanwhile: its blocks are not counted */
+    alloc_fault_sweep(scenario, (void *)(uintptr_t) "pool_max_size=2");
+}
+END_TEST
+
+void
+add_memory(Suite *suite)
+{
+    contract_add(suite, nothing_is_lost_without_memory);
+}

@@ -1,0 +1,76 @@
+/* The databases that the contract is proven on. */
+#include "tests/contract/contract.h"
+
+static const contract_sql fake_sql = {
+    .rows = "rows $1",
+    .echo = "echo $1",
+    .echo_both = "echo $2, $1",
+    .by_name = "echo :b, :a",
+    .add = "add $1",
+    .get = "get",
+    .duplicate = "fail '23505'",
+    .syntax = "rows 1 nonsense",
+    .syntax_position = 8,
+    .endless = "wait never",
+    .begin = "begin",
+    .rollback = "rollback",
+    .setting = "setting",
+    .changed = "changed",
+};
+
+static const contract_sql sqlite_sql = {
+    .create = "create table number(n integer not null); insert into number values (0);"
+              "create table thing(id integer primary key); insert into thing values (1)",
+    .rows = "with recursive rows(n) as (select 1 where $1 > 0 union all "
+            "select n + 1 from rows where n < $1) select n from rows",
+    .echo = "select $1",
+    .echo_both = "select $2, $1",
+    .by_name = "select :b, :a",
+    .add = "update number set n = n + $1",
+    .get = "select n from number",
+    .duplicate = "insert into thing values (1)",
+    .syntax = "select n fron number",
+    .syntax_position = 15,
+    .endless =
+        "with recursive e(i) as (select 1 union all select i + 1 from e) select max(i) from e",
+    .begin = "begin immediate",
+    .rollback = "rollback",
+    .setting = "create temp table changed(n)",
+    .changed = "select count(*) from temp.sqlite_schema",
+};
+
+#define FAKE(name, parameters, quirks, gate, level)                                                \
+    {                                                                                              \
+        name, "fake:", false, parameters, &fake_sql, quirks, gate, level                           \
+    }
+#define NATIVE(name, parameters, quirks, gate)                                                     \
+    {                                                                                              \
+        name, "native:", false, parameters, &fake_sql, quirks, gate, 2                             \
+    }
+#define SQLITE(name, parameters, quirks, gate, level)                                              \
+    {                                                                                              \
+        name, "sqlite:", true, parameters, &sqlite_sql, (quirks) | CONTRACT_UNTYPED, gate, level   \
+    }
+
+const contract_target contract_targets[] = {
+    FAKE("fake-0", "level=0", 0, "driver-thread", 0),
+    FAKE("fake-1", "level=1", 0, "thread", 1),
+    FAKE("fake-2", "level=2", 0, "thread", 2),
+    FAKE("fake-3", "level=3", 0, "thread", 3),
+    FAKE("fake-driver-thread", "level=1&pool_gate=driver-thread", 0, "driver-thread", 1),
+    FAKE("fake-polling", "interrupt=off", 0, "thread", 1),
+    FAKE("fake-token", "token=on", 0, "thread", 1),
+    FAKE("fake-single", "connections=1", CONTRACT_ONE, "thread", 1),
+    NATIVE("native", "", 0, "loop"),
+    NATIVE("native-single", "pipeline=off", 0, "loop"),
+    NATIVE("native-token", "token=on", 0, "loop"),
+    NATIVE("native-thread", "pool_gate=thread", 0, "thread"),
+    NATIVE("native-driver-thread", "pool_gate=driver-thread", 0, "driver-thread"),
+    SQLITE("sqlite", "", 0, "thread", 1),
+    SQLITE("sqlite-driver-thread", "pool_gate=driver-thread", 0, "driver-thread", 1),
+    SQLITE("sqlite-full-mutex", "mutex=full", 0, "thread", 3),
+    SQLITE("sqlite-rollback-journal", "journal_mode=delete", CONTRACT_ONE, "thread", 1),
+    {"sqlite-memory", "sqlite::memory:", false, "", &sqlite_sql,
+     CONTRACT_UNTYPED | CONTRACT_ONE | CONTRACT_FORGETS | CONTRACT_PRIVATE, "thread", 1},
+    {.name = NULL},
+};

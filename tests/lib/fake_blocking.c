@@ -1,0 +1,180 @@
+/* The blocking fake: does what its script's words say, in whatever thread it is entered. */
+#include "tests/lib/fake_driver.h"
+
+#include <stdlib.h>
+
+#include "tests/lib/fake_config.h"
+#include "tests/lib/fake_words.h"
+
+typedef struct connection {
+    const fake_config *config;
+    fake_session session;
+    dbal_request *request; /* the running one */
+    dbal_fault *fault;
+    bool failed;
+} connection;
+
+static bool
+open_fake(void *arg, dbal_opening *opening, dbal_fault *fault)
+{
+    connection *self = arg;
+    const fake_config *config = opening->config;
+    fake_script_enter(config->script);
+    bool ok = fake_begin_open(config, fault);
+    if (ok) {
+        self->config = config;
+        self->session.script = config->script;
+        fake_describe(config, opening);
+        fake_script_add(config->script, &config->script->live, 1);
+    }
+    fake_script_leave(config->script);
+    return ok;
+}
+
+static void
+close_fake(void *arg)
+{
+    connection *self = arg;
+    fake_script *script = self->config->script;
+    fake_script_enter(script);
+    fake_begin_close(self->config);
+    fake_script_add(script, &script->live, -1);
+    fake_script_add(script, &script->closes, 1);
+    fake_script_leave(script);
+}
+
+static bool
+is_stopped(void *arg)
+{
+    return dbal_request_stopped(((connection *)arg)->request);
+}
+
+static bool
+emit(void *arg, const fake_frame *frame, const void *data)
+{
+    connection *self = arg;
+    if (frame->kind == FAKE_LOST) {
+        dbal_fault_set(self->fault, DBAL_ERROR_OPERATIONAL, "08006",
+                       "the fake lost its connection");
+        dbal_fault_set_connection_lost(self->fault, true);
+        dbal_fault_set_execution(self->fault, DBAL_EXECUTION_UNKNOWN);
+    }
+    self->failed = self->failed || frame->kind == FAKE_FAILED || frame->kind == FAKE_LOST;
+    bool more = fake_frame_apply(frame, data, self->request, self->fault);
+    self->failed = self->failed || !more;
+    return more;
+}
+
+static bool
+run_fake(void *arg, dbal_request *request, dbal_fault *fault)
+{
+    connection *self = arg;
+    fake_script *script = self->config->script;
+    size_t count = dbal_request_parameter_count(request);
+    dbal_value *values = calloc(count + 1, sizeof *values);
+    if (values == NULL)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        values[i] = dbal_request_parameter(request, i);
+    self->request = request;
+    self->fault = fault;
+    self->failed = false;
+    fake_call call = {.sql = dbal_request_sql(request, NULL),
+                      .values = values,
+                      .count = count,
+                      .read_only = dbal_request_read_only(request),
+                      .needs_token = self->config->token,
+                      .has_token = dbal_request_has_token(request),
+                      .polls = !self->config->interrupt,
+                      .stopped = is_stopped,
+                      .emit = emit,
+                      .arg = self};
+    fake_script_enter(script);
+    fake_script_add(script, &script->flying, 1);
+    fake_session_run(&self->session, &call);
+    fake_script_add(script, &script->flying, -1);
+    fake_script_leave(script);
+    free(values);
+    return !self->failed;
+}
+
+static void
+interrupt_fake(void *arg)
+{
+    connection *self = arg;
+    fake_script_add(self->config->script, &self->config->script->interrupts, 1);
+}
+
+static bool
+ping_fake(void *arg, dbal_fault *fault)
+{
+    (void)arg, (void)fault;
+    return true;
+}
+
+static bool
+reset_fake(void *arg, dbal_fault *fault)
+{
+    connection *self = arg;
+    fake_script *script = self->config->script;
+    fake_script_add(script, &script->resets, 1);
+    if (script->fail_reset) {
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "58000", "the fake does not reset");
+        return false;
+    }
+    self->session.changed = self->session.in_transaction = false;
+    self->session.delta = 0;
+    self->session.savepoints = 0;
+    return true;
+}
+
+static bool
+in_transaction(void *arg)
+{
+    return ((connection *)arg)->session.in_transaction;
+}
+
+static const char *
+version(void)
+{
+    return "1";
+}
+
+static unsigned
+capabilities(const void *config)
+{
+    unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT | DBAL_CAN_LAST_INSERT_ID;
+    return can | (((const fake_config *)config)->interrupt ? DBAL_CAN_INTERRUPT : 0u);
+}
+
+static const char *const schemes[] = {"fake", NULL};
+
+static const dbal_blocking blocking = {
+    .size = sizeof(dbal_blocking),
+    .open = open_fake,
+    .close = close_fake,
+    .run = run_fake,
+    .interrupt = interrupt_fake,
+    .ping = ping_fake,
+    .reset = reset_fake,
+    .in_transaction = in_transaction,
+};
+
+const dbal_driver fake_blocking_driver = {
+    .size = sizeof(dbal_driver),
+    .abi = DBAL_DRIVER_ABI,
+    .name = "fake",
+    .schemes = schemes,
+    .settings = fake_settings,
+    .dialect = DBAL_DIALECT_POSTGRESQL,
+    .paramstyle = DBAL_PARAMSTYLE_DOLLAR,
+    .connection_size = sizeof(connection),
+    .version = version,
+    .configure = fake_configure,
+    .configure_free = fake_configure_free,
+    .threadlevel = fake_threadlevel,
+    .capabilities = capabilities,
+    .classify = fake_classify,
+    .begin = fake_begin,
+    .blocking = &blocking,
+};

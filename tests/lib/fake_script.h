@@ -1,0 +1,96 @@
+/*
+ * What a test tells a fake driver to do, and what it saw: one script for each name in the URL
+ * (`fake:NAME`). The fakes' statements are words that are done in order:
+ *
+ *   rows 10, rows $1    so many rows with one column n, from 1
+ *   echo $2, $1         its parameters, as one row
+ *   get                 the database's one number, as a row
+ *   add 5, add $1       adds to that number; a write
+ *   bytes 1000          a row with so many bytes
+ *   wait g              until the test opens the gate g, or the statement is stopped
+ *   hang g              until the test opens the gate g, or the connection is closed
+ *   fail '23505'        fails with that SQLSTATE
+ *   lose                the connection is lost, in the middle of an answer
+ *   sneak               adds 1, which its text did not tell
+ *   setting             leaves something behind in the session
+ *   changed             whether something was left behind in the session, as a row
+ *   forbidden           is refused by its class
+ *   begin, commit, rollback, savepoint x, release savepoint x, rollback to savepoint x
+ *
+ * and for the native fake alone:
+ *
+ *   swap                the rest of the answer comes through another socket of the same number
+ *   early               the rest is already read: no descriptor will announce it
+ *   tick                the rest waits for a timer
+ *   errand              the rest waits for a helper thread
+ */
+#ifndef TESTS_LIB_FAKE_SCRIPT_H
+#define TESTS_LIB_FAKE_SCRIPT_H
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FAKE_GATES = 16, FAKE_NAME = 32, FAKE_TRACE = 16384 };
+
+typedef struct fake_gate {
+    char name[FAKE_NAME];
+    bool open;
+} fake_gate;
+
+/* Counts are read with fake_script_count(); plans are set while no connection is open or opening. */
+typedef struct fake_script {
+    struct fake_script *next;
+    char name[FAKE_NAME];
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct ev_loop *ev; /* woken at each change, or NULL */
+    ev_async nudge;
+    fake_gate gates[FAKE_GATES];
+    int64_t value;          /* the database's number */
+    char trace[FAKE_TRACE]; /* the statements that were run, in order, with a | behind each */
+
+    /* plans; counted from 1 */
+    int fail_open_from, fail_open_to; /* these opens fail */
+    bool fail_open_for_good;          /* as ones that will not pass */
+    int fail_run;                     /* the nth statement */
+    bool fail_reset;
+    bool hang_open, hang_close; /* until the gate "open" or "close" */
+
+    /* what was seen */
+    int opens, closes, runs, waiting, interrupts, resets, live, most_live;
+    int inside, most_inside; /* threads in the driver at once */
+    int flying, most_flying; /* statements in the driver at once */
+} fake_script;
+
+/* The script of a name, made when it is not there; lives as long as the process. */
+fake_script *fake_script_get(const char *name);
+/* As new; no connection may be open. */
+void fake_script_clear(fake_script *script);
+/* From now on each change makes one turn of an event loop; NULL: no more. */
+void fake_script_watch(fake_script *script, struct ev_loop *ev);
+/* Lets all pass that wait at a gate, now and later. */
+void fake_script_open_gate(fake_script *script, const char *gate);
+/* One of its counts. */
+int fake_script_count(fake_script *script, const int *count);
+/* The database's number. */
+int64_t fake_script_value(fake_script *script);
+/* Whether the statements run so far are these, each with a | behind it. */
+bool fake_script_ran(fake_script *script, const char *statements);
+
+/* ---- for the fakes ---- */
+
+/* Adds to a count, under the lock; what it is now. */
+int fake_script_add(fake_script *script, int *count, int by);
+void fake_script_trace(fake_script *script, const char *sql);
+/* Around everything in the driver. */
+void fake_script_enter(fake_script *script);
+void fake_script_leave(fake_script *script);
+/* Lets those that wait look again whether they were stopped. */
+void fake_script_rouse(fake_script *script);
+/* Waits at a gate. False: stopped, as `stopped` says. With `polls` it looks by itself now and then. */
+bool fake_script_wait(fake_script *script, const char *gate, bool (*stopped)(void *arg), void *arg,
+                      bool polls);
+
+#endif

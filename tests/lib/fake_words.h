@@ -1,0 +1,50 @@
+/* The fakes' database: does the words of a statement. See fake_script.h for the words. */
+#ifndef TESTS_LIB_FAKE_WORDS_H
+#define TESTS_LIB_FAKE_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/lib/fake_frame.h"
+#include "tests/lib/fake_script.h"
+
+enum { FAKE_SAVEPOINTS = 16 };
+
+/* A connection's side of the database. */
+typedef struct fake_session {
+    fake_script *script;
+    bool in_transaction, changed;
+    bool lost;     /* it has given out LOST */
+    int64_t delta; /* added in the transaction */
+    int savepoints;
+    struct {
+        char name[FAKE_NAME];
+        int64_t delta;
+    } stack[FAKE_SAVEPOINTS];
+} fake_session;
+
+/* One statement and where its answer goes. */
+typedef struct fake_call {
+    const char *sql;
+    const dbal_value *values;
+    size_t count;
+    bool read_only, needs_token, has_token;
+    bool polls; /* nobody says when it is stopped: it looks by itself */
+    bool (*stopped)(void *arg);
+    bool (*closed)(void *arg); /* or NULL */
+    /* false: no more is wanted */
+    bool (*emit)(void *arg, const fake_frame *frame, const void *data);
+    void (*flush)(void *arg); /* or NULL; what was emitted must be seen now: a wait follows */
+    void *arg;
+} fake_call;
+
+/* Gives out the whole answer, ended by DONE, FAILED or LOST unless it was not wanted. */
+void fake_session_run(fake_session *session, const fake_call *call);
+
+/* Of both drivers. */
+dbal_sql_class fake_classify(const void *config, const char *sql);
+const char *fake_begin(const void *config, dbal_isolation isolation, bool read_only,
+                       bool deferrable, dbal_fault *fault);
+
+#endif
