@@ -26,6 +26,12 @@ typedef struct awaited {
     atomic_int done;
 } awaited;
 
+/* what the loop knows of such a thread */
+typedef struct reply {
+    dbal__waiter waiter;
+    awaited *to; /* NULL: it waits no more */
+} reply;
+
 static void
 run_call(dbal__message *message)
 {
@@ -64,12 +70,49 @@ dbal_loop_call(dbal_loop *loop, void (*fn)(void *arg), void *arg)
 
 /* The waiting thread may be gone as soon as `done` is set. */
 static void
-answer(dbal_outcome outcome, void *arg)
+answer(awaited *waiting, dbal_outcome outcome)
 {
-    awaited *waiting = arg;
     waiting->outcome = outcome;
     atomic_store(&waiting->done, 1);
     dbal__futex_wake(&waiting->done);
+}
+
+static void
+let_go(dbal__waiter *waiter)
+{
+    reply *one = DBAL__OF(waiter, reply, waiter);
+    answer(one->to, dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_UNKNOWN));
+    one->to = NULL;
+}
+
+static void
+take_reply(dbal_outcome outcome, void *arg)
+{
+    reply *one = arg;
+    dbal__list_remove(&one->waiter.link);
+    if (one->to != NULL)
+        answer(one->to, outcome);
+    else
+        dbal__outcome_fini(outcome);
+    dbal__free(one);
+}
+
+/* The Deferred whose outcome it gets; NULL without memory. */
+static dbal_deferred *
+reply_later(awaited *waiting)
+{
+    dbal_loop *loop = waiting->loop;
+    reply *one = dbal__alloc(sizeof *one);
+    dbal_deferred *deferred = one != NULL ? dbal__deferred_new(loop, NULL, NULL) : NULL;
+    if (deferred == NULL) {
+        dbal__free(one);
+        return NULL;
+    }
+    one->waiter.let_go = let_go;
+    one->to = waiting;
+    dbal__list_push(&loop->waiters, &one->waiter.link);
+    dbal__deferred_add_taker(deferred, take_reply, one);
+    return deferred;
 }
 
 static void
@@ -77,16 +120,15 @@ run_awaited(dbal__message *message)
 {
     awaited *waiting = DBAL__OF(message, awaited, message);
     dbal__ready *ready = &waiting->loop->ready;
-    if (ready->closed && waiting->loop->down) {
-        answer(dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT), waiting);
+    if (waiting->loop->down) {
+        answer(waiting, dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
         return;
     }
-    dbal_deferred *deferred = dbal__deferred_new(waiting->loop, NULL, NULL);
+    dbal_deferred *deferred = reply_later(waiting);
     if (deferred == NULL) {
-        answer(dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT), waiting);
+        answer(waiting, dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
         return;
     }
-    dbal__deferred_add_taker(deferred, answer, waiting);
     dbal__ready_app_enter(ready);
     dbal_outcome outcome = waiting->make(waiting->arg);
     dbal__ready_app_leave(ready);

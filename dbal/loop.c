@@ -210,6 +210,16 @@ each_resource(dbal_loop *loop, phase what)
     }
 }
 
+static void
+let_waiters_go(dbal_loop *loop)
+{
+    dbal__list *link;
+    while ((link = dbal__list_pop(&loop->waiters)) != NULL) {
+        dbal__waiter *waiter = DBAL__OF(link, dbal__waiter, link);
+        waiter->let_go(waiter);
+    }
+}
+
 /* Nothing is left: says so to those that wait for it. */
 static void
 fire_closers(dbal_loop *loop)
@@ -246,6 +256,7 @@ shut_down(dbal_loop *loop)
     each_resource(loop, STOP);
     loop->ready.closed = true;
     dbal__loop_settle(loop);
+    let_waiters_go(loop);
     each_resource(loop, JOIN);
     dbal__loop_settle(loop);
     loop->abandoned +=
@@ -312,6 +323,7 @@ dbal_loop_new(struct ev_loop *ev)
     loop->ready.keep = keep;
     dbal__list_init(&loop->resources);
     dbal__list_init(&loop->closing);
+    dbal__list_init(&loop->waiters);
     atomic_init(&loop->refusing, false);
     atomic_init(&loop->entered_once, false);
     loop->inbox = dbal__inbox_new();

@@ -31,6 +31,13 @@ typedef struct dbal__resource_ops {
     void (*free)(dbal__resource *resource);
 } dbal__resource_ops;
 
+/* A thread that waits for something on the loop. */
+typedef struct dbal__waiter {
+    dbal__list link;
+    /* Ends its waiting: the loop ends, and may have to wait for that very thread. */
+    void (*let_go)(struct dbal__waiter *waiter);
+} dbal__waiter;
+
 struct dbal_loop {
     dbal__ready ready;  /* first: see dbal__ready_of() */
     struct ev_loop *ev; /* NULL once it was destroyed */
@@ -45,6 +52,7 @@ struct dbal_loop {
     dbal__helpers *helpers;
     dbal__list resources;
     dbal__list closing;       /* Deferreds of dbal_loop_close() */
+    dbal__list waiters;       /* dbal__waiter */
     atomic_bool refusing;     /* dbal_loop_call() */
     atomic_bool entered_once; /* libev has called */
     bool down;                /* the last drain has begun */
