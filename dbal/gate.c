@@ -13,7 +13,7 @@
 #include "dbal/outcome.h"
 
 enum { THREADS = 4, THREADS_MOST = 256, WAITING = 10000 };
-static const double CLOSE_TIMEOUT = 15;
+static const double CLOSE_TIMEOUT = 15, JOIN_STEP = 0.005;
 
 dbal_gate_kind
 dbal__gate_choose(int threadlevel, bool has_native, dbal_gate_kind wanted, const char **ret_why)
@@ -55,9 +55,9 @@ struct dbal_gate {
     dbal__crew crew;        /* thread gate: calls without an object, or at level 3 */
     dbal__worker **workers; /* thread gate */
     int worker_count;
-    dbal__worker *only; /* driver-thread */
-    dbal__list calls;   /* all that have not come back */
-    size_t waiting;     /* of these, not cancelled before they began; an upper bound */
+    dbal__worker *only;    /* driver-thread */
+    dbal__list calls;      /* all that have not come back */
+    atomic_size_t waiting; /* of these, not reached by a thread yet */
     dbal__list closers;
     bool closing, stopped, abandoned;
 };
@@ -86,8 +86,12 @@ run_call(dbal__work *work, dbal__worker *worker)
     call *one = DBAL__OF(work, call, work);
     dbal__inbox *inbox = one->gate->inbox;
     int waiting = DBAL__JOB_WAITING;
-    if (atomic_compare_exchange_strong(&one->state, &waiting, DBAL__JOB_RUNNING))
+    atomic_fetch_sub_explicit(&one->gate->waiting, 1, memory_order_relaxed);
+    if (atomic_compare_exchange_strong(&one->state, &waiting, DBAL__JOB_RUNNING)) {
+        /* it may take long, or even wait for what came of those before */
+        dbal__worker_announce(worker);
         one->outcome = one->fn(one->arg);
+    }
     dbal__worker_publish(worker, inbox, &one->message, false);
 }
 
@@ -111,6 +115,7 @@ checked(dbal_outcome outcome)
 {
     if (outcome.kind != DBAL_OUTCOME_DEFERRED)
         return outcome;
+    dbal__outcome_fini(outcome);
     return dbal_fail(dbal__error_make(DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_UNKNOWN,
                                       "a call in a thread returned dbal_wait(): Deferreds belong "
                                       "to the loop"));
@@ -126,7 +131,6 @@ did_call(dbal__message *message)
     dbal_outcome outcome = checked(one->outcome);
 
     dbal__list_remove(&one->link);
-    gate->waiting--;
     if (one->shared)
         dbal__crew_returned(&gate->crew);
     if (deferred == NULL) {
@@ -207,7 +211,7 @@ hand_down(dbal_gate *gate, call *one, const void *object)
     if (gate->kind == DBAL_GATE_DRIVER_THREAD) {
         bool hung = false;
         gate->only = dbal__driver_thread_again(gate->only, &hung);
-        if (gate->only == NULL)
+        if (hung)
             return false;
         dbal__worker_push(gate->only, &one->work);
         return true;
@@ -231,10 +235,22 @@ refusal(dbal_gate *gate)
 {
     if (gate->closing || gate->loop->ready.closed)
         return dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
-    if (gate->waiting >= (size_t)gate->max_waiting)
+    size_t waiting = atomic_load_explicit(&gate->waiting, memory_order_relaxed);
+    if (waiting >= (size_t)gate->max_waiting)
         return dbal__error_make(DBAL_ERROR_QUEUE_FULL, NULL, DBAL_EXECUTION_NOT_SENT,
-                                "%zu calls wait in this gate already (max_waiting)", gate->waiting);
+                                "%zu calls wait in this gate already (max_waiting)", waiting);
     return NULL;
+}
+
+/* Why no thread could be had. */
+static dbal_error *
+no_thread(const dbal_gate *gate)
+{
+    if (gate->kind == DBAL_GATE_DRIVER_THREAD)
+        return dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
+                                "the one thread of this library hangs and was given up");
+    return dbal__error_make(DBAL_ERROR_OPERATIONAL, "53000", DBAL_EXECUTION_NOT_SENT,
+                            "no thread could be had for the call");
 }
 
 dbal_deferred *
@@ -262,15 +278,13 @@ dbal_gate_call(dbal_gate *gate, const void *object, dbal_outcome (*fn)(void *arg
     one->deferred = deferred;
     one->outcome = dbal_done();
     dbal__list_push(&gate->calls, &one->link);
-    gate->waiting++;
+    atomic_fetch_add_explicit(&gate->waiting, 1, memory_order_relaxed);
     if (hand_down(gate, one, object))
         return deferred;
     dbal__list_remove(&one->link);
-    gate->waiting--;
+    atomic_fetch_sub_explicit(&gate->waiting, 1, memory_order_relaxed);
     dbal__free(one);
-    dbal_deferred_fire(deferred, dbal_fail(dbal__error_make(
-                                     DBAL_ERROR_OPERATIONAL, "53000", DBAL_EXECUTION_NOT_SENT,
-                                     "no thread could be had for the call")));
+    dbal_deferred_fire(deferred, dbal_fail(no_thread(gate)));
     return deferred;
 }
 
@@ -322,6 +336,21 @@ give_up_calls(dbal_gate *gate)
                                dbal__fail_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_UNKNOWN));
         one->deferred = NULL;
     }
+    finish_closing(gate);
+}
+
+/* Waits for a thread's end. What it waits for itself may be for the loop to deliver. */
+static bool
+wait_for(dbal_gate *gate, dbal__worker *worker, int64_t deadline)
+{
+    for (;;) {
+        int64_t until = dbal__after(dbal__monotonic(), JOIN_STEP);
+        if (dbal__worker_wait(worker, until < deadline ? until : deadline))
+            return true;
+        dbal__loop_settle(gate->loop);
+        if (dbal__monotonic() >= deadline)
+            return false;
+    }
 }
 
 static void
@@ -333,7 +362,7 @@ join(dbal__resource *resource)
     if (gate->kind == DBAL_GATE_DRIVER_THREAD)
         join_only(gate, deadline);
     for (int i = 0; i < gate->worker_count; i++) {
-        if (!dbal__worker_wait(gate->workers[i], deadline)) {
+        if (!wait_for(gate, gate->workers[i], deadline)) {
             atomic_store(&gate->workers[i]->held, true);
             gate->abandoned = true;
             gate->loop->abandoned++;
