@@ -151,12 +151,14 @@ read_time(const char **at, int64_t *ret_microseconds)
     int hour, minute, second = 0;
     if (!digits(at, 2, &hour) || !skip(at, ':') || !digits(at, 2, &minute))
         return false;
-    if (skip(at, ':') && !digits(at, 2, &second))
+    bool seconds = skip(at, ':');
+    if (seconds && !digits(at, 2, &second))
         return false;
     if (hour > 23 || minute > 59 || second > 59)
         return false;
     *ret_microseconds = ((hour * INT64_C(60) + minute) * 60 + second) * 1000000;
-    return read_fraction(at, ret_microseconds);
+    /* without seconds a fraction would be one of a minute */
+    return !seconds || read_fraction(at, ret_microseconds);
 }
 
 /* Z, or ±hh[:mm] */
@@ -177,6 +179,8 @@ read_offset(const char **at, int64_t *ret_microseconds)
         if (!digits(at, 2, &minute))
             return false;
     }
+    if (hour > 23 || minute > 59)
+        return false;
     int64_t offset = (hour * INT64_C(60) + minute) * 60000000;
     *ret_microseconds = west ? -offset : offset;
     return true;
