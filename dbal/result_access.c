@@ -74,6 +74,12 @@ has_bytes(const dbal__cell *at)
            at->type == DBAL_JSON || at->type == DBAL_UUID;
 }
 
+static bool
+is_text(const dbal__cell *at)
+{
+    return has_bytes(at) && at->type != DBAL_BLOB && at->type != DBAL_UUID;
+}
+
 /* keeps the first error */
 static void
 leave(dbal_result *result, dbal_error *error)
@@ -146,9 +152,9 @@ to_int64(const dbal__cell *at, int64_t *ret_integer)
         *ret_integer = (int64_t)real;
         return true;
     }
-    if (at->type == DBAL_UUID || at->type == DBAL_BLOB)
+    if (has_bytes(at) && !is_text(at))
         return false;
-    if (has_bytes(at))
+    if (is_text(at))
         return dbal__text_to_int64(at->as.bytes, at->size, ret_integer);
     *ret_integer = at->as.integer;
     return true;
@@ -173,9 +179,9 @@ dbal_result_int64(dbal_result *result, size_t row, size_t column)
 static bool
 to_double(const dbal__cell *at, double *ret_real)
 {
-    if (at->type == DBAL_UUID || at->type == DBAL_BLOB)
+    if (has_bytes(at) && !is_text(at))
         return false;
-    if (has_bytes(at))
+    if (is_text(at))
         return dbal__text_to_double(at->as.bytes, at->size, ret_real);
     if (at->as.integer > 9007199254740992 || at->as.integer < -9007199254740992)
         return false;
@@ -209,7 +215,7 @@ dbal_result_bool(dbal_result *result, size_t row, size_t column)
     if ((at->type == DBAL_BOOL || at->type == DBAL_INT64) &&
         (at->as.integer == 0 || at->as.integer == 1))
         return at->as.integer == 1;
-    if (!has_bytes(at) || !dbal__text_to_bool(at->as.bytes, at->size, &boolean))
+    if (!is_text(at) || !dbal__text_to_bool(at->as.bytes, at->size, &boolean))
         leave_inexact(result, at, row, column, DBAL_BOOL);
     return boolean;
 }
