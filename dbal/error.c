@@ -307,7 +307,9 @@ dbal_error_connection_lost(const dbal_error *error)
 bool
 dbal_error_retryable(const dbal_error *error)
 {
-    return or_out_of_memory(error)->retryable;
+    /* whatever the driver says: what may have taken effect must not be sent again blindly */
+    error = or_out_of_memory(error);
+    return error->retryable && error->execution != DBAL_EXECUTION_UNKNOWN;
 }
 
 dbal_execution
