@@ -1,0 +1,609 @@
+/* Results: what is built is what is read, with and without conversion. */
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbal/result.h"
+#include "tests/lib/alloc_fault.h"
+#include "tests/lib/chance.h"
+#include "tests/lib/suite.h"
+
+enum { PLENTY = 1 << 30 };
+
+static dbal_result *result;
+
+static void
+setup(void)
+{
+    result = dbal__result_new(PLENTY);
+}
+
+static void
+teardown(void)
+{
+    ck_assert_ptr_null(dbal_result_unref(result));
+}
+
+/* One row of one value of each kind that a test wants. */
+
+static void
+columns(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%u", i);
+        ck_assert_int_eq(dbal__result_add_column(result, name, DBAL_NULL), DBAL__FITS);
+    }
+}
+
+static void
+add(dbal_value value)
+{
+    dbal__refusal refusal;
+    switch (value.type) {
+    case DBAL_DOUBLE:
+        refusal = dbal__result_add_real(result, value.as.real);
+        break;
+    case DBAL_TEXT:
+    case DBAL_BLOB:
+    case DBAL_NUMERIC:
+    case DBAL_JSON:
+        refusal =
+            dbal__result_add_bytes(result, value.type, value.as.bytes.data, value.as.bytes.size);
+        break;
+    case DBAL_UUID:
+        refusal = dbal__result_add_bytes(result, value.type, value.as.uuid, 16);
+        break;
+    case DBAL_BOOL:
+        refusal = dbal__result_add_integer(result, value.type, value.as.boolean);
+        break;
+    default:
+        refusal = dbal__result_add_integer(result, value.type, value.as.integer);
+        break;
+    }
+    ck_assert_int_eq(refusal, DBAL__FITS);
+}
+
+static void
+row_of(const dbal_value *values, unsigned count)
+{
+    columns(count);
+    for (unsigned i = 0; i < count; i++)
+        add(values[i]);
+    ck_assert_int_eq(dbal__result_end_row(result), DBAL__FITS);
+}
+
+#define ROW(...)                                                                                   \
+    do {                                                                                           \
+        const dbal_value values[] = {__VA_ARGS__};                                                 \
+        row_of(values, sizeof values / sizeof values[0]);                                          \
+    } while (0)
+
+static void
+expect_no_error(void)
+{
+    dbal_error *error = dbal_result_take_error(result);
+    ck_assert_msg(error == NULL, "%s", dbal_error_message(error));
+}
+
+static void
+expect_error(dbal_error_class kind)
+{
+    dbal_error *error = dbal_result_take_error(result);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_msg(dbal_error_is(error, kind), "%s", dbal_error_message(error));
+    dbal_error_unref(error);
+    ck_assert_ptr_null(dbal_result_take_error(result));
+}
+
+/* without rows */
+
+START_TEST(null_stands_for_a_result_without_rows)
+{
+    size_t index = 7, size = 7;
+    ck_assert_ptr_null(dbal_result_ref(NULL));
+    ck_assert_ptr_null(dbal_result_unref(NULL));
+    ck_assert_uint_eq(dbal_result_row_count(NULL), 0);
+    ck_assert_uint_eq(dbal_result_column_count(NULL), 0);
+    ck_assert_str_eq(dbal_result_column_name(NULL, 0), "");
+    ck_assert(!dbal_result_column_index(NULL, "x", &index));
+    ck_assert_uint_eq(index, 7);
+    ck_assert_int_eq(dbal_result_column_type(NULL, 0), DBAL_NULL);
+    ck_assert_int_eq(dbal_result_affected(NULL), 0);
+    ck_assert_int_eq(dbal_result_last_insert_id(NULL), 0);
+    ck_assert(dbal_result_is_null(NULL, 0, 0));
+    ck_assert(!dbal_result_bool(NULL, 0, 0));
+    ck_assert_int_eq(dbal_result_int64(NULL, 0, 0), 0);
+    ck_assert(dbal_result_double(NULL, 0, 0) == 0);
+    ck_assert_str_eq(dbal_result_textn(NULL, 0, 0, &size), "");
+    ck_assert_uint_eq(size, 0);
+    ck_assert_uint_eq(dbal_result_blob(NULL, 0, 0).size, 0);
+    ck_assert_int_eq(dbal_result_date(NULL, 0, 0), 0);
+    ck_assert_int_eq(dbal_result_get(NULL, 0, 0).type, DBAL_NULL);
+    ck_assert_ptr_null(dbal_result_take_error(NULL));
+}
+END_TEST
+
+START_TEST(columns_are_found_by_their_exact_name)
+{
+    size_t index = 7;
+    dbal__result_add_column(result, "a", DBAL_INT64);
+    dbal__result_add_column(result, "B", DBAL_TEXT);
+    dbal__result_add_column(result, "B", DBAL_DATE);
+    dbal__result_add_column(result, "", DBAL_NULL);
+    ck_assert_uint_eq(dbal_result_column_count(result), 4);
+    ck_assert(dbal_result_column_index(result, "B", &index) && index == 1);
+    ck_assert(dbal_result_column_index(result, "", &index) && index == 3);
+    ck_assert(!dbal_result_column_index(result, "b", &index) && index == 3);
+    ck_assert_int_eq(dbal_result_column_type(result, 2), DBAL_DATE);
+    ck_assert_int_eq(dbal_result_column_type(result, 4), DBAL_NULL);
+    ck_assert_str_eq(dbal_result_column_name(result, 4), "");
+}
+END_TEST
+
+START_TEST(affected_rows_are_those_said_or_those_there)
+{
+    ck_assert_int_eq(dbal_result_affected(result), 0);
+    ROW(dbal_int64(1));
+    ck_assert_int_eq(dbal_result_affected(result), 1);
+    dbal__result_set_affected(result, 0);
+    ck_assert_int_eq(dbal_result_affected(result), 0);
+    dbal__result_set_affected(result, INT64_C(1) << 40);
+    dbal__result_set_last_insert_id(result, INT64_MIN);
+    ck_assert_int_eq(dbal_result_affected(result), INT64_C(1) << 40);
+    ck_assert_int_eq(dbal_result_last_insert_id(result), INT64_MIN);
+}
+END_TEST
+
+/* conversions */
+
+START_TEST(integers_come_out_exact_or_not_at_all)
+{
+    static const double beyond = 9007199254740994.0;
+    ROW(dbal_int64(INT64_MIN), dbal_bool(true), dbal_double(-0.0), dbal_double(9007199254740992.0),
+        dbal_text("-42"), dbal_numeric("9223372036854775807"), dbal_date(-3),
+        /* from here on none is one */
+        dbal_double(0.5), dbal_double(beyond), dbal_double(NAN), dbal_double(INFINITY),
+        dbal_text(""), dbal_text("1.0"), dbal_text("9223372036854775808"), dbal_textn("1\0", 2),
+        dbal_blob("1", 1), dbal_json("[1]"));
+    static const int64_t expected[] = {INT64_MIN, 1,         0, INT64_C(9007199254740992),
+                                       -42,       INT64_MAX, -3};
+    for (size_t i = 0; i < 7; i++)
+        ck_assert_int_eq(dbal_result_int64(result, 0, i), expected[i]);
+    expect_no_error();
+    for (size_t i = 7; i < dbal_result_column_count(result); i++) {
+        ck_assert_int_eq(dbal_result_int64(result, 0, i), 0);
+        expect_error(DBAL_ERROR_DATA);
+    }
+}
+END_TEST
+
+START_TEST(doubles_come_out_exact_or_not_at_all)
+{
+    ROW(dbal_double(1e308), dbal_int64(INT64_C(9007199254740992)), dbal_text("1e5"),
+        dbal_numeric("-0.25"), dbal_bool(true),
+        /* from here on none is one */
+        dbal_int64(INT64_C(9007199254740993)), dbal_int64(INT64_MIN), dbal_text("x"),
+        dbal_text("1e999"), dbal_blob("1", 1));
+    static const double expected[] = {1e308, 9007199254740992.0, 1e5, -0.25, 1};
+    for (size_t i = 0; i < 5; i++)
+        ck_assert(dbal_result_double(result, 0, i) == expected[i]);
+    expect_no_error();
+    for (size_t i = 5; i < dbal_result_column_count(result); i++) {
+        ck_assert(dbal_result_double(result, 0, i) == 0);
+        expect_error(DBAL_ERROR_DATA);
+    }
+}
+END_TEST
+
+START_TEST(truth_values_come_out_exact_or_not_at_all)
+{
+    ROW(dbal_bool(true), dbal_int64(1), dbal_text("t"), dbal_text("true"), dbal_bool(false),
+        dbal_int64(0), dbal_text("f"), dbal_text("false"),
+        /* from here on none is one */
+        dbal_int64(2), dbal_int64(-1), dbal_double(1), dbal_text(""), dbal_text("yes"),
+        dbal_blob("t", 1), dbal_date(1));
+    for (size_t i = 0; i < 8; i++)
+        ck_assert_int_eq(dbal_result_bool(result, 0, i), i < 4);
+    expect_no_error();
+    for (size_t i = 8; i < dbal_result_column_count(result); i++) {
+        ck_assert(!dbal_result_bool(result, 0, i));
+        expect_error(DBAL_ERROR_DATA);
+    }
+}
+END_TEST
+
+START_TEST(moments_come_out_of_their_own_type_and_of_text)
+{
+    ROW(dbal_date(-1), dbal_text("1970-01-02"), dbal_time(5), dbal_text("00:00:01"),
+        dbal_timestamp(-5), dbal_text("1970-01-01 00:00:01"), dbal_int64(1), dbal_blob("x", 1));
+    ck_assert_int_eq(dbal_result_date(result, 0, 0), -1);
+    ck_assert_int_eq(dbal_result_date(result, 0, 1), 1);
+    ck_assert_int_eq(dbal_result_time(result, 0, 2), 5);
+    ck_assert_int_eq(dbal_result_time(result, 0, 3), 1000000);
+    ck_assert_int_eq(dbal_result_timestamp(result, 0, 4), -5);
+    ck_assert_int_eq(dbal_result_timestamp(result, 0, 5), 1000000);
+    expect_no_error();
+    static const size_t wrong[] = {2, 4, 6, 7};
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(dbal_result_date(result, 0, wrong[i]), 0);
+        expect_error(DBAL_ERROR_DATA);
+    }
+    dbal_result_time(result, 0, 0);
+    expect_error(DBAL_ERROR_DATA);
+    dbal_result_timestamp(result, 0, 0);
+    expect_error(DBAL_ERROR_DATA);
+}
+END_TEST
+
+START_TEST(every_cell_has_a_text)
+{
+    static const uint8_t uuid[16] = {0xab, [15] = 0xcd};
+    static const char *const expected[] = {"",
+                                           "true or 1",
+                                           "-9223372036854775808",
+                                           "1.5",
+                                           "text",
+                                           "a",
+                                           "1.10",
+                                           "1970-01-01",
+                                           "00:00:01",
+                                           "1970-01-01 00:00:01",
+                                           "ab000000-0000-0000-0000-0000000000cd",
+                                           "{}"};
+    ROW(dbal_null(), dbal_bool(true), dbal_int64(INT64_MIN), dbal_double(1.5), dbal_text("text"),
+        dbal_blob("a\0b", 3), dbal_numeric("1.10"), dbal_date(0), dbal_time(1000000),
+        dbal_timestamp(1000000), dbal_uuid(uuid), dbal_json("{}"));
+    const char *texts[12];
+    for (size_t i = 0; i < 12; i++)
+        texts[i] = dbal_result_text(result, 0, i);
+    /* each lives as long as the result, whatever is asked for later */
+    for (size_t i = 0; i < 12; i++) {
+        if (i != 1)
+            ck_assert_str_eq(texts[i], expected[i]);
+    }
+    ck_assert_str_ne(texts[1], "");
+    expect_no_error();
+    size_t size = 0;
+    ck_assert_int_eq(memcmp(dbal_result_textn(result, 0, 5, &size), "a\0b", 4), 0);
+    ck_assert_uint_eq(size, 3);
+    dbal_result_textn(result, 0, 2, &size);
+    ck_assert_uint_eq(size, 20);
+}
+END_TEST
+
+START_TEST(bytes_come_out_of_what_is_kept_as_bytes)
+{
+    static const uint8_t uuid[16] = {1, [15] = 2};
+    ROW(dbal_blob("a\0b", 3), dbal_textn("\0", 1), dbal_uuid(uuid), dbal_blob(NULL, 0),
+        dbal_int64(1));
+    ck_assert_uint_eq(dbal_result_blob(result, 0, 0).size, 3);
+    ck_assert_int_eq(memcmp(dbal_result_blob(result, 0, 0).data, "a\0b", 3), 0);
+    ck_assert_uint_eq(dbal_result_blob(result, 0, 1).size, 1);
+    ck_assert_uint_eq(dbal_result_blob(result, 0, 2).size, 16);
+    ck_assert_int_eq(memcmp(dbal_result_blob(result, 0, 2).data, uuid, 16), 0);
+    ck_assert_uint_eq(dbal_result_blob(result, 0, 3).size, 0);
+    expect_no_error();
+    ck_assert_uint_eq(dbal_result_blob(result, 0, 4).size, 0);
+    expect_error(DBAL_ERROR_DATA);
+}
+END_TEST
+
+START_TEST(null_is_zero_of_every_kind_and_no_error)
+{
+    ROW(dbal_null());
+    ck_assert(dbal_result_is_null(result, 0, 0));
+    ck_assert(!dbal_result_bool(result, 0, 0));
+    ck_assert_int_eq(dbal_result_int64(result, 0, 0), 0);
+    ck_assert(dbal_result_double(result, 0, 0) == 0);
+    ck_assert_str_eq(dbal_result_text(result, 0, 0), "");
+    ck_assert_uint_eq(dbal_result_blob(result, 0, 0).size, 0);
+    ck_assert_int_eq(dbal_result_date(result, 0, 0), 0);
+    ck_assert_int_eq(dbal_result_time(result, 0, 0), 0);
+    ck_assert_int_eq(dbal_result_timestamp(result, 0, 0), 0);
+    expect_no_error();
+}
+END_TEST
+
+START_TEST(cell_out_of_range_is_the_programs_mistake)
+{
+    ROW(dbal_int64(1));
+    ck_assert(dbal_result_is_null(result, 1, 0));
+    ck_assert(dbal_result_is_null(result, 0, SIZE_MAX));
+    ck_assert_int_eq(dbal_result_get(result, 1, 0).type, DBAL_NULL);
+    expect_no_error();
+    ck_assert_int_eq(dbal_result_int64(result, 1, 0), 0);
+    expect_error(DBAL_ERROR_INTERFACE);
+    ck_assert_str_eq(dbal_result_text(result, 0, 1), "");
+    expect_error(DBAL_ERROR_INTERFACE);
+    dbal_result_double(result, SIZE_MAX, SIZE_MAX);
+    expect_error(DBAL_ERROR_INTERFACE);
+}
+END_TEST
+
+START_TEST(first_error_is_kept_and_says_where)
+{
+    ROW(dbal_text("x"), dbal_int64(5));
+    dbal_result_int64(result, 0, 0);
+    dbal_result_int64(result, 9, 9);
+    ck_assert_int_eq(dbal_result_int64(result, 0, 1), 5);
+    dbal_error *error = dbal_result_take_error(result);
+    ck_assert(dbal_error_is(error, DBAL_ERROR_DATA));
+    ck_assert_str_eq(dbal_error_sqlstate(error), "22018");
+    ck_assert_msg(strstr(dbal_error_message(error), "c0") != NULL, "%s", dbal_error_message(error));
+    /* it may hold what nobody else may see */
+    ck_assert_ptr_null(strstr(dbal_error_message(error), "\"x\""));
+    dbal_error_unref(error);
+    expect_no_error();
+}
+END_TEST
+
+START_TEST(error_that_nobody_took_goes_with_the_result)
+{
+    ROW(dbal_text("x"));
+    dbal_result_int64(result, 0, 0);
+}
+END_TEST
+
+/* building */
+
+START_TEST(cells_and_columns_that_do_not_match_are_refused)
+{
+    ck_assert_int_eq(dbal__result_add_integer(result, DBAL_INT64, 1), DBAL__MISMATCHED);
+    ck_assert_int_eq(dbal__result_end_row(result), DBAL__MISMATCHED);
+    columns(2);
+    ck_assert_int_eq(dbal__result_end_row(result), DBAL__MISMATCHED);
+    add(dbal_int64(1));
+    ck_assert_int_eq(dbal__result_end_row(result), DBAL__MISMATCHED);
+    ck_assert_int_eq(dbal__result_add_column(result, "late", DBAL_INT64), DBAL__MISMATCHED);
+    add(dbal_text("x"));
+    ck_assert_int_eq(dbal__result_add_real(result, 1), DBAL__MISMATCHED);
+    ck_assert_int_eq(dbal__result_add_bytes(result, DBAL_TEXT, "x", 1), DBAL__MISMATCHED);
+    ck_assert_int_eq(dbal__result_end_row(result), DBAL__FITS);
+    ck_assert_int_eq(dbal__result_add_column(result, "late", DBAL_INT64), DBAL__MISMATCHED);
+    ck_assert_uint_eq(dbal_result_row_count(result), 1);
+    ck_assert_uint_eq(dbal_result_column_count(result), 2);
+}
+END_TEST
+
+/* Rows lie in chunks of 4, 8, 16 …: every cell on both sides of each boundary must be found. */
+START_TEST(many_rows_keep_their_place)
+{
+    unsigned rows = chance_rounds(20000);
+    columns(3);
+    for (unsigned i = 0; i < rows; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "row %u", i);
+        add(dbal_int64(i));
+        if (i % 3 == 0)
+            add(dbal_null());
+        else
+            add(dbal_text(text));
+        add(dbal_double(i / 2.0));
+        ck_assert_int_eq(dbal__result_end_row(result), DBAL__FITS);
+    }
+    ck_assert_uint_eq(dbal_result_row_count(result), rows);
+    for (unsigned i = 0; i < rows; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "row %u", i);
+        ck_assert_int_eq(dbal_result_int64(result, i, 0), i);
+        ck_assert_str_eq(dbal_result_text(result, i, 1), i % 3 == 0 ? "" : text);
+        ck_assert(dbal_result_is_null(result, i, 1) == (i % 3 == 0));
+        ck_assert(dbal_result_double(result, i, 2) == i / 2.0);
+    }
+    expect_no_error();
+    ck_assert(dbal__result_is_large(result) == (dbal__result_bytes(result) >= 256 * 1024));
+}
+END_TEST
+
+START_TEST(many_columns_keep_their_place)
+{
+    enum { MANY = 700 };
+    columns(MANY);
+    for (unsigned row = 0; row < 10; row++) {
+        for (unsigned i = 0; i < MANY; i++)
+            add(dbal_int64(row * MANY + i));
+        ck_assert_int_eq(dbal__result_end_row(result), DBAL__FITS);
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[16];
+        size_t index = 0;
+        snprintf(name, sizeof name, "c%u", i);
+        ck_assert(dbal_result_column_index(result, name, &index) && index == i);
+        for (unsigned row = 0; row < 10; row++)
+            ck_assert_int_eq(dbal_result_int64(result, row, i), row * MANY + i);
+    }
+}
+END_TEST
+
+START_TEST(another_like_it_has_its_columns_and_no_rows)
+{
+    ROW(dbal_int64(1), dbal_text("x"));
+    dbal_result *like = dbal__result_like(result);
+    ck_assert_uint_eq(dbal_result_column_count(like), 2);
+    ck_assert_str_eq(dbal_result_column_name(like, 1), "c1");
+    ck_assert_uint_eq(dbal_result_row_count(like), 0);
+    ck_assert_int_eq(dbal_result_affected(like), 0);
+    dbal_result_unref(like);
+}
+END_TEST
+
+START_TEST(result_that_grows_too_large_is_refused)
+{
+    enum { MOST = 20000 };
+    dbal_result *small = dbal__result_new(MOST);
+    static const char bytes[MOST];
+    dbal__result_add_column(small, "c", DBAL_TEXT);
+    ck_assert_int_eq(dbal__result_add_bytes(small, DBAL_TEXT, bytes, MOST), DBAL__TOO_LARGE);
+    ck_assert_int_eq(dbal__result_add_bytes(small, DBAL_TEXT, bytes, SIZE_MAX), DBAL__TOO_LARGE);
+    ck_assert_int_eq(dbal__result_add_bytes(small, DBAL_TEXT, bytes, 100), DBAL__FITS);
+    dbal__result_end_row(small);
+    dbal__refusal refusal;
+    unsigned rows = 1;
+    while ((refusal = dbal__result_add_bytes(small, DBAL_TEXT, bytes, 100)) == DBAL__FITS) {
+        dbal__result_end_row(small);
+        ck_assert_uint_lt(++rows, MOST / 100);
+    }
+    ck_assert_int_eq(refusal, DBAL__TOO_LARGE);
+    ck_assert_uint_gt(rows, MOST / 400);
+    /* what is there can be read */
+    ck_assert_uint_eq(dbal_result_row_count(small), rows);
+    ck_assert_uint_eq(dbal_result_blob(small, rows - 1, 0).size, 100);
+    dbal_result_unref(small);
+}
+END_TEST
+
+START_TEST(rows_of_nothing_but_numbers_may_grow_too_large_as_well)
+{
+    dbal_result *small = dbal__result_new(20000);
+    dbal__result_add_column(small, "c", DBAL_INT64);
+    unsigned rows = 0;
+    while (dbal__result_add_integer(small, DBAL_INT64, rows) == DBAL__FITS) {
+        dbal__result_end_row(small);
+        ck_assert_uint_lt(++rows, 20000 / 8);
+    }
+    ck_assert_uint_gt(rows, 500);
+    dbal_result_unref(small);
+}
+END_TEST
+
+/* memory and threads */
+
+static void
+build(dbal_result *one)
+{
+    for (int i = 0; i < 9; i++) {
+        if (dbal__result_add_column(one, "some longer name", DBAL_TEXT) != DBAL__FITS)
+            return;
+    }
+    for (int i = 0; i < 600; i++) {
+        bool fits = i % 9 != 0 ? dbal__result_add_integer(one, DBAL_INT64, i) == DBAL__FITS
+                               : dbal__result_add_bytes(one, DBAL_TEXT, "text", 4) == DBAL__FITS;
+        if (!fits || (i % 9 == 8 && dbal__result_end_row(one) != DBAL__FITS))
+            return;
+    }
+}
+
+static void
+everything(void *arg)
+{
+    (void)arg;
+    dbal_result *one = dbal__result_new(PLENTY);
+    if (one == NULL)
+        return;
+    build(one);
+    for (size_t i = 0; i < dbal_result_row_count(one); i++) {
+        for (size_t j = 1; j < 9; j++) {
+            const char *text = dbal_result_text(one, i, j);
+            dbal_error *error = dbal_result_take_error(one);
+            ck_assert((*text == '\0') == (error != NULL));
+            ck_assert(error == NULL || dbal_error_is(error, DBAL_ERROR_NO_MEMORY));
+            dbal_error_unref(error);
+        }
+    }
+    dbal_result_unref(dbal__result_like(one));
+    dbal_result_unref(one);
+}
+
+START_TEST(nothing_is_lost_without_memory)
+{
+    alloc_fault_sweep(everything, NULL);
+}
+END_TEST
+
+typedef struct graveyard {
+    dbal__reaper reaper;
+    atomic_uint refs, taken;
+} graveyard;
+
+static void
+bury(dbal__reaper *reaper, dbal_result *dead)
+{
+    atomic_fetch_add(&((graveyard *)(void *)reaper)->taken, 1);
+    dbal__result_destroy(dead);
+}
+
+static void
+reaper_ref(dbal__reaper *reaper)
+{
+    atomic_fetch_add(&((graveyard *)(void *)reaper)->refs, 1);
+}
+
+static void
+reaper_unref(dbal__reaper *reaper)
+{
+    atomic_fetch_sub(&((graveyard *)(void *)reaper)->refs, 1);
+}
+
+static void *
+use_and_drop(void *arg)
+{
+    dbal_result *shared = arg;
+    for (unsigned i = chance_rounds(20000); i > 0; i--) {
+        dbal_result *mine = dbal_result_ref(shared);
+        /* the accessor without state */
+        if (dbal_result_get(mine, 0, 0).as.integer != 42)
+            abort();
+        dbal_result_unref(mine);
+    }
+    dbal_result_unref(shared);
+    return NULL;
+}
+
+START_TEST(last_of_many_threads_hands_it_to_the_reaper_once)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    graveyard first = {{bury, reaper_ref, reaper_unref}, 0, 0};
+    graveyard last = {{bury, reaper_ref, reaper_unref}, 0, 0};
+    ROW(dbal_int64(42));
+    dbal__result_set_reaper(result, &first.reaper);
+    dbal__result_set_reaper(result, &last.reaper);
+    ck_assert_uint_eq(atomic_load(&first.refs), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, use_and_drop, dbal_result_ref(result));
+    dbal_result_unref(result);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_eq(atomic_load(&first.taken), 0);
+    ck_assert_uint_eq(atomic_load(&last.taken), 1);
+    ck_assert_uint_eq(atomic_load(&last.refs), 0);
+    setup();
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("result");
+    const TTest *const tests[] = {
+        null_stands_for_a_result_without_rows,
+        columns_are_found_by_their_exact_name,
+        affected_rows_are_those_said_or_those_there,
+        integers_come_out_exact_or_not_at_all,
+        doubles_come_out_exact_or_not_at_all,
+        truth_values_come_out_exact_or_not_at_all,
+        moments_come_out_of_their_own_type_and_of_text,
+        every_cell_has_a_text,
+        bytes_come_out_of_what_is_kept_as_bytes,
+        null_is_zero_of_every_kind_and_no_error,
+        cell_out_of_range_is_the_programs_mistake,
+        first_error_is_kept_and_says_where,
+        error_that_nobody_took_goes_with_the_result,
+        cells_and_columns_that_do_not_match_are_refused,
+        many_rows_keep_their_place,
+        many_columns_keep_their_place,
+        another_like_it_has_its_columns_and_no_rows,
+        result_that_grows_too_large_is_refused,
+        rows_of_nothing_but_numbers_may_grow_too_large_as_well,
+        last_of_many_threads_hands_it_to_the_reaper_once,
+    };
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
+        suite_add(suite, tests[i], setup, teardown);
+    suite_add(suite, nothing_is_lost_without_memory, NULL, NULL);
+    return suite_run(suite);
+}
