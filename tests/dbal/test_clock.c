@@ -81,7 +81,8 @@ static void
 count(dbal__timer *timer)
 {
     probe *one = DBAL__OF(timer, probe, timer);
-    ck_assert(!timer->active);
+    if (timer->active)
+        ck_abort_msg("a timer is still active when it fires");
     one->fired++;
     if (one->to_stop != NULL)
         dbal__clock_stop(&hand, one->to_stop);
@@ -190,8 +191,10 @@ START_TEST(many_timers_fire_in_order_whatever_order_they_came_in)
             dbal__clock_stop(&hand, &all[i].timer);
         hand.driven_now = 1000 + MANY;
         dbal__clock_run(&hand);
-        for (int i = 0; i < MANY; i++)
-            ck_assert_uint_eq(all[i].fired, i % 2);
+        for (int i = 0; i < MANY; i++) {
+            if (all[i].fired != (unsigned)i % 2)
+                ck_abort_msg("timer %d fired %u times", i, all[i].fired);
+        }
     }
 }
 END_TEST
@@ -256,9 +259,11 @@ check_table(void)
     ck_assert_msg(dbal__clock_next(&hand) == soonest(),
                   "seed %" PRIu64 ": next is %" PRId64 ", not %" PRId64, luck.seed,
                   dbal__clock_next(&hand), soonest());
-    for (int i = 0; i < TIMERS; i++)
-        ck_assert_msg(items[i].timer.active == (items[i].at != DBAL__NEVER),
-                      "seed %" PRIu64 ": timer %d", luck.seed, i);
+    /* each assertion of Check's costs a system call */
+    for (int i = 0; i < TIMERS; i++) {
+        if (items[i].timer.active != (items[i].at != DBAL__NEVER))
+            ck_abort_msg("seed %" PRIu64 ": timer %d", luck.seed, i);
+    }
 }
 
 START_TEST(heap_does_what_a_table_would)
@@ -266,7 +271,7 @@ START_TEST(heap_does_what_a_table_would)
     chance_init(&luck);
     for (int i = 0; i < TIMERS; i++)
         items[i] = (item){.at = DBAL__NEVER};
-    for (unsigned round = chance_rounds(40000); round > 0; round--) {
+    for (unsigned round = chance_rounds(20000); round > 0; round--) {
         start_or_stop_one();
         check_table();
         if (chance_below(&luck, 8) != 0)
