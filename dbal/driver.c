@@ -6,12 +6,14 @@
 
 #include "dbal/alloc.h"
 #include "dbal/error.h"
+#include "dbal/fork.h"
 
 /* which drivers are built in is the build file's business alone */
 extern const dbal_driver *const dbal__built_in_drivers[];
 
 typedef struct library {
     struct library *next;
+    unsigned generation; /* of the process: the thread is not there in the child of a fork */
     dbal__worker *worker;
     char name[];
 } library;
@@ -41,6 +43,25 @@ complaint(const dbal_driver *driver)
     if (driver->native != NULL && driver->native->size < sizeof *driver->native)
         return "its native face was built for another version of dbal/driver.h";
     return NULL;
+}
+
+/* A fork waits until nobody is in here, so that the child finds it unlocked. */
+static void
+lock_registry(void)
+{
+    pthread_mutex_lock(&registry);
+}
+
+static void
+unlock_registry(void)
+{
+    pthread_mutex_unlock(&registry);
+}
+
+static void
+watch_forks(void)
+{
+    pthread_atfork(lock_registry, unlock_registry, unlock_registry);
 }
 
 static dbal__driver_entry *
@@ -85,9 +106,11 @@ add_built_in(void)
 dbal__driver_entry *
 dbal__driver_find(const char *scheme)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     dbal__driver_entry *entry = find(scheme);
     if (entry != NULL)
         return entry;
+    pthread_once(&once, watch_forks);
     pthread_mutex_lock(&registry);
     add_built_in();
     pthread_mutex_unlock(&registry);
@@ -191,6 +214,7 @@ library_make(const char *name)
     if (made == NULL)
         return NULL;
     strcpy(made->name, name);
+    made->generation = dbal__fork_generation();
     made->worker = dbal__worker_start(NULL, false, "dbal-driver", NULL);
     if (made->worker == NULL) {
         dbal__free(made);
@@ -206,7 +230,8 @@ dbal__driver_thread(const char *name, bool *ret_hung)
 {
     pthread_mutex_lock(&registry);
     library *one = libraries;
-    while (one != NULL && strcmp(one->name, name) != 0)
+    while (one != NULL &&
+           (one->generation != dbal__fork_generation() || strcmp(one->name, name) != 0))
         one = one->next;
     if (one == NULL)
         one = library_make(name);

@@ -3,7 +3,19 @@
 #include <string.h>
 
 #include "dbal/alloc.h"
+#include "dbal/fork.h"
 #include "dbal/list.h"
+
+enum { IDLE, WAITING, GRANTED, WITHDRAWN };
+
+struct dbal__claim {
+    struct dbal__claim *next;
+    dbal__message message;
+    dbal__inbox *inbox; /* a reference */
+    atomic_int state;
+    void (*granted)(void *arg);
+    void *arg;
+};
 
 /*
  * Claims are pushed on a stack by anybody. Whoever holds the token owns the queue behind it too, so
@@ -13,7 +25,9 @@ struct dbal__token {
     dbal__token *next;
     atomic_bool held;
     _Atomic(dbal__claim *) fresh;
-    dbal__claim *head, *tail; /* the holder's */
+    dbal__claim *head; /* the holder's: oldest first */
+    unsigned
+        generation; /* of the process: what the parent of a fork holds is no concern of the child's */
     size_t size;
     uint8_t name[];
 };
@@ -25,7 +39,8 @@ static dbal__token *
 find(dbal__token *from, const void *name, size_t size)
 {
     for (; from != NULL; from = from->next) {
-        if (from->size == size && memcmp(from->name, name, size) == 0)
+        if (from->generation == dbal__fork_generation() && from->size == size &&
+            memcmp(from->name, name, size) == 0)
             return from;
     }
     return NULL;
@@ -40,6 +55,7 @@ dbal__token_get(const void *name, size_t size)
     dbal__token *fresh = dbal__zalloc(sizeof *fresh + size);
     if (fresh == NULL)
         return NULL;
+    fresh->generation = dbal__fork_generation();
     fresh->size = size;
     memcpy(fresh->name, name, size);
     do {
@@ -57,24 +73,31 @@ static void
 deliver(dbal__message *message)
 {
     dbal__claim *claim = DBAL__OF(message, dbal__claim, message);
-    if (atomic_load(&claim->state) == DBAL__CLAIM_GRANTED) {
-        claim->granted(claim);
-    } else {
-        atomic_store(&claim->state, DBAL__CLAIM_NONE);
-        claim->returned(claim);
-    }
+    atomic_store(&claim->state, IDLE);
+    claim->granted(claim->arg);
+}
+
+dbal__claim *
+dbal__claim_new(dbal__inbox *inbox, void (*granted)(void *arg), void *arg)
+{
+    dbal__claim *claim = dbal__zalloc(sizeof *claim);
+    if (claim == NULL)
+        return NULL;
+    claim->message.deliver = deliver;
+    claim->inbox = dbal__inbox_ref(inbox);
+    atomic_init(&claim->state, IDLE);
+    claim->granted = granted;
+    claim->arg = arg;
+    return claim;
 }
 
 void
-dbal__claim_init(dbal__claim *claim, dbal__inbox *inbox, void (*granted)(dbal__claim *claim),
-                 void (*returned)(dbal__claim *claim))
+dbal__claim_free(dbal__claim *claim)
 {
-    memset(claim, 0, sizeof *claim);
-    claim->message.deliver = deliver;
-    claim->inbox = inbox;
-    atomic_init(&claim->state, DBAL__CLAIM_NONE);
-    claim->granted = granted;
-    claim->returned = returned;
+    if (claim == NULL)
+        return;
+    dbal__inbox_unref(claim->inbox);
+    dbal__free(claim);
 }
 
 /* the holder's: the oldest claim */
@@ -83,7 +106,6 @@ next_claim(dbal__token *token)
 {
     if (token->head == NULL) {
         dbal__claim *claim = atomic_exchange(&token->fresh, NULL);
-        token->tail = claim;
         while (claim != NULL) {
             dbal__claim *older = claim->next;
             claim->next = token->head;
@@ -97,9 +119,9 @@ next_claim(dbal__token *token)
     return first;
 }
 
-/* Sends a claim home; after this it may be gone. False: its loop is closed. */
+/* Lets its loop know; after this it may be gone. False: the loop is closed. */
 static bool
-send_home(dbal__claim *claim)
+tell(dbal__claim *claim)
 {
     dbal__inbox *inbox = dbal__inbox_ref(claim->inbox);
     bool sent = dbal__inbox_push(inbox, &claim->message);
@@ -122,14 +144,16 @@ pass_on(dbal__token *token, dbal__claim *mine)
                 return false;
             continue;
         }
-        int waiting = DBAL__CLAIM_WAITING;
-        if (!atomic_compare_exchange_strong(&claim->state, &waiting, DBAL__CLAIM_GRANTED)) {
-            send_home(claim);
+        int waiting = WAITING;
+        if (!atomic_compare_exchange_strong(&claim->state, &waiting, GRANTED)) {
+            dbal__claim_free(claim); /* withdrawn */
             continue;
         }
-        if (claim == mine)
+        if (claim == mine) {
+            atomic_store(&claim->state, IDLE);
             return true;
-        if (send_home(claim))
+        }
+        if (tell(claim))
             return false;
     }
 }
@@ -137,7 +161,7 @@ pass_on(dbal__token *token, dbal__claim *mine)
 bool
 dbal__token_claim(dbal__token *token, dbal__claim *claim)
 {
-    atomic_store(&claim->state, DBAL__CLAIM_WAITING);
+    atomic_store(&claim->state, WAITING);
     claim->next = atomic_load(&token->fresh);
     while (!atomic_compare_exchange_weak(&token->fresh, &claim->next, claim)) {
     }
@@ -149,8 +173,8 @@ dbal__token_claim(dbal__token *token, dbal__claim *claim)
 bool
 dbal__claim_withdraw(dbal__claim *claim)
 {
-    int waiting = DBAL__CLAIM_WAITING;
-    return atomic_compare_exchange_strong(&claim->state, &waiting, DBAL__CLAIM_WITHDRAWN);
+    int waiting = WAITING;
+    return atomic_compare_exchange_strong(&claim->state, &waiting, WITHDRAWN);
 }
 
 void

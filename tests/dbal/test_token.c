@@ -1,12 +1,12 @@
 /* The token: one holder at a time, in the order of asking, whatever thread asks. */
 #include <inttypes.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dbal/clock.h"
-#include "dbal/list.h"
 #include "dbal/token.h"
 #include "tests/lib/alloc_fault.h"
 #include "tests/lib/chance.h"
@@ -15,7 +15,7 @@
 #include "tests/lib/trace.h"
 
 typedef struct wish {
-    dbal__claim claim;
+    dbal__claim *claim;
     const char *name;
 } wish;
 
@@ -23,30 +23,31 @@ static dbal__inbox *inbox;
 static dbal__token *token;
 
 static void
-granted(dbal__claim *claim)
+granted(void *arg)
 {
-    trace_add("%s!", DBAL__OF(claim, wish, claim)->name);
+    trace_add("%s!", (const char *)arg);
 }
 
-static void
-returned(dbal__claim *claim)
-{
-    trace_add("%s?", DBAL__OF(claim, wish, claim)->name);
-}
-
-static wish
-wish_of(const char *name)
-{
-    wish one = {.name = name};
-    return one;
-}
-
-/* A claim is part of what holds it and must not be moved once it is made. */
 static bool
-ask(wish *one)
+ask_from(wish *one, const char *name, dbal__inbox *from)
 {
-    dbal__claim_init(&one->claim, inbox, granted, returned);
-    return dbal__token_claim(token, &one->claim);
+    one->name = name;
+    one->claim = dbal__claim_new(from, granted, (void *)(uintptr_t)name);
+    ck_assert_ptr_nonnull(one->claim);
+    return dbal__token_claim(token, one->claim);
+}
+
+static bool
+ask(wish *one, const char *name)
+{
+    return ask_from(one, name, inbox);
+}
+
+/* It has been granted, or is the test's for another reason. */
+static void
+end(wish *one)
+{
+    dbal__claim_free(one->claim);
 }
 
 static void
@@ -73,9 +74,10 @@ static void
 teardown(void)
 {
     /* each test gives back what it was granted */
-    wish one = wish_of("end");
-    ck_assert(ask(&one));
+    wish one;
+    ck_assert(ask(&one, "end"));
     dbal__token_release(token);
+    end(&one);
     dbal__inbox_unref(inbox);
 }
 
@@ -102,29 +104,41 @@ START_TEST(token_without_memory_is_none)
 }
 END_TEST
 
+START_TEST(claim_without_memory_is_none)
+{
+    alloc_fault_install();
+    alloc_fault_fail(1);
+    ck_assert_ptr_null(dbal__claim_new(inbox, granted, NULL));
+    alloc_fault_remove();
+    dbal__claim_free(NULL);
+}
+END_TEST
+
 START_TEST(free_token_is_granted_at_once_and_silently)
 {
-    wish a = wish_of("a");
-    ck_assert(ask(&a));
-    ck_assert_int_eq(atomic_load(&a.claim.state), DBAL__CLAIM_GRANTED);
+    wish a;
+    ck_assert(ask(&a, "a"));
+    ck_assert(!dbal__claim_withdraw(a.claim));
     deliver_all(inbox);
     TRACE_EQ("");
     dbal__token_release(token);
-    ck_assert(ask(&a));
+    /* it may ask again */
+    ck_assert(dbal__token_claim(token, a.claim));
     dbal__token_release(token);
+    end(&a);
 }
 END_TEST
 
 START_TEST(those_who_wait_are_granted_in_order)
 {
-    wish a = wish_of("a"), b = wish_of("b"), c = wish_of("c"), d = wish_of("d");
-    ck_assert(ask(&a));
-    ck_assert(!ask(&b));
-    ck_assert(!ask(&c));
+    wish a, b, c, d;
+    ck_assert(ask(&a, "a"));
+    ck_assert(!ask(&b, "b"));
+    ck_assert(!ask(&c, "c"));
     deliver_all(inbox);
     TRACE_EQ("");
     dbal__token_release(token);
-    ck_assert(!ask(&d));
+    ck_assert(!ask(&d, "d"));
     deliver_all(inbox);
     TRACE_EQ("b!");
     dbal__token_release(token);
@@ -132,75 +146,75 @@ START_TEST(those_who_wait_are_granted_in_order)
     deliver_all(inbox);
     TRACE_EQ("b! c! d!");
     dbal__token_release(token);
+    end(&a), end(&b), end(&c), end(&d);
 }
 END_TEST
 
-START_TEST(withdrawn_claim_comes_back_when_its_turn_comes)
+START_TEST(withdrawn_claim_is_passed_over_and_freed)
 {
-    wish a = wish_of("a"), b = wish_of("b"), c = wish_of("c");
-    ask(&a);
-    ask(&b);
-    ask(&c);
-    ck_assert(dbal__claim_withdraw(&b.claim));
-    ck_assert(!dbal__claim_withdraw(&b.claim));
+    wish a, b, c;
+    alloc_fault_install();
+    ask(&a, "a");
+    ask(&b, "b");
+    ask(&c, "c");
+    ck_assert(dbal__claim_withdraw(b.claim));
     deliver_all(inbox);
     TRACE_EQ("");
     dbal__token_release(token);
     deliver_all(inbox);
-    TRACE_EQ("b? c!");
-    ck_assert_int_eq(atomic_load(&b.claim.state), DBAL__CLAIM_NONE);
-    /* it may ask again */
-    ck_assert(!dbal__token_claim(token, &b.claim));
+    TRACE_EQ("c!");
     dbal__token_release(token);
-    deliver_all(inbox);
-    TRACE_EQ("b? c! b!");
-    dbal__token_release(token);
+    end(&a), end(&c);
+    ck_assert_int_eq(alloc_fault_live(), 0);
+    alloc_fault_remove();
 }
 END_TEST
 
 START_TEST(withdrawn_as_the_last_leaves_the_token_free)
 {
-    wish a = wish_of("a"), b = wish_of("b"), c = wish_of("c");
-    ask(&a);
-    ask(&b);
-    ck_assert(dbal__claim_withdraw(&b.claim));
+    wish a, b, c;
+    ask(&a, "a");
+    ask(&b, "b");
+    ck_assert(dbal__claim_withdraw(b.claim));
     dbal__token_release(token);
-    ck_assert(ask(&c));
+    ck_assert(ask(&c, "c"));
     deliver_all(inbox);
-    TRACE_EQ("b?");
+    TRACE_EQ("");
     dbal__token_release(token);
+    end(&a), end(&c);
 }
 END_TEST
 
 START_TEST(granted_claim_cannot_be_withdrawn)
 {
-    wish a = wish_of("a"), b = wish_of("b");
-    ask(&a);
-    ask(&b);
-    ck_assert(!dbal__claim_withdraw(&a.claim));
+    wish a, b;
+    ask(&a, "a");
+    ask(&b, "b");
+    ck_assert(!dbal__claim_withdraw(a.claim));
     dbal__token_release(token);
     /* on its way already */
-    ck_assert(!dbal__claim_withdraw(&b.claim));
+    ck_assert(!dbal__claim_withdraw(b.claim));
     deliver_all(inbox);
     TRACE_EQ("b!");
     dbal__token_release(token);
+    end(&a), end(&b);
 }
 END_TEST
 
 START_TEST(claim_of_a_loop_that_ended_is_passed_over)
 {
     dbal__inbox *gone = dbal__inbox_new();
-    wish a = wish_of("a"), b = wish_of("b"), c = wish_of("c");
-    ask(&a);
-    dbal__claim_init(&b.claim, gone, granted, returned);
-    ck_assert(!dbal__token_claim(token, &b.claim));
-    ask(&c);
+    wish a, b, c;
+    ask(&a, "a");
+    ck_assert(!ask_from(&b, "b", gone));
+    ask(&c, "c");
     ck_assert_ptr_null(dbal__inbox_close(gone));
     dbal__token_release(token);
     deliver_all(inbox);
     TRACE_EQ("c!");
     dbal__token_release(token);
     dbal__inbox_unref(gone);
+    end(&a), end(&b), end(&c);
 }
 END_TEST
 
@@ -211,16 +225,16 @@ enum { LOOPS = 4, CLAIMS = 3, ROUNDS = 4000 };
 typedef struct seeker seeker;
 
 typedef struct want {
-    dbal__claim claim;
+    dbal__claim *claim;
     seeker *by;
-    bool out; /* asked for, and neither granted nor returned yet */
+    bool out; /* asked for, and not granted yet */
 } want;
 
 struct seeker {
     pthread_t thread;
     dbal__inbox *inbox;
     chance luck;
-    unsigned left, grants, returns, withdrawals;
+    unsigned left, grants, withdrawals;
     want wants[CLAIMS];
 };
 
@@ -240,21 +254,22 @@ hold_it(seeker *by)
 }
 
 static void
-want_granted(dbal__claim *claim)
+want_granted(void *arg)
 {
-    want *one = DBAL__OF(claim, want, claim);
+    want *one = arg;
     atomic_fetch_add(&wrong, !one->out);
     one->out = false;
     hold_it(one->by);
 }
 
 static void
-want_returned(dbal__claim *claim)
+withdraw(seeker *by, want *one)
 {
-    want *one = DBAL__OF(claim, want, claim);
-    atomic_fetch_add(&wrong, !one->out);
+    if (!dbal__claim_withdraw(one->claim))
+        return;
+    by->withdrawals++;
     one->out = false;
-    one->by->returns++;
+    one->claim = dbal__claim_new(by->inbox, want_granted, one);
 }
 
 /* Asks for what it has not asked for, withdraws from what it has. */
@@ -262,11 +277,11 @@ static void
 touch(seeker *by, want *one)
 {
     if (one->out) {
-        by->withdrawals += dbal__claim_withdraw(&one->claim);
+        withdraw(by, one);
     } else if (by->left > 0) {
         by->left--;
         one->out = true;
-        if (dbal__token_claim(token, &one->claim)) {
+        if (dbal__token_claim(token, one->claim)) {
             one->out = false;
             hold_it(by);
         }
@@ -314,7 +329,7 @@ START_TEST(many_threads_have_one_holder_and_lose_no_claim)
         chance_split(&all[i].luck, &luck, i);
         for (int j = 0; j < CLAIMS; j++) {
             all[i].wants[j].by = &all[i];
-            dbal__claim_init(&all[i].wants[j].claim, all[i].inbox, want_granted, want_returned);
+            all[i].wants[j].claim = dbal__claim_new(all[i].inbox, want_granted, &all[i].wants[j]);
         }
         ck_assert_int_eq(pthread_create(&all[i].thread, NULL, seek, &all[i]), 0);
     }
@@ -322,10 +337,11 @@ START_TEST(many_threads_have_one_holder_and_lose_no_claim)
     for (unsigned i = 0; i < LOOPS; i++)
         pthread_join(all[i].thread, NULL);
     for (unsigned i = 0; i < LOOPS; i++) {
-        ck_assert_msg(!has_any_out(&all[i]) && all[i].grants + all[i].returns == rounds &&
-                          all[i].returns == all[i].withdrawals,
-                      "seed %" PRIu64 ": %u granted and %u returned of %u, %u withdrawn", luck.seed,
-                      all[i].grants, all[i].returns, rounds, all[i].withdrawals);
+        ck_assert_msg(!has_any_out(&all[i]) && all[i].grants + all[i].withdrawals == rounds,
+                      "seed %" PRIu64 ": %u granted and %u withdrawn of %u", luck.seed,
+                      all[i].grants, all[i].withdrawals, rounds);
+        for (int j = 0; j < CLAIMS; j++)
+            dbal__claim_free(all[i].wants[j].claim);
         dbal__inbox_unref(all[i].inbox);
     }
     ck_assert_msg(atomic_load(&wrong) == 0, "seed %" PRIu64 ": %u", luck.seed, atomic_load(&wrong));
@@ -365,9 +381,10 @@ main(void)
     const TTest *const tests[] = {
         token_is_known_by_its_bytes,
         token_without_memory_is_none,
+        claim_without_memory_is_none,
         free_token_is_granted_at_once_and_silently,
         those_who_wait_are_granted_in_order,
-        withdrawn_claim_comes_back_when_its_turn_comes,
+        withdrawn_claim_is_passed_over_and_freed,
         withdrawn_as_the_last_leaves_the_token_free,
         granted_claim_cannot_be_withdrawn,
         claim_of_a_loop_that_ended_is_passed_over,
