@@ -113,10 +113,24 @@ weigh(dbal__crew *crew)
     return false;
 }
 
+/* A thread may keep answers back for more to come, and then be held up by what was to be quick. */
+static void
+collect(dbal__crew *crew)
+{
+    for (dbal__list *link = crew->workers.next; link != &crew->workers; link = link->next) {
+        dbal__worker *worker = DBAL__OF(link, dbal__worker, crew);
+        if (atomic_load_explicit(&worker->unannounced_count, memory_order_relaxed) != 0) {
+            dbal__inbox_wake(crew->loop->inbox);
+            return;
+        }
+    }
+}
+
 static void
 look(dbal__timer *timer)
 {
     dbal__crew *crew = DBAL__OF(timer, dbal__crew, timer);
+    collect(crew);
     if (dbal__line_count(&crew->line) != 0)
         weigh(crew);
     crew->delay = crew->delay * 2 < LOOK_MOST ? crew->delay * 2 : LOOK_MOST;

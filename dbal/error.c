@@ -197,24 +197,31 @@ copy_or_null(const char *text)
 }
 
 dbal_error *
-dbal__error_with_execution(dbal_error *error, dbal_execution execution)
+dbal__error_copy(dbal_error *error, dbal_execution execution)
 {
-    if (error->execution == execution)
-        return error;
     if (is_constant(error))
         return dbal__error_constant(error->error_class, execution);
     dbal_error *copy =
         dbal__error_make(error->error_class, error->sqlstate, execution, "%s", error->message);
-    if (!is_constant(copy)) {
-        inherit(copy, error);
-        copy->retryable = error->retryable && execution != DBAL_EXECUTION_UNKNOWN;
-        copy->position = error->position;
-        copy->detail = copy_or_null(error->detail);
-        copy->hint = copy_or_null(error->hint);
-        copy->constraint = copy_or_null(error->constraint);
-        copy->where = copy_or_null(error->where);
-        copy->cause = dbal_error_ref(error->cause);
-    }
+    if (is_constant(copy))
+        return copy;
+    inherit(copy, error);
+    copy->retryable = error->retryable && execution != DBAL_EXECUTION_UNKNOWN;
+    copy->position = error->position;
+    copy->detail = copy_or_null(error->detail);
+    copy->hint = copy_or_null(error->hint);
+    copy->constraint = copy_or_null(error->constraint);
+    copy->where = copy_or_null(error->where);
+    copy->cause = dbal_error_ref(error->cause);
+    return copy;
+}
+
+dbal_error *
+dbal__error_with_execution(dbal_error *error, dbal_execution execution)
+{
+    if (error->execution == execution)
+        return error;
+    dbal_error *copy = dbal__error_copy(error, execution);
     dbal_error_unref(error);
     return copy;
 }
@@ -355,9 +362,18 @@ dbal__error_lost(dbal_error *cause, dbal_execution execution)
     dbal_error *error = dbal__error_because(
         cause, DBAL_ERROR_OPERATIONAL, sqlstate, execution, "the connection was lost%s%s",
         cause != NULL ? ": " : "", cause != NULL ? cause->message : "");
-    if (!is_constant(error))
-        error->connection_lost = true;
+    if (is_constant(error))
+        return error;
+    error->connection_lost = true;
+    error->retryable = execution != DBAL_EXECUTION_UNKNOWN;
     return error;
+}
+
+void
+dbal__error_set_retryable(dbal_error *error)
+{
+    if (!is_constant(error))
+        error->retryable = true;
 }
 
 void

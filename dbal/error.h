@@ -25,7 +25,9 @@ dbal_error *dbal__error_make(dbal_error_class error_class, const char *sqlstate,
 /* Sets *ret_error, when there is such a place, to a new error of a class. */
 void dbal__error_give(dbal_error **ret_error, dbal_error *error);
 
-/* A copy of an error with another execution; takes over the reference. */
+/* A copy of its own, with another execution; the error is borrowed. */
+dbal_error *dbal__error_copy(dbal_error *error, dbal_execution execution);
+/* The same error, or a copy when its execution is another; takes over the reference. */
 dbal_error *dbal__error_with_execution(dbal_error *error, dbal_execution execution);
 
 /* A new error of another class and message, with `cause` (borrowed, may be NULL) under it. */
@@ -36,7 +38,8 @@ dbal_error *dbal__error_because(dbal_error *cause, dbal_error_class error_class,
 /* A connection that is gone; the cause is borrowed and may be NULL. */
 dbal_error *dbal__error_lost(dbal_error *cause, dbal_execution execution);
 
-/* Changes a fresh error, which nobody else has seen yet. */
+/* These change a fresh error, which nobody else has seen yet. */
+void dbal__error_set_retryable(dbal_error *error);
 void dbal__error_set_position(dbal_error *error, int position);
 
 /* Where it came from (the label or SQL of a statement), for the log alone; copied, cut short. */

@@ -14,14 +14,18 @@ struct dbal__home {
     atomic_size_t bytes;
 };
 
-static void
+/* gives back how many bytes they were */
+static size_t
 destroy_all(dbal_result *result)
 {
+    size_t bytes = 0;
     while (result != NULL) {
         dbal_result *next = dbal__result_next(result);
+        bytes += dbal__result_bytes(result);
         dbal__result_destroy(result);
         result = next;
     }
+    return bytes;
 }
 
 void
@@ -29,8 +33,8 @@ dbal__home_clear(dbal__home *home)
 {
     if (atomic_load_explicit(&home->back, memory_order_relaxed) == NULL)
         return;
-    atomic_store_explicit(&home->bytes, 0, memory_order_relaxed);
-    destroy_all(atomic_exchange(&home->back, NULL));
+    size_t bytes = destroy_all(atomic_exchange(&home->back, NULL));
+    atomic_fetch_sub_explicit(&home->bytes, bytes, memory_order_relaxed);
 }
 
 void
@@ -62,6 +66,7 @@ take(dbal__reaper *reaper, dbal_result *result)
     dbal__home *home = (dbal__home *)(void *)reaper;
     size_t bytes = dbal__result_bytes(result);
     if (atomic_fetch_add_explicit(&home->bytes, bytes, memory_order_relaxed) + bytes > MOST) {
+        atomic_fetch_sub_explicit(&home->bytes, bytes, memory_order_relaxed);
         dbal__result_destroy(result);
         return;
     }

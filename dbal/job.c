@@ -49,6 +49,8 @@ dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault)
         dbal__fault_clear(fault);
         return;
     }
+    /* what it has gathered is dropped here, by whoever made it, however large it is */
+    request->result = dbal_result_unref(request->result);
     if (dbal_request_stopped(request) && request->refusal == NULL && !dbal__fault_is_set(fault))
         dbal_fault_set(fault, DBAL_ERROR_CANCELLED, "57014", "stopped");
     job->error = dbal__request_error(request, fault);

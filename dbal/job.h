@@ -31,6 +31,8 @@ typedef struct dbal__job {
     bool grant;             /* runs nothing: asks for the connection that reaches it */
     bool reset;             /* runs nothing: makes the session as new */
     bool quick;             /* is known to end soon: its answer may wait a little for others */
+    bool alone;             /* nothing of its session was on its way when it was handed down */
+    uint64_t number;        /* never that of another of the same pool: memory may be used again */
     struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
     struct dbal__channel *channel; /* the one it is bound to, or that took it */
     /* what came back */

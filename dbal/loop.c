@@ -94,13 +94,6 @@ dbal__loop_turn(dbal_loop *loop)
         ev_timer_start(loop->ev, &loop->more);
 }
 
-/* In the child of a fork the descriptors and threads are the parent's: touch nothing. */
-static bool
-is_foreign(dbal_loop *loop)
-{
-    return loop->ready.generation != dbal__fork_generation();
-}
-
 static void
 arm(dbal_loop *loop)
 {
@@ -123,7 +116,7 @@ on_prepare(struct ev_loop *ev, ev_prepare *watcher, int events)
     dbal_loop *loop = watcher->data;
     (void)ev;
     (void)events;
-    if (is_foreign(loop))
+    if (dbal__loop_is_foreign(loop))
         return;
     dbal__loop_enter(loop);
     dbal__loop_turn(loop);
@@ -138,7 +131,7 @@ on_inbox(struct ev_loop *ev, ev_io *watcher, int events)
     dbal_loop *loop = watcher->data;
     (void)ev;
     (void)events;
-    if (is_foreign(loop))
+    if (dbal__loop_is_foreign(loop))
         return;
     dbal__loop_enter(loop);
     /* taken here only: elsewhere it would leave a wake behind that finds nothing */
@@ -154,7 +147,7 @@ on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
     dbal_loop *loop = watcher->data;
     (void)ev;
     (void)events;
-    if (is_foreign(loop))
+    if (dbal__loop_is_foreign(loop))
         return;
     dbal__loop_enter(loop);
     loop->armed = 0; /* whatever it was: to be set again */
@@ -274,7 +267,7 @@ on_cleanup(struct ev_loop *ev, ev_cleanup *watcher, int events)
     dbal_loop *loop = watcher->data;
     (void)ev;
     (void)events;
-    if (is_foreign(loop))
+    if (dbal__loop_is_foreign(loop))
         return;
     shut_down(loop);
     detach(loop);
@@ -298,6 +291,7 @@ attach(dbal_loop *loop, struct ev_loop *ev)
 {
     loop->ev = ev;
     ev_prepare_init(&loop->prepare, on_prepare);
+    ev_set_priority(&loop->prepare, EV_MINPRI); /* after the program's own, which may ask for more */
     ev_io_init(&loop->inbox_watch, on_inbox, loop->inbox->fd, EV_READ);
     ev_timer_init(&loop->timer, on_timer, 0, FAR);
     ev_timer_init(&loop->more, on_timer, 0, 0);
@@ -345,7 +339,7 @@ dbal_loop_free(dbal_loop *loop)
 {
     if (loop == NULL)
         return;
-    if (is_foreign(loop)) {
+    if (dbal__loop_is_foreign(loop)) {
         dbal__ready_check(&loop->ready, "dbal_loop_free");
         return;
     }

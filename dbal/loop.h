@@ -79,6 +79,13 @@ dbal__loop_check(dbal_loop *loop, const char *call)
     return dbal__ready_check(&loop->ready, call);
 }
 
+/* In the child of a fork the descriptors and threads are the parent's: touch nothing. */
+static inline bool
+dbal__loop_is_foreign(const dbal_loop *loop)
+{
+    return loop->ready.generation != dbal__fork_generation();
+}
+
 static inline int64_t
 dbal__loop_now(const dbal_loop *loop)
 {

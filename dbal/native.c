@@ -95,6 +95,8 @@ on_event(struct ev_loop *ev, ev_io *watch, int events)
     native *self = one->of;
     dbal_loop *loop = self->channel.loop;
     (void)ev;
+    if (dbal__loop_is_foreign(loop))
+        return;
     dbal__loop_enter(loop);
     step(self, (int)(one - self->slots),
          ((events & EV_READ) != 0 ? DBAL_READABLE : 0u) |
@@ -293,9 +295,10 @@ fail_flying(native *self, dbal_error *reason)
         job->ended = dbal__loop_now(self->channel.loop);
         job->ok = false;
         dbal__fault_clear(&job->request.fault);
-        job->error = dbal__error_with_execution(dbal_error_ref(reason),
-                                                job->request.sent ? DBAL_EXECUTION_UNKNOWN
-                                                                  : DBAL_EXECUTION_NOT_SENT);
+        /* each its own: where it came from is written into it */
+        job->error = dbal__error_copy(reason, job->request.sent ? DBAL_EXECUTION_UNKNOWN
+                                                                : DBAL_EXECUTION_NOT_SENT);
+        job->request.result = dbal_result_unref(job->request.result);
         dbal__list_push(&self->landed, &job->link);
     }
 }

@@ -159,7 +159,6 @@ deliver(dbal_request *request, bool last)
     if (next == NULL)
         return dbal__request_refuse(request, DBAL__NO_MEMORY);
     request->result = next;
-    request->delivered += (int64_t)dbal_result_row_count(batch);
     if (request->deliver(request, batch) || last)
         return true;
     request->satisfied = !dbal_request_stopped(request) && request->refusal == NULL;
@@ -205,11 +204,7 @@ dbal__request_end(dbal_request *request)
         return false;
     if (request->deliver == NULL)
         return true;
-    if (dbal_result_row_count(request->result) != 0 && !deliver(request, true))
-        return false;
-    if (!dbal__result_has_affected(request->result))
-        dbal__result_set_affected(request->result, request->delivered);
-    return true;
+    return dbal_result_row_count(request->result) == 0 || deliver(request, true);
 }
 
 dbal_error *

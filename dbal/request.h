@@ -36,7 +36,6 @@ struct dbal_request {
      */
     bool (*deliver)(dbal_request *request, dbal_result *batch);
     size_t batch_rows, batch_bytes;
-    int64_t delivered; /* rows handed over in batches */
     /* native: called once, by dbal_request_finish() */
     void (*finished)(dbal_request *request, bool ok);
 };

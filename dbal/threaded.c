@@ -21,18 +21,21 @@ typedef struct threaded {
     dbal__message opened_message, closed_message;
     dbal_fault fault;
     bool ok;
-    pthread_mutex_t guard; /* of `current`; the thread and helpers only */
-    dbal__job *current;    /* what may be interrupted */
-    dbal__home *home;      /* where its results come back to */
-    bool interruptible;
+    pthread_mutex_t guard;  /* of `current`; the thread and helpers only */
+    uint64_t current;       /* the number of the job that may be interrupted, or 0 */
+    unsigned interruptions; /* that have not come back; the loop's */
+    dbal__home *home;       /* where its results come back to */
+    bool interruptible, closing, freed;
+    atomic_int opening; /* whether the driver was entered to open it */
+    bool dead;    /* the thread's: the connection is lost, and is not entered but to be closed */
     bool bounces; /* the thread's: one wanted the token, and none behind may overtake it */
 } threaded;
 
-/* an interrupt on its way; a helper makes it */
+/* an interrupt on its way; a helper makes it, and its channel stays until it has come back */
 typedef struct interruption {
     dbal__errand errand;
     threaded *on;
-    dbal__job *job;
+    uint64_t number; /* of the job that is meant */
 } interruption;
 
 /* a thread on its way; a helper starts it, since that makes the loop wait now and then */
@@ -41,6 +44,8 @@ typedef struct launch {
     dbal__worker *worker; /* a reference */
     int code;
 } launch;
+
+static void free_self(threaded *self);
 
 static void
 enter(threaded *self, const char *operation)
@@ -55,6 +60,19 @@ leave(threaded *self)
     dbal__entry_end(&self->channel.driver->entry, &self->channel.entry, self->channel.threadlevel);
 }
 
+/* Where opening is: it can be taken back as long as its thread has not come to it. */
+enum { OPENING_WAITS, OPENING_BEGAN, OPENING_TAKEN_BACK };
+
+static bool
+may_open(threaded *self)
+{
+    int waits = OPENING_WAITS;
+    if (atomic_compare_exchange_strong(&self->opening, &waits, OPENING_BEGAN))
+        return true;
+    dbal_fault_set(&self->fault, DBAL_ERROR_OPERATIONAL, "08001", "its thread was busy");
+    return false;
+}
+
 static void
 do_open(dbal__work *work, dbal__worker *worker)
 {
@@ -62,7 +80,8 @@ do_open(dbal__work *work, dbal__worker *worker)
     dbal__channel *channel = &self->channel;
     const dbal_blocking *face = channel->driver->driver->blocking;
 
-    self->ok = dbal__driver_use(channel->driver, channel->threadlevel, &self->fault);
+    self->ok =
+        may_open(self) && dbal__driver_use(channel->driver, channel->threadlevel, &self->fault);
     if (self->ok) {
         enter(self, "open");
         self->ok = face->open(channel->connection, &channel->opening, &self->fault);
@@ -106,12 +125,12 @@ did_close(dbal__message *message)
 }
 
 static void
-set_current(threaded *self, dbal__job *job)
+set_current(threaded *self, uint64_t number)
 {
     if (!self->interruptible)
         return;
     pthread_mutex_lock(&self->guard);
-    self->current = job;
+    self->current = number;
     pthread_mutex_unlock(&self->guard);
 }
 
@@ -126,12 +145,12 @@ run_request(threaded *self, dbal__job *job)
     dbal__home_clear(self->home);
     if (dbal__request_begin(&job->request)) {
         dbal__result_set_reaper(job->request.result, dbal__home_reaper(self->home));
-        set_current(self, job);
+        set_current(self, job->number);
         enter(self, "run");
         ok = face->run(channel->connection, &job->request, &fault);
         job->in_transaction = face->in_transaction(channel->connection);
         leave(self);
-        set_current(self, NULL);
+        set_current(self, 0);
     } else {
         dbal_fault_set(&fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
         dbal_fault_set_execution(&fault, DBAL_EXECUTION_NOT_SENT);
@@ -158,11 +177,22 @@ run_reset(threaded *self, dbal__job *job)
 static bool
 bounced(threaded *self, dbal__job *job, bool own)
 {
-    if (job->request.has_token || !own)
+    if (job->request.has_token || job->alone || !own)
         self->bounces = false;
     if (self->bounces)
         job->needs_token = true;
     return self->bounces;
+}
+
+/* It has not ended well: is the connection still there? A dead one takes no more shared work. */
+static void
+look_at_end(threaded *self, const dbal__job *job, dbal__worker *worker)
+{
+    if (job->error == NULL || !dbal_error_connection_lost(job->error))
+        return;
+    self->dead = true;
+    if (self->dedicated)
+        atomic_store(&worker->held, true);
 }
 
 static void
@@ -174,8 +204,11 @@ do_one(threaded *self, dbal__job *job, dbal__worker *worker)
     if (dbal__job_begin(job)) {
         if (job->grant) {
             atomic_store(&worker->held, true);
+        } else if (self->dead) {
+            job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
         } else if (!bounced(self, job, own)) {
-            if (!job->quick)
+            /* what is the thread's own nobody else looks after, see crew.h */
+            if (!job->quick || own)
                 dbal__worker_announce(worker);
             job->began = dbal__monotonic();
             if (job->reset)
@@ -184,6 +217,7 @@ do_one(threaded *self, dbal__job *job, dbal__worker *worker)
                 run_request(self, job);
             job->ended = dbal__monotonic();
             self->bounces = own && job->needs_token;
+            look_at_end(self, job, worker);
         }
     }
     dbal__worker_publish(worker, inbox, &job->message, now);
@@ -300,7 +334,7 @@ do_interrupt(dbal__errand *errand)
     interruption *one = DBAL__OF(errand, interruption, errand);
     threaded *self = one->on;
     pthread_mutex_lock(&self->guard);
-    if (self->current == one->job)
+    if (self->current == one->number)
         self->channel.driver->driver->blocking->interrupt(self->channel.connection);
     pthread_mutex_unlock(&self->guard);
 }
@@ -308,7 +342,11 @@ do_interrupt(dbal__errand *errand)
 static void
 did_interrupt(dbal__errand *errand)
 {
-    dbal__free(DBAL__OF(errand, interruption, errand));
+    interruption *one = DBAL__OF(errand, interruption, errand);
+    threaded *self = one->on;
+    dbal__free(one);
+    if (--self->interruptions == 0 && self->freed)
+        free_self(self);
 }
 
 /* A stream's thread that waits for its consumer looks again. */
@@ -333,8 +371,10 @@ cancel(dbal__channel *channel, dbal__job *job)
     if (one == NULL)
         return; /* the stop flag is still seen by drivers that look */
     *one = (interruption){
-        .errand = {.run = do_interrupt, .done = did_interrupt}, .on = self, .job = job};
-    if (!dbal__helpers_send(channel->loop->helpers, &one->errand))
+        .errand = {.run = do_interrupt, .done = did_interrupt}, .on = self, .number = job->number};
+    if (dbal__helpers_send(channel->loop->helpers, &one->errand))
+        self->interruptions++;
+    else
         dbal__free(one);
 }
 
@@ -342,6 +382,9 @@ static void
 close_channel(dbal__channel *channel)
 {
     threaded *self = (threaded *)(void *)channel;
+    if (self->closing)
+        return;
+    self->closing = true;
     if (self->dedicated)
         atomic_store(&self->worker->held, true);
     dbal__worker_push(self->worker, &self->close_work);
@@ -353,11 +396,13 @@ static void
 give_up(dbal__channel *channel)
 {
     threaded *self = (threaded *)(void *)channel;
+    int waits = OPENING_WAITS;
     channel->given_up = true;
-    if (self->dedicated)
-        close_channel(channel); /* should it ever come back */
-    else
+    /* a thread that others share is not hung while it only has not come to this one */
+    bool entered = !atomic_compare_exchange_strong(&self->opening, &waits, OPENING_TAKEN_BACK);
+    if (!self->dedicated && entered)
         dbal__driver_thread_give_up(self->worker);
+    close_channel(channel); /* should it ever come back */
 }
 
 static bool
@@ -396,10 +441,18 @@ free_channel(dbal__channel *channel)
     threaded *self = (threaded *)(void *)channel;
     if (self->dedicated && self->worker != NULL)
         end_thread(self);
+    self->freed = true;
+    if (self->interruptions == 0)
+        free_self(self);
+}
+
+static void
+free_self(threaded *self)
+{
     pthread_mutex_destroy(&self->guard);
     dbal__home_unref(self->home);
     dbal__fault_clear(&self->fault);
-    dbal__channel_fini(channel);
+    dbal__channel_fini(&self->channel);
     dbal__free(self);
 }
 

@@ -8,9 +8,6 @@
 /* Statements handed down at once; the rest waits here, where it can be cancelled. */
 enum { FLYING_MOST = 16 };
 
-static void on_granted(dbal__claim *claim);
-static void on_returned(dbal__claim *claim);
-
 dbal_connection *
 dbal__connection_ref(dbal_connection *connection)
 {
@@ -24,6 +21,7 @@ dbal__connection_unref(dbal_connection *connection)
     if (--connection->refs > 0)
         return;
     dbal__clock_stop(&connection->pool->loop->ready.clock, &connection->token_timer);
+    dbal__claim_free(connection->claim);
     dbal__free(connection);
 }
 
@@ -60,7 +58,6 @@ dbal__connection_start(dbal_pool *pool, dbal__scope *scope, double timeout, cons
     connection->ticket = ticket;
     connection->attempt = 1;
     dbal__list_init(&connection->queue);
-    dbal__claim_init(&connection->claim, pool->loop->inbox, on_granted, on_returned);
     scope->connection = dbal__connection_ref(connection);
     connection->scope = scope;
     ticket->connection = connection;
@@ -126,9 +123,9 @@ end_claim(dbal_connection *connection)
 }
 
 static void
-on_granted(dbal__claim *claim)
+on_granted(void *arg)
 {
-    dbal_connection *connection = DBAL__OF(claim, dbal_connection, claim);
+    dbal_connection *connection = arg;
     dbal_pool *pool = connection->pool;
     end_claim(connection);
     connection->has_token = true;
@@ -139,15 +136,15 @@ on_granted(dbal__claim *claim)
     dbal__pool_check_closed(pool);
 }
 
+/* Nobody wants the token any more. */
 static void
-on_returned(dbal__claim *claim)
+stop_claiming(dbal_connection *connection)
 {
-    dbal_connection *connection = DBAL__OF(claim, dbal_connection, claim);
-    dbal_pool *pool = connection->pool;
+    if (!connection->claiming || !dbal__claim_withdraw(connection->claim))
+        return; /* what was granted meanwhile is given back when it arrives */
+    connection->claim = NULL;
     end_claim(connection);
-    dbal__connection_pump(connection);
     dbal__connection_unref(connection);
-    dbal__pool_check_closed(pool);
 }
 
 static dbal__ticket *
@@ -164,32 +161,36 @@ on_token_timeout(dbal__timer *timer)
 {
     dbal_connection *connection = DBAL__OF(timer, dbal_connection, token_timer);
     dbal__ticket *ticket = first_queued(connection);
-    dbal__claim_withdraw(&connection->claim);
-    if (ticket == NULL || !ticket->writes)
-        return;
-    dbal_error *error = dbal__error_make(
-        DBAL_ERROR_OPERATIONAL, "55P03", DBAL_EXECUTION_NOT_SENT,
-        "another writer of this process has held the database for busy_timeout (%g s)",
-        connection->pool->token_timeout);
-    dbal__error_set_where(error, dbal__ticket_name(ticket));
-    if (!dbal__ticket_fail_waiting(ticket, error))
-        dbal_error_unref(error);
+    dbal__connection_ref(connection);
+    stop_claiming(connection);
+    if (ticket != NULL && ticket->writes) {
+        dbal_error *error = dbal__writes_timed_out(ticket);
+        if (!dbal__ticket_fail_waiting(ticket, error))
+            dbal_error_unref(error);
+    }
+    dbal__connection_unref(connection);
 }
 
-/* True when it is held; false: asked for, and the statement waits. */
+/* True when it is held; false: asked for, and the statement waits, or it has failed. */
 static bool
-get_token(dbal_connection *connection)
+get_token(dbal_connection *connection, dbal__ticket *ticket)
 {
     dbal_pool *pool = connection->pool;
+    dbal__clock *clock = &pool->loop->ready.clock;
     if (connection->has_token)
         return true;
     if (connection->claiming)
         return false;
-    if (dbal__token_claim(pool->token, &connection->claim)) {
-        connection->has_token = true;
-        return true;
+    if (connection->claim == NULL)
+        connection->claim = dbal__claim_new(pool->loop->inbox, on_granted, connection);
+    if (connection->claim == NULL) {
+        dbal__ticket_fail_waiting(
+            ticket, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+        return false;
     }
-    dbal__clock *clock = &pool->loop->ready.clock;
+    connection->has_token = dbal__token_claim(pool->token, connection->claim);
+    if (connection->has_token)
+        return true;
     connection->claiming = true;
     pool->claims_out++;
     dbal__connection_ref(connection);
@@ -204,6 +205,8 @@ dbal_error *
 dbal__connection_refusal(const dbal_connection *connection, const char *call)
 {
     const dbal__scope *scope = connection->scope;
+    if (connection->lost && !connection->over)
+        return dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
     while (scope != NULL && scope->work_done)
         scope = scope->outer;
     if (scope == NULL || connection->over)
@@ -211,14 +214,11 @@ dbal__connection_refusal(const dbal_connection *connection, const char *call)
                               "%s: the work on this connection has ended; "
                               "wait for its statements before the work's outcome",
                               call);
-    if (connection->lost)
-        return dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
     return NULL;
 }
 
-/* the scope that a statement given now is made in */
-static dbal__scope *
-working_scope(const dbal_connection *connection)
+dbal__scope *
+dbal__connection_working(const dbal_connection *connection)
 {
     dbal__scope *scope = connection->scope;
     while (scope->work_done)
@@ -256,14 +256,23 @@ dbal_deferred *
 dbal__connection_add(dbal_connection *connection, const dbal_query *query, const char *call,
                      dbal__ticket **ret_ticket)
 {
-    dbal_pool *pool = connection->pool;
     dbal_error *error = dbal__connection_refusal(connection, call);
+    if (error != NULL)
+        return dbal__deferred_failed(connection->pool->loop, error);
+    return dbal__connection_add_in(dbal__connection_working(connection), query, ret_ticket);
+}
+
+dbal_deferred *
+dbal__connection_add_in(dbal__scope *scope, const dbal_query *query, dbal__ticket **ret_ticket)
+{
+    dbal_connection *connection = scope->connection;
+    dbal_pool *pool = connection->pool;
+    dbal_error *error = connection->lost ? dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT) : NULL;
     dbal__ticket *ticket = NULL;
     if (error == NULL)
         ticket = dbal__ticket_new(pool, query, DBAL__TICKET_BOUND, &error);
     if (ticket == NULL)
         return dbal__deferred_failed(pool->loop, error);
-    dbal__scope *scope = working_scope(connection);
     if (scope->read_only) {
         ticket->job.request.read_only = true;
         ticket->writes = false;
@@ -339,15 +348,18 @@ dbal__connection_pump(dbal_connection *connection)
            connection->flying < FLYING_MOST && !connection->settling) {
         if (!ticket->internal && ticket->scope != connection->scope)
             return; /* made in an outer scope while an inner one ends: it waits for that */
-        if (ticket->writes && pool->token != NULL && !get_token(connection))
+        if (ticket->writes && pool->token != NULL && !get_token(connection, ticket))
             return;
         dbal__list_remove(&ticket->link);
         ticket->flew = true;
         ticket->again = false;
+        ticket->job.alone = connection->flying == 0;
         connection->flying++;
         ticket->job.request.has_token = connection->has_token;
         dbal__waiters_submit(ticket, connection->slot);
     }
+    if (connection->claiming && (ticket == NULL || !ticket->writes))
+        stop_claiming(connection);
 }
 
 /* They come home in their order, and go before all that was never handed down. */
@@ -367,15 +379,29 @@ dbal__connection_again(dbal__ticket *ticket)
     dbal__connection_pump(connection);
 }
 
+/* A stream that its consumer has not taken whole keeps its connection in sight, see each_mine(). */
+void
+dbal__connection_forget(dbal__ticket *ticket)
+{
+    dbal_connection *connection = ticket->connection;
+    if (ticket->kind != DBAL__TICKET_BOUND || connection == NULL)
+        return;
+    ticket->connection = NULL;
+    dbal__connection_unref(connection);
+}
+
 void
 dbal__connection_returned(dbal__ticket *ticket)
 {
     dbal_connection *connection = ticket->connection;
     dbal__scope *scope = ticket->scope;
-    if (connection == NULL)
+    if (connection == NULL || ticket->returned)
         return; /* told before, when its connection was given up */
-    ticket->connection = NULL;
+    ticket->returned = true;
     ticket->scope = NULL;
+    dbal__connection_ref(connection);
+    if (!ticket->back)
+        dbal__connection_forget(ticket);
     if (ticket->flew)
         connection->flying--;
     if (ticket->job.began != 0 && !connection->lost)
@@ -392,28 +418,28 @@ dbal__connection_returned(dbal__ticket *ticket)
 
 /* ---- ends ---- */
 
-/* Stops all its statements that have not settled, or fails them as lost. */
+/* What is to happen to all statements of a connection. */
+typedef struct fate {
+    const dbal_connection *connection;
+    bool internal;    /* to those of dbal's own too */
+    dbal_error *lost; /* they fail so, if they have not begun; or NULL: they are stopped */
+    dbal_error_class why;
+} fate;
+
 static void
-each_statement(dbal_connection *connection, bool internal, dbal_error *lost, dbal_error_class why)
+each_mine(dbal__ticket *ticket, void *arg)
 {
-    dbal_pool *pool = connection->pool;
-    dbal__list left, *link;
-    dbal__list_init(&left);
-    dbal__list_move_all(&pool->tickets, &left);
-    while ((link = dbal__list_pop(&left)) != NULL) {
-        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
-        dbal__list_push(&pool->tickets, &ticket->all);
-        if (ticket->kind != DBAL__TICKET_BOUND || ticket->connection != connection ||
-            (ticket->internal && !internal))
-            continue;
-        if (lost == NULL) {
-            dbal__ticket_stop(ticket, why);
-        } else {
-            dbal_error *error = dbal_error_ref(lost);
-            if (!dbal__ticket_fail_waiting(ticket, error))
-                dbal_error_unref(error);
-        }
+    const fate *one = arg;
+    if (ticket->kind != DBAL__TICKET_BOUND || ticket->connection != one->connection ||
+        (ticket->internal && !one->internal))
+        return;
+    if (one->lost == NULL) {
+        dbal__ticket_stop(ticket, one->why);
+        return;
     }
+    dbal_error *error = dbal_error_ref(one->lost);
+    if (!dbal__ticket_fail_waiting(ticket, error))
+        dbal_error_unref(error);
 }
 
 void
@@ -423,8 +449,11 @@ dbal__connection_stop(dbal_connection *connection, dbal_error_class why)
         return;
     connection->why = why;
     dbal__connection_ref(connection);
-    if (why != DBAL_ERROR_CANCELLED)
-        each_statement(connection, false, NULL, why);
+    /* what begins a transaction that has not begun is of no use any more */
+    bool beginning = connection->scope != NULL && !connection->scope->begun;
+    fate one = {.connection = connection, .internal = beginning, .why = why};
+    if (why != DBAL_ERROR_CANCELLED || beginning)
+        dbal__pool_each_ticket(connection->pool, each_mine, &one);
     for (dbal__scope *scope = connection->scope; scope != NULL; scope = scope->outer)
         dbal__scope_cancel(scope);
     dbal__connection_unref(connection);
@@ -445,9 +474,9 @@ dbal__connection_lost(dbal_connection *connection, dbal_error *error)
         connection->slot->held = false;
         connection->slot = NULL;
     }
-    each_statement(connection, true, lost, 0);
-    if (connection->claiming)
-        dbal__claim_withdraw(&connection->claim);
+    fate one = {.connection = connection, .internal = true, .lost = lost};
+    dbal__pool_each_ticket(connection->pool, each_mine, &one);
+    stop_claiming(connection);
     give_token_back(connection);
     for (dbal__scope *scope = connection->scope; scope != NULL; scope = scope->outer)
         dbal__scope_cancel(scope);
@@ -466,8 +495,8 @@ dbal__connection_finish(dbal_connection *connection, dbal_outcome outcome)
     connection->over = true;
     connection->slot = NULL;
     connection->ticket = NULL;
-    if (connection->claiming)
-        dbal__claim_withdraw(&connection->claim);
+    dbal__connection_ref(connection);
+    stop_claiming(connection);
     give_token_back(connection);
     if (slot != NULL) {
         slot->dirty = slot->dirty || connection->dirty || connection->in_transaction;
@@ -481,6 +510,7 @@ dbal__connection_finish(dbal_connection *connection, dbal_outcome outcome)
         dbal__outcome_fini(outcome);
     }
     drop_scope(connection);
+    dbal__connection_unref(connection);
     dbal__pool_check_closed(pool);
 }
 

@@ -47,7 +47,7 @@ struct dbal_connection {
     dbal_error_class why; /* 0, or why it was stopped */
     bool has_token, claiming;
     bool settling; /* statements went back for the token: all come home before any is handed down */
-    dbal__claim claim;
+    dbal__claim *claim; /* or NULL */
     dbal__timer token_timer;
     dbal__scope *scope; /* the innermost; a reference */
     unsigned attempt, savepoints;
@@ -71,6 +71,13 @@ void dbal__connection_stop(dbal_connection *connection, dbal_error_class why);
 /* A statement of the work's; a Deferred in any case but without memory. */
 dbal_deferred *dbal__connection_add(dbal_connection *connection, const dbal_query *query,
                                     const char *call, dbal__ticket **ret_ticket);
+/* The same for a scope that may have ended its work: for what was begun before. */
+dbal_deferred *dbal__connection_add_in(dbal__scope *scope, const dbal_query *query,
+                                       dbal__ticket **ret_ticket);
+/* The scope that a statement given now is made in. */
+dbal__scope *dbal__connection_working(const dbal_connection *connection);
+/* A ticket that has come back is done with. */
+void dbal__connection_forget(dbal__ticket *ticket);
 /* A statement of dbal's own, ahead of all that waits; `done` is told. */
 void dbal__connection_control(dbal_connection *connection, const char *sql, bool writes,
                               void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg);

@@ -1,11 +1,10 @@
 /* A pool's entry points, its beginning and its end. */
-#include "pool/pool.h"
-
 #include <string.h>
 
 #include "dbal/alloc.h"
 #include "dbal/outcome.h"
 #include "dbal/url.h"
+#include "pool/connection.h"
 
 enum { TEXTS_MOST = 1024, SIZE_LOOP = 10, SIZE_OTHERS = 4 };
 
@@ -114,6 +113,14 @@ serve_writes(dbal__task *task)
     dbal__writes_serve(DBAL__OF(task, dbal_pool, writes_task));
 }
 
+static void
+serve_waiters(dbal__task *task)
+{
+    dbal_pool *pool = DBAL__OF(task, dbal_pool, serve_task);
+    dbal__waiters_serve(pool);
+    dbal__pool_check_closed(pool);
+}
+
 static dbal_pool *
 allocate(dbal_loop *loop)
 {
@@ -129,6 +136,7 @@ allocate(dbal_loop *loop)
     dbal__list_init(&pool->closers);
     dbal__list_init(&pool->readiers);
     dbal__task_init(&pool->writes_task, serve_writes);
+    dbal__task_init(&pool->serve_task, serve_waiters);
     dbal__crew_init(&pool->crew, loop, dbal__slots_crew_wants);
     if (dbal__writes_init(pool))
         return pool;
@@ -145,8 +153,10 @@ release(dbal_pool *pool)
     if (pool->config != NULL)
         pool->driver->driver->configure_free(pool->config);
     dbal_error_unref(pool->last_error);
-    dbal__list_remove(&pool->writes_task.link);
     dbal__ticket_free(pool->writer);
+    dbal__list_remove(&pool->writes_task.link);
+    dbal__list_remove(&pool->serve_task.link);
+    dbal__claim_free(pool->claim);
     dbal__free(pool);
 }
 
@@ -265,19 +275,46 @@ dbal_pool_ready(dbal_pool *pool)
 
 /* ---- closing ---- */
 
+void
+dbal__pool_each_ticket(dbal_pool *pool, void (*fn)(dbal__ticket *ticket, void *arg), void *arg)
+{
+    uint64_t last = pool->last_job; /* not those that come meanwhile */
+    dbal__ticket_cursor cursor = {pool->tickets.next, pool->cursor};
+    pool->cursor = &cursor;
+    while (cursor.next != &pool->tickets) {
+        dbal__ticket *ticket = DBAL__OF(cursor.next, dbal__ticket, all);
+        cursor.next = ticket->all.next;
+        if (ticket->job.number <= last)
+            fn(ticket, arg);
+    }
+    pool->cursor = cursor.outer;
+}
+
+/* Only what hangs is left of its connections. */
+static bool
+has_no_connection(const dbal_pool *pool)
+{
+    for (const dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        if (!DBAL__OF(link, const dbal__slot, link)->channel->given_up)
+            return false;
+    }
+    return true;
+}
+
 static bool
 is_closed(const dbal_pool *pool)
 {
-    return pool->closing && dbal__list_empty(&pool->tickets) && dbal__list_empty(&pool->slots) &&
+    return pool->closing && dbal__list_empty(&pool->tickets) && has_no_connection(pool) &&
            pool->claims_out == 0 && !pool->writer_busy && dbal__line_count(&pool->crew.line) == 0;
 }
 
 void
 dbal__pool_check_closed(dbal_pool *pool)
 {
-    if (!pool->closing || pool->resource.closed)
+    if (!pool->closing || pool->resource.closed || pool->cursor != NULL)
         return;
     if (dbal__list_empty(&pool->tickets)) {
+        dbal__clock_stop(&pool->loop->ready.clock, &pool->retry);
         dbal__writes_serve(pool);
         dbal__slots_close_all(pool);
         dbal__waiters_sweep(pool);
@@ -289,28 +326,63 @@ dbal__pool_check_closed(dbal_pool *pool)
     dbal__loop_resource_closed(pool->loop, &pool->resource);
 }
 
+static void
+stop_one(dbal__ticket *ticket, void *arg)
+{
+    (void)arg;
+    /* those of a session end with it, but for a stream whose consumer makes it wait */
+    if (ticket->kind != DBAL__TICKET_BOUND || ticket->back)
+        dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
+}
+
 /* Asks everything that is left to stop. */
 static void
 stop_tickets(dbal_pool *pool)
 {
-    dbal__list left, *link;
-    dbal__list_init(&left);
-    dbal__list_move_all(&pool->tickets, &left);
-    /* stopping one may settle others: each is taken anew from what is left */
-    while ((link = dbal__list_pop(&left)) != NULL) {
-        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
-        dbal__list_push(&pool->tickets, &ticket->all);
-        if (ticket->kind != DBAL__TICKET_BOUND)
-            dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
-    }
+    dbal__pool_each_ticket(pool, stop_one, NULL);
     dbal__waiters_sweep(pool);
 }
 
 static void
+settle_one(dbal__ticket *ticket, void *arg)
+{
+    (void)arg;
+    dbal__ticket_settle(ticket,
+                        dbal_fail(dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_UNKNOWN,
+                                                   "the pool was closed while this ran")));
+    if (ticket->kind == DBAL__TICKET_BOUND)
+        dbal__connection_returned(ticket);
+}
+
+/* What did not end in time settles as unknown; its memory is left to the thread that has it. */
+static void
+give_up_rest(dbal_pool *pool, bool busy_only)
+{
+    dbal__slots_give_up(pool, busy_only);
+    dbal__pool_each_ticket(pool, settle_one, NULL);
+}
+
+/* First all is asked to stop; when that has had its time too, what is left is given up. */
+static void
 on_close_timeout(dbal__timer *timer)
 {
     dbal_pool *pool = DBAL__OF(timer, dbal_pool, close_timer);
-    stop_tickets(pool);
+    dbal__clock *clock = &pool->loop->ready.clock;
+    double patience = pool->settings.cancel_timeout;
+    if (pool->close_late) {
+        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
+                        "a connection did not end within close_timeout and cancel_timeout: "
+                        "it is given up");
+        give_up_rest(pool, false);
+    } else {
+        pool->close_late = true;
+        if (patience >= 0)
+            /* later than the statements' own, each of which gives up its connection alone */
+            dbal__clock_start(clock, &pool->close_timer,
+                              dbal__after(dbal__clock_now(clock), patience * 1.25 + 0.1),
+                              on_close_timeout);
+        stop_tickets(pool);
+    }
     dbal__pool_check_closed(pool);
 }
 
@@ -324,13 +396,9 @@ begin_closing(dbal__resource *resource, double grace)
     if (!pool->closing) {
         dbal_error *closed = dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
         pool->closing = true;
-        dbal__clock_stop(clock, &pool->retry);
         tell(&pool->readiers, closed);
-        /* with no connection and none to come, what waits would wait for ever */
-        if (pool->open + pool->connecting == 0)
-            dbal__waiters_fail(pool, closed);
     }
-    if (grace >= 0) {
+    if (grace >= 0 && !pool->close_late) {
         int64_t at = dbal__after(dbal__clock_now(clock), grace);
         if (!pool->close_timer.active || at < pool->close_timer.at)
             dbal__clock_start(clock, &pool->close_timer, at, on_close_timeout);
@@ -365,18 +433,6 @@ stop(dbal__resource *resource)
     dbal__slots_close_all(pool);
 }
 
-/* What did not end in time settles as unknown; its memory is left to the thread that has it. */
-static void
-settle_abandoned(dbal_pool *pool)
-{
-    while (!dbal__list_empty(&pool->tickets)) {
-        dbal__ticket *ticket = DBAL__OF(pool->tickets.next, dbal__ticket, all);
-        dbal__ticket_settle(
-            ticket, dbal_fail(dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_UNKNOWN,
-                                               "the pool was freed while this ran")));
-    }
-}
-
 static int64_t
 next_event(const dbal_pool *pool, int64_t deadline)
 {
@@ -385,23 +441,13 @@ next_event(const dbal_pool *pool, int64_t deadline)
     return next < deadline ? next : deadline;
 }
 
-/* Nobody steps connections on the loop any more: what they have in flight has no end to wait for. */
-static void
-abandon_native(dbal_pool *pool)
-{
-    settle_abandoned(pool);
-    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
-        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
-        slot->channel->ops->give_up(slot->channel);
-    }
-}
-
 static void
 join(dbal__resource *resource)
 {
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
+    /* nobody steps connections on the loop any more: what is in flight there has no end */
     if (pool->gate == DBAL_GATE_LOOP)
-        abandon_native(pool);
+        give_up_rest(pool, true);
     double patience = pool->settings.close_timeout;
     int64_t deadline = patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);
     while (!is_closed(pool) && dbal__monotonic() < deadline) {
@@ -417,7 +463,8 @@ join(dbal__resource *resource)
                         "its thread is given up",
                         patience);
     }
-    settle_abandoned(pool);
+    if (!dbal__list_empty(&pool->tickets))
+        give_up_rest(pool, false);
     tell(&pool->closers, NULL);
     resource->closed = true;
 }

@@ -35,7 +35,6 @@ typedef struct dbal__slot {
     dbal__slot_state state;
     unsigned flying; /* jobs handed to it that have not come back; not counted on the crew's line */
     bool held;       /* by a session */
-    bool reserved;   /* for the session at the head: takes nothing more */
     bool dirty;      /* its session state is not known: close it instead of using it again */
     struct dbal_connection *connection;
     dbal__timer timer; /* connect_timeout */
@@ -60,6 +59,8 @@ struct dbal_pool {
 
     dbal__list slots;
     int open, connecting, held, limit;
+    int hanging;            /* given up, and not come back */
+    dbal__slot *reserved;   /* takes nothing more, for the session at the head of the line */
     bool probed;            /* a connection was opened once: limit and token are known */
     dbal_error *last_error; /* of connecting */
     unsigned failures;      /* connects in a row that failed */
@@ -67,27 +68,31 @@ struct dbal_pool {
     bool backing_off;
     uint64_t jitter; /* state of the back-off's random numbers */
 
-    dbal__list tickets;   /* all that was asked for and has not settled */
-    dbal__list waiting;   /* of these, those the loop holds back, in order */
-    size_t waiting_count; /* on that list */
+    dbal__list tickets;                 /* all that was asked for and has not settled */
+    dbal__list waiting;                 /* of these, those the loop holds back, in order */
+    size_t waiting_count;               /* on that list */
+    uint64_t last_job;                  /* the number it was given */
+    struct dbal__ticket_cursor *cursor; /* the innermost dbal__pool_each_ticket(), or NULL */
+    dbal__task serve_task; /* gives out what can be given out, at the end of the turn */
 
     dbal__token *token;
     double token_timeout; /* seconds to wait for it */
     dbal__list writes;    /* wait for the token, in order */
     size_t writes_count;
     dbal__task writes_task; /* serves them at the end of the turn */
-    dbal__claim claim;
+    dbal__claim *claim;     /* or NULL */
     bool claiming, token_held;
     dbal__ticket *writer; /* asks for the connection that writes go to */
     bool writer_busy;     /* it has asked, or has one */
     dbal__slot *writes_slot;
     unsigned writing;    /* handed down under the token */
-    unsigned claims_out; /* claims, the sessions' too, that have not come home */
+    unsigned claims_out; /* claims, the sessions' too, that wait or have been granted just now */
     dbal__timer writes_timer;
 
     dbal__list closers, readiers;
     dbal__timer close_timer;
     bool closing, stopped, abandoned, sweeping;
+    bool close_late; /* close_timeout is over */
 
     dbal_pool_counts counts;
 };
@@ -120,6 +125,7 @@ struct dbal__ticket {
     bool internal;             /* BOUND: BEGIN, COMMIT and the like, made here */
     bool flew;                 /* BOUND: was handed to the connection */
     bool again;                /* BOUND: has come back for the token and waits for its turn */
+    bool returned;             /* BOUND: its connection knows that it has come back */
     struct dbal_stream *stream;
     dbal_deferred *deferred;                                         /* NULL once it has fired */
     void (*done)(struct dbal__ticket *ticket, dbal_outcome outcome); /* instead of the Deferred */
@@ -136,6 +142,18 @@ struct dbal__ticket {
     int64_t asked, token_asked, acquire_by, finish_by, give_up_at;
     uint64_t block[]; /* packed parameters */
 };
+
+/* Where a walk through the tickets of a pool is. */
+typedef struct dbal__ticket_cursor {
+    dbal__list *next;
+    struct dbal__ticket_cursor *outer;
+} dbal__ticket_cursor;
+
+static inline bool
+dbal__ticket_has_settled(const dbal__ticket *ticket)
+{
+    return dbal__list_empty(&ticket->all);
+}
 
 /* ---- ticket.c: making, cancelling, settling ---- */
 
@@ -154,6 +172,8 @@ void dbal__ticket_renew(dbal__ticket *writer);
 void dbal__ticket_withdraw(dbal__ticket *writer);
 /* It does not get a connection at once. */
 void dbal__ticket_waits(dbal__ticket *ticket);
+/* Takes it off the pool's list: it has settled. */
+void dbal__ticket_unlink(dbal__ticket *ticket);
 /* Its outcome; taken over. The ticket itself is freed when it has come back. */
 void dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome);
 /* Asks it to stop for a reason; settles at once when it has not begun. */
@@ -163,12 +183,25 @@ bool dbal__ticket_fail_waiting(dbal__ticket *ticket, dbal_error *error);
 void dbal__ticket_free(dbal__ticket *ticket);
 const char *dbal__ticket_name(const dbal__ticket *ticket);
 
+/* An error of dbal's own about it; the cause is borrowed and may be NULL. */
+dbal_error *dbal__ticket_own_error(const dbal__ticket *ticket, dbal_error_class why,
+                                   dbal_execution execution, dbal_error *cause, const char *what);
+
+/* ---- finish.c: what becomes of one that has come back ---- */
+
+/* For job->finished. */
+void dbal__ticket_finished(dbal__job *job);
+/* Settles it, unless it has, and frees it: a stream's when its consumer has taken all. */
+void dbal__ticket_end(dbal__ticket *ticket);
+
 /* ---- waiters.c: who gets a connection next ---- */
 
 /* Puts a ticket in line: to run, to wait for a connection, or for the token. */
 void dbal__waiters_add(dbal__ticket *ticket);
 /* Gives out what can be given out now. */
 void dbal__waiters_serve(dbal_pool *pool);
+/* The same, at the end of the turn. */
+void dbal__waiters_serve_soon(dbal_pool *pool);
 /* NULL, or why nothing more may wait. */
 dbal_error *dbal__waiters_refusal(dbal_pool *pool);
 size_t dbal__waiters_count(const dbal_pool *pool);
@@ -190,6 +223,10 @@ void dbal__writes_add(dbal__ticket *ticket);
 void dbal__writes_granted(dbal_pool *pool, dbal__slot *slot);
 void dbal__writes_refused(dbal_pool *pool);
 void dbal__writes_serve(dbal_pool *pool);
+/* The same, at the end of the turn. */
+void dbal__writes_serve_soon(dbal_pool *pool);
+/* The error of one that has waited for the token too long. */
+dbal_error *dbal__writes_timed_out(const dbal__ticket *ticket);
 /* One that ran under the token has come back. */
 void dbal__writes_done(dbal_pool *pool);
 void dbal__writes_stop(dbal_pool *pool);
@@ -208,6 +245,8 @@ void dbal__slot_close(dbal__slot *slot);
 /* It hangs: it is left behind. */
 void dbal__slot_give_up(dbal__slot *slot);
 void dbal__slots_close_all(dbal_pool *pool);
+/* Gives up what is left, or what has something in flight; the caller tells those. */
+void dbal__slots_give_up(dbal_pool *pool, bool busy_only);
 bool dbal__slots_join(dbal_pool *pool, int64_t deadline);
 void dbal__slots_free(dbal_pool *pool);
 dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
@@ -216,6 +255,9 @@ dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
 
 /* Goes on with closing when something has ended. */
 void dbal__pool_check_closed(dbal_pool *pool);
+/* Calls fn for each that has not settled now; it may settle any of them. */
+void dbal__pool_each_ticket(dbal_pool *pool, void (*fn)(dbal__ticket *ticket, void *arg),
+                            void *arg);
 /* Fires the Deferreds of dbal_pool_ready(); the error is borrowed, NULL for a success. */
 void dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error);
 /* NULL, or a Deferred that has failed since the call cannot be taken; *ret_ok tells. */
@@ -225,8 +267,10 @@ dbal_deferred *dbal__pool_refuse(dbal_pool *pool, const char *call, bool *ret_ok
 
 /* A stream's job is back. True: its batches are not yet taken; it settles when they are. */
 bool dbal__stream_holds(dbal__ticket *ticket);
-/* They are: settles and frees the ticket. */
-void dbal__stream_settle(dbal__ticket *ticket);
+/* It is asked to stop while its consumer is being called: it ends when that has returned. */
+bool dbal__stream_is_giving(const dbal__ticket *ticket);
+/* Rows that its consumer was given. */
+int64_t dbal__stream_rows(const dbal__ticket *ticket);
 void dbal__stream_free(struct dbal_stream *stream);
 
 #endif

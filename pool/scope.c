@@ -115,11 +115,18 @@ run_work(dbal__scope *scope)
     if (outcome.kind == DBAL_OUTCOME_DEFERRED) {
         dbal__deferred_add_taker(working, on_work_done, dbal__scope_ref(scope));
         dbal_deferred_fire(working, outcome);
+        /* the work may have had its own session cancelled, when there was nothing yet to cancel */
+        if (connection->why != 0)
+            dbal__scope_cancel(scope);
         return;
     }
     /* there is nothing to wait for */
     scope->working = dbal_deferred_unref(working);
     dbal__deferred_discard(working);
+    if (connection->why != 0 && outcome.kind == DBAL_OUTCOME_VALUE) {
+        dbal__outcome_fini(outcome);
+        outcome = dbal_fail(stop_error(connection));
+    }
     end_with(scope, outcome);
 }
 

@@ -6,7 +6,7 @@
 #include "pool/connection.h"
 
 typedef struct script {
-    dbal_connection *connection; /* a reference */
+    dbal__scope *scope; /* the one it was made in; a reference */
     char *text;
     const char *cursor;
     dbal_deferred *deferred, *running;
@@ -24,7 +24,7 @@ end(script *self, dbal_outcome outcome)
     dbal__outcomes_free(self->outcomes);
     dbal_deferred_unref(self->running);
     dbal__free(self->text);
-    dbal__connection_unref(self->connection);
+    dbal__scope_unref(self->scope);
     dbal__free(self);
     dbal_deferred_fire(deferred, outcome);
 }
@@ -63,14 +63,14 @@ on_statement(dbal_outcome outcome, void *arg)
 static void
 next(script *self)
 {
-    dbal_connection *connection = self->connection;
+    dbal_pool *pool = self->scope->connection->pool;
     const char *start;
     size_t size;
     if (self->cancelled) {
         end(self, dbal__fail_constant(DBAL_ERROR_CANCELLED, DBAL_EXECUTION_NOT_SENT));
         return;
     }
-    if (!dbal__sql_split(connection->pool->driver->driver->dialect, &self->cursor, &start, &size)) {
+    if (!dbal__sql_split(pool->driver->driver->dialect, &self->cursor, &start, &size)) {
         dbal__outcomes *outcomes = self->outcomes;
         self->outcomes = NULL;
         end(self, dbal__ok_outcomes(outcomes));
@@ -82,11 +82,13 @@ next(script *self)
         return;
     }
     dbal_query query = {.size = sizeof query, .sql = statement};
-    dbal_deferred *running =
-        dbal__connection_add(connection, &query, "dbal_connection_script", NULL);
+    dbal__ticket *ticket = NULL;
+    dbal_deferred *running = dbal__connection_add_in(self->scope, &query, &ticket);
     dbal__free(statement);
     self->running = dbal_deferred_ref(running);
     dbal__deferred_add_taker(running, on_statement, self);
+    if (ticket != NULL)
+        dbal__connection_pump(self->scope->connection);
 }
 
 static void
@@ -115,7 +117,7 @@ make(dbal_connection *connection, const char *sql)
     }
     self->outcomes->count = 0;
     self->cursor = self->text;
-    self->connection = dbal__connection_ref(connection);
+    self->scope = dbal__scope_ref(dbal__connection_working(connection));
     return self;
 }
 
@@ -132,7 +134,7 @@ dbal_connection_script(dbal_connection *connection, const char *sql)
         if (self != NULL) {
             dbal__free(self->text);
             dbal__outcomes_free(self->outcomes);
-            dbal__connection_unref(self->connection);
+            dbal__scope_unref(self->scope);
             dbal__free(self);
         }
         if (error == NULL)
@@ -142,6 +144,9 @@ dbal_connection_script(dbal_connection *connection, const char *sql)
         return dbal__deferred_failed(loop, error);
     }
     self->deferred = deferred;
+    /* the work's end waits for it, as for a statement */
+    self->scope->pending++;
+    dbal__deferred_watch(deferred, dbal__scope_watch, dbal__scope_ref(self->scope));
     next(self);
     return deferred;
 }

@@ -1,14 +1,13 @@
 #include "pool/settings.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dbal/error.h"
+#include "dbal/text.h"
 
 typedef enum kind { COUNT, SECONDS, BYTES, GATE } kind;
 
@@ -20,6 +19,7 @@ typedef struct setting {
     double least, most;
     double standard;
     bool may_be_off;
+    bool most_when_off; /* a COUNT: off is no limit; else it is none at all */
 } setting;
 
 #define AT(field) offsetof(dbal_pool_options, field), offsetof(dbal__settings, field)
@@ -32,7 +32,7 @@ static const setting known[] = {
     {"gate", GATE, AT(gate), 0, 0, 0, false},
     {"max_result_bytes", BYTES, AT(max_result_bytes), 4096, 1e15, 256.0 * 1024 * 1024, true},
     {"max_size", COUNT, AT(max_size), 1, 10000, 0, false},
-    {"max_waiting", COUNT, AT(max_waiting), 1, INT_MAX, 10000, true},
+    {"max_waiting", COUNT, AT(max_waiting), 1, INT_MAX, 10000, true, true},
     {"min_size", COUNT, AT(min_size), 0, 10000, 0, false},
     {"pipeline_depth", COUNT, AT(pipeline_depth), 1, 10000, 64, false},
     {"query_timeout", SECONDS, AT(query_timeout), 0, 1e9, DBAL_OFF, true},
@@ -56,7 +56,7 @@ store(dbal__settings *settings, const setting *one, double value)
     void *place = (char *)settings + one->place;
     switch (one->kind) {
     case COUNT:
-        *(int *)place = value < 0 ? INT_MAX : (int)value;
+        *(int *)place = value >= 0 ? (int)value : one->most_when_off ? INT_MAX : 0;
         break;
     case SECONDS:
         *(double *)place = value;
@@ -129,29 +129,39 @@ gate_named(const char *text, double *ret_value)
     return false;
 }
 
+static double
+unit_of(char letter)
+{
+    switch (letter) {
+    case 'k':
+        return 1024.0;
+    case 'M':
+        return 1024.0 * 1024;
+    case 'G':
+        return 1024.0 * 1024 * 1024;
+    default:
+        return 1;
+    }
+}
+
 /* a number with k, M or G behind it, or off */
 static bool
 read_number(const setting *one, const char *text, double *ret_value)
 {
-    char *end;
+    double value;
     if (strcmp(text, "off") == 0) {
         *ret_value = DBAL_OFF;
         return one->may_be_off;
     }
     if (strspn(text, "0123456789.") == 0)
         return false;
-    double value = strtod(text, &end);
-    if (one->kind == BYTES && *end != '\0') {
-        const char *unit = strchr("kMG", *end);
-        if (unit == NULL)
-            return false;
-        value *= *unit == 'k' ? 1024.0 : *unit == 'M' ? 1024.0 * 1024 : 1024.0 * 1024 * 1024;
-        end++;
-    }
-    if (*end != '\0' || (one->kind != SECONDS && value != floor(value)))
+    size_t size = strlen(text);
+    double unit = one->kind == BYTES && size > 0 ? unit_of(text[size - 1]) : 1;
+    /* not strtod(), which follows the locale */
+    if (!dbal__text_to_double(text, size - (unit != 1), &value))
         return false;
-    *ret_value = value;
-    return true;
+    *ret_value = value * unit;
+    return one->kind == SECONDS || *ret_value == floor(*ret_value);
 }
 
 static dbal_error *

@@ -45,6 +45,15 @@ slot_free(dbal__slot *slot)
     dbal__free(slot);
 }
 
+/* What hangs is left behind, and remembered until it comes back. */
+static void
+abandon(dbal__slot *slot)
+{
+    slot->pool->hanging++;
+    slot->pool->loop->abandoned++;
+    slot->channel->ops->give_up(slot->channel);
+}
+
 static void
 on_connect_timeout(dbal__timer *timer)
 {
@@ -52,7 +61,7 @@ on_connect_timeout(dbal__timer *timer)
     dbal_pool *pool = slot->pool;
     slot->state = DBAL__SLOT_CLOSING;
     pool->connecting--;
-    slot->channel->ops->give_up(slot->channel);
+    abandon(slot);
     dbal_error *error = dbal__error_make(DBAL_ERROR_TIMEOUT, "08001", DBAL_EXECUTION_NOT_SENT,
                                          "no connection within connect_timeout (%g s)",
                                          pool->settings.connect_timeout);
@@ -99,8 +108,12 @@ may_grow(const dbal_pool *pool)
                    : 1; /* until one is open, it is not known how many there may be */
     if (pool->gate == DBAL_GATE_THREAD)
         most = 1;
-    return !pool->closing && !pool->stopped && !pool->backing_off && pool->connecting < most &&
-           pool->open + pool->connecting < pool->limit;
+    /* while it closes, what was accepted may still want one */
+    if (pool->stopped || (pool->closing && dbal__list_empty(&pool->tickets)))
+        return false;
+    return !pool->backing_off && pool->connecting < most &&
+           pool->open + pool->connecting < pool->limit &&
+           pool->hanging < pool->limit + CONNECTING_MOST;
 }
 
 void
@@ -173,17 +186,15 @@ dbal__slots_failed(dbal_pool *pool, dbal_error *error)
     pool->failures++;
     dbal_error_unref(pool->last_error);
     pool->last_error = error;
-    if (pool->closing || pool->stopped) {
-        dbal__pool_check_closed(pool);
-        return;
+    if (!pool->stopped && !(pool->closing && dbal__list_empty(&pool->tickets)))
+        back_off(pool);
+    if (!passing && pool->open == 0) {
+        dbal_error_ref(error);
+        dbal__waiters_fail(pool, error);
+        dbal__pool_ready_changed(pool, error);
+        dbal_error_unref(error);
     }
-    back_off(pool);
-    if (passing || pool->open > 0)
-        return;
-    dbal_error_ref(error);
-    dbal__waiters_fail(pool, error);
-    dbal__pool_ready_changed(pool, error);
-    dbal_error_unref(error);
+    dbal__pool_check_closed(pool);
 }
 
 static void
@@ -252,6 +263,7 @@ on_closed(dbal__channel *channel)
 {
     dbal__slot *slot = channel->owner;
     dbal_pool *pool = slot->pool;
+    pool->hanging -= channel->given_up;
     slot_free(slot);
     if (is_wanted(pool))
         dbal__slots_grow(pool);
@@ -270,6 +282,8 @@ retire(dbal__slot *slot)
         pool->connecting--;
         dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
     }
+    if (pool->reserved == slot)
+        pool->reserved = NULL;
     slot->state = DBAL__SLOT_CLOSING;
 }
 
@@ -294,7 +308,7 @@ dbal__slot_give_up(dbal__slot *slot)
         return;
     slot->pool->counts.lost++;
     retire(slot);
-    slot->channel->ops->give_up(slot->channel);
+    abandon(slot);
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
     if (slot == slot->pool->writes_slot)
@@ -314,8 +328,24 @@ on_lost(dbal__channel *channel, dbal_error *error)
     }
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, error);
+    if (slot == pool->writes_slot)
+        dbal__writes_abandon(pool);
     dbal_error_unref(error);
     dbal__waiters_serve(pool);
+}
+
+void
+dbal__slots_give_up(dbal_pool *pool, bool busy_only)
+{
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        if (slot->channel->given_up || (busy_only && slot->flying == 0))
+            continue;
+        if (slot->state != DBAL__SLOT_CLOSING)
+            dbal__slot_give_up(slot);
+        else
+            abandon(slot);
+    }
 }
 
 void
@@ -341,7 +371,8 @@ dbal__slots_join(dbal_pool *pool, int64_t deadline)
             continue;
         if (pool->gate == DBAL_GATE_THREAD)
             atomic_store(&dbal__threaded_worker(slot->channel)->held, true);
-        pool->loop->abandoned++;
+        if (!slot->channel->given_up)
+            pool->loop->abandoned++;
         all = false;
     }
     return all;

@@ -7,6 +7,7 @@
 #include "dbal/alloc.h"
 #include "dbal/futex.h"
 #include "dbal/outcome.h"
+#include "dbal/result.h"
 #include "pool/connection.h"
 #include "pool/pool.h"
 
@@ -26,6 +27,7 @@ struct dbal_stream {
     void *arg;
     dbal__list batches; /* not yet given to fn */
     size_t batch_count;
+    int64_t rows; /* given to fn */
     dbal__task task;
     bool paused, native, giving;
     bool back;         /* the job has come back; its outcome waits for the batches */
@@ -67,6 +69,7 @@ give(dbal_stream *stream)
         dbal_flow flow = DBAL_STOP;
         dbal__list_remove(&one->link);
         if (!is_over(stream)) {
+            stream->rows += (int64_t)dbal_result_row_count(one->rows);
             dbal__ready_app_enter(ready);
             flow = stream->fn(stream, one->rows, stream->arg);
             dbal__ready_app_leave(ready);
@@ -81,7 +84,7 @@ give(dbal_stream *stream)
     stream->giving = false;
     /* one that pauses behind the last batch is not told of the end before it goes on */
     if (stream->back && !stream->paused && dbal__list_empty(&stream->batches))
-        dbal__stream_settle(stream->ticket);
+        dbal__ticket_end(stream->ticket);
 }
 
 static void
@@ -112,6 +115,9 @@ arrived(dbal__message *message)
 {
     batch *one = DBAL__OF(message, batch, message);
     dbal_stream *stream = one->stream;
+    if (dbal__result_is_large(one->rows))
+        dbal__result_set_reaper(one->rows,
+                                dbal__helpers_reaper(stream->ticket->pool->loop->helpers));
     dbal__list_push(&stream->batches, &one->link);
     stream->batch_count++;
     if (!stream->giving)
@@ -202,6 +208,18 @@ dbal__stream_holds(dbal__ticket *ticket)
         return false;
     }
     return !dbal__list_empty(&stream->batches) || stream->giving || stream->paused;
+}
+
+bool
+dbal__stream_is_giving(const dbal__ticket *ticket)
+{
+    return ticket->stream->giving;
+}
+
+int64_t
+dbal__stream_rows(const dbal__ticket *ticket)
+{
+    return ticket->stream->rows;
 }
 
 void

@@ -17,7 +17,6 @@ static const int64_t QUICK = 50000; /* nanoseconds */
 enum { ORDER_INSIDE = 16 };
 
 static void on_timer(dbal__timer *timer);
-static void on_finished(dbal__job *job);
 
 const char *
 dbal__ticket_name(const dbal__ticket *ticket)
@@ -33,7 +32,8 @@ allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char 
     dbal__ticket *ticket = dbal__alloc(sizeof *ticket + block_size);
     if (ticket == NULL)
         return NULL;
-    dbal__job_init(&ticket->job, on_finished);
+    dbal__job_init(&ticket->job, dbal__ticket_finished);
+    ticket->job.number = ++pool->last_job;
     memset((char *)ticket + sizeof ticket->job, 0, sizeof *ticket - sizeof ticket->job);
     dbal__list_init(&ticket->all);
     dbal__list_init(&ticket->link);
@@ -50,15 +50,30 @@ void
 dbal__ticket_free(dbal__ticket *ticket)
 {
     dbal__clock_stop(&ticket->pool->loop->ready.clock, &ticket->timer);
-    dbal__list_remove(&ticket->all);
+    dbal__ticket_unlink(ticket);
     dbal__list_remove(&ticket->link);
     dbal__stream_free(ticket->stream);
+    dbal__connection_forget(ticket);
+    /* what nobody wants any more is not freed by the loop when it is large */
+    if (ticket->job.request.result != NULL && dbal__result_is_large(ticket->job.request.result))
+        dbal__result_set_reaper(ticket->job.request.result,
+                                dbal__helpers_reaper(ticket->pool->loop->helpers));
     dbal__request_fini(&ticket->job.request);
     dbal_error_unref(ticket->job.error);
     if (ticket->sql != NULL)
         dbal__sql_unref(ticket->sql);
     dbal__free(ticket->label);
     dbal__free(ticket);
+}
+
+void
+dbal__ticket_unlink(dbal__ticket *ticket)
+{
+    for (dbal__ticket_cursor *one = ticket->pool->cursor; one != NULL; one = one->outer) {
+        if (one->next == &ticket->all)
+            one->next = ticket->all.next;
+    }
+    dbal__list_remove(&ticket->all);
 }
 
 static void
@@ -212,10 +227,13 @@ take_off(dbal__ticket *ticket)
 {
     if (ticket->place != DBAL__PLACE_LIST)
         return;
-    if (ticket->in_writes)
+    if (ticket->in_writes) {
         ticket->pool->writes_count--;
-    else if (ticket->kind != DBAL__TICKET_BOUND)
+        dbal__writes_serve_soon(ticket->pool);
+    } else if (ticket->kind != DBAL__TICKET_BOUND) {
         ticket->pool->waiting_count--;
+        dbal__waiters_serve_soon(ticket->pool);
+    }
     ticket->in_writes = false;
     dbal__list_remove(&ticket->link);
     ticket->place = DBAL__PLACE_NOWHERE;
@@ -290,21 +308,15 @@ dbal__ticket_start(dbal__ticket *ticket)
     return true;
 }
 
-static bool
-has_settled(const dbal__ticket *ticket)
-{
-    return dbal__list_empty(&ticket->all);
-}
-
 void
 dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome)
 {
     dbal_pool *pool = ticket->pool;
-    if (has_settled(ticket)) {
+    if (dbal__ticket_has_settled(ticket)) {
         dbal__outcome_fini(outcome);
         return;
     }
-    dbal__list_remove(&ticket->all);
+    dbal__ticket_unlink(ticket);
     dbal__clock_stop(&pool->loop->ready.clock, &ticket->timer);
     if (ticket->kind != DBAL__TICKET_SESSION) {
         pool->counts.queries++;
@@ -320,10 +332,9 @@ dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome)
         dbal__outcome_fini(outcome);
 }
 
-/* An error of dbal's own about this ticket. */
-static dbal_error *
-own_error(const dbal__ticket *ticket, dbal_error_class why, dbal_execution execution,
-          dbal_error *cause, const char *what)
+dbal_error *
+dbal__ticket_own_error(const dbal__ticket *ticket, dbal_error_class why, dbal_execution execution,
+                       dbal_error *cause, const char *what)
 {
     const char *sqlstate = cause != NULL ? dbal_error_sqlstate(cause) : "57014";
     dbal_error *error = dbal__error_because(cause, why, sqlstate, execution, "%s", what);
@@ -338,7 +349,7 @@ leave_waiting(dbal__ticket *ticket, dbal_outcome outcome)
     bool below = ticket->place == DBAL__PLACE_LINE || ticket->place == DBAL__PLACE_SLOT;
     take_off(ticket);
     if (ticket->kind == DBAL__TICKET_SESSION) {
-        dbal__list_remove(&ticket->all);
+        dbal__ticket_unlink(ticket);
         dbal__clock_stop(&ticket->pool->loop->ready.clock, &ticket->timer);
         dbal__connection_refused(ticket, outcome);
     } else {
@@ -353,7 +364,7 @@ leave_waiting(dbal__ticket *ticket, dbal_outcome outcome)
 bool
 dbal__ticket_fail_waiting(dbal__ticket *ticket, dbal_error *error)
 {
-    if (has_settled(ticket) || !dbal__job_cancel(&ticket->job))
+    if (dbal__ticket_has_settled(ticket) || !dbal__job_cancel(&ticket->job))
         return false;
     leave_waiting(ticket, dbal_fail(error));
     return true;
@@ -395,21 +406,24 @@ stop_running(dbal__ticket *ticket, dbal_error_class why)
 void
 dbal__ticket_stop(dbal__ticket *ticket, dbal_error_class why)
 {
-    if (has_settled(ticket))
+    if (dbal__ticket_has_settled(ticket))
         return;
     if (dbal__job_cancel(&ticket->job)) {
         const char *what = why == DBAL_ERROR_CANCELLED ? "cancelled before it began"
                            : why == DBAL_ERROR_TIMEOUT ? "its time was up before it began"
                                                        : "closed before it began";
-        leave_waiting(ticket,
-                      dbal_fail(own_error(ticket, why, DBAL_EXECUTION_NOT_SENT, NULL, what)));
+        leave_waiting(ticket, dbal_fail(dbal__ticket_own_error(ticket, why, DBAL_EXECUTION_NOT_SENT,
+                                                               NULL, what)));
         return;
     }
-    if (ticket->back) {
+    if (ticket->back && dbal__stream_is_giving(ticket)) {
+        ticket->why = why; /* it ends when its consumer has returned */
+    } else if (ticket->back) {
         /* all of it that is left is here: nothing has to be waited for */
         ticket->why = why;
-        dbal__ticket_settle(ticket, dbal_fail(own_error(ticket, why, DBAL_EXECUTION_UNKNOWN, NULL,
-                                                        "stopped before all rows were taken")));
+        dbal__ticket_settle(
+            ticket, dbal_fail(dbal__ticket_own_error(ticket, why, DBAL_EXECUTION_UNKNOWN, NULL,
+                                                     "stopped before all rows were taken")));
         dbal__ticket_free(ticket);
     } else if (ticket->kind != DBAL__TICKET_SESSION)
         stop_running(ticket, why);
@@ -423,8 +437,8 @@ give_up(dbal__ticket *ticket)
 {
     dbal__slot *slot = dbal__slot_of(ticket);
     dbal_error *error =
-        own_error(ticket, ticket->why, DBAL_EXECUTION_UNKNOWN, NULL,
-                  "it did not end within cancel_timeout: its connection was given up");
+        dbal__ticket_own_error(ticket, ticket->why, DBAL_EXECUTION_UNKNOWN, NULL,
+                               "it did not end within cancel_timeout: its connection was given up");
     if (slot != NULL)
         dbal__slot_give_up(slot);
     dbal__ticket_settle(ticket, dbal_fail(error));
@@ -454,166 +468,4 @@ on_timer(dbal__timer *timer)
         }
         arm(ticket);
     }
-}
-
-/* An error as it came from below, told as what it is. */
-static dbal_error *
-told(dbal__ticket *ticket, dbal_error *error)
-{
-    bool stopped = strcmp(dbal_error_sqlstate(error), "57014") == 0 &&
-                   dbal_error_is(error, DBAL_ERROR_CANCELLED);
-    dbal_error_class why = ticket->why;
-    if (stopped && why == 0)
-        why = DBAL_ERROR_TIMEOUT; /* the driver kept to the deadline by itself */
-    if (stopped && why != 0) {
-        dbal_error *other =
-            own_error(ticket, why, dbal_error_execution(error), error,
-                      why == DBAL_ERROR_TIMEOUT ? "interrupted: its time was up" : "interrupted");
-        dbal_error_unref(error);
-        return other;
-    }
-    int position = dbal_error_position(error);
-    if (position != 0 && ticket->sql != NULL)
-        dbal__error_set_position(
-            error, dbal__sql_position(ticket->sql, ticket->pool->driver->driver, position));
-    dbal__error_set_where(error, dbal__ticket_name(ticket));
-    return error;
-}
-
-static dbal_outcome
-outcome_of(dbal__ticket *ticket)
-{
-    dbal__job *job = &ticket->job;
-    if (!job->ok) {
-        dbal_error *error = job->error;
-        job->error = NULL;
-        return dbal_fail(told(
-            ticket, error != NULL
-                        ? error
-                        : dbal__error_constant(DBAL_ERROR_CANCELLED, DBAL_EXECUTION_NOT_SENT)));
-    }
-    if (job->reset)
-        return dbal_done();
-    dbal_result *result = job->request.result;
-    job->request.result = NULL;
-    if (dbal__result_is_large(result))
-        dbal__result_set_reaper(result, dbal__helpers_reaper(ticket->pool->loop->helpers));
-    return dbal_ok_result(result);
-}
-
-/* a running average of the statement's time, for what comes after */
-static void
-learn(dbal__ticket *ticket)
-{
-    dbal__job *job = &ticket->job;
-    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL || job->reset)
-        return;
-    int64_t took = job->ended - job->began;
-    ticket->sql->mean = ticket->sql->mean == 0 ? took : (ticket->sql->mean * 7 + took) / 8;
-}
-
-/* A statement that turned out to write: the same ticket again, this time with the token. */
-static void
-again_as_write(dbal__ticket *ticket)
-{
-    dbal__job *job = &ticket->job;
-    dbal__request_fini(&job->request);
-    job->needs_token = false;
-    job->began = job->ended = 0;
-    job->then = NULL;
-    atomic_store(&job->state, DBAL__JOB_WAITING);
-    ticket->writes = true;
-    ticket->place = DBAL__PLACE_NOWHERE;
-    ticket->slot = NULL;
-    if (ticket->kind == DBAL__TICKET_BOUND)
-        dbal__connection_again(ticket);
-    else
-        dbal__waiters_add(ticket);
-}
-
-void
-dbal__stream_settle(dbal__ticket *ticket)
-{
-    if (!has_settled(ticket))
-        dbal__ticket_settle(ticket, outcome_of(ticket));
-    dbal__ticket_free(ticket);
-}
-
-static void
-end_settled_grant(dbal__ticket *ticket, dbal__slot *slot)
-{
-    if (slot != NULL)
-        dbal__waiters_release(slot);
-    dbal__ticket_free(ticket);
-}
-
-/* The connection that it got is closing already: it asks again, or ends with the pool. */
-static void
-ask_again(dbal__ticket *ticket)
-{
-    dbal_pool *pool = ticket->pool;
-    dbal__ticket_renew(ticket);
-    if (pool->stopped)
-        dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
-    else
-        dbal__waiters_add(ticket);
-}
-
-/* A request for a connection has reached one, or was cancelled before. */
-static void
-take_grant(dbal__ticket *ticket, dbal__slot *slot)
-{
-    dbal_pool *pool = ticket->pool;
-    bool writer = ticket->kind == DBAL__TICKET_WRITER;
-    bool got = atomic_load(&ticket->job.state) == DBAL__JOB_RUNNING && slot != NULL;
-    bool usable = got && slot->state == DBAL__SLOT_OPEN;
-    ticket->on_crew = false;
-    if (writer && usable)
-        dbal__writes_granted(pool, slot);
-    else if (writer)
-        dbal__writes_refused(pool);
-    else if (has_settled(ticket))
-        end_settled_grant(ticket, usable ? slot : NULL);
-    else if (usable)
-        dbal__connection_granted(ticket, slot);
-    else
-        ask_again(ticket);
-}
-
-/* It has come back from below, whether it ran or not. */
-static void
-on_finished(dbal__job *job)
-{
-    dbal__ticket *ticket = (dbal__ticket *)(void *)job;
-    dbal_pool *pool = ticket->pool;
-    dbal__slot *slot = dbal__slot_of(ticket);
-    bool lost = job->error != NULL && dbal_error_connection_lost(job->error);
-    bool settled = has_settled(ticket), under_token = ticket->under_token;
-
-    if (ticket->place == DBAL__PLACE_LINE && pool->gate == DBAL_GATE_THREAD && ticket->on_crew)
-        dbal__crew_returned(&pool->crew);
-    if (slot != NULL && ticket->place == DBAL__PLACE_SLOT)
-        slot->flying--;
-    if (slot != NULL && lost && slot->state == DBAL__SLOT_OPEN) {
-        pool->counts.lost++;
-        dbal__slot_close(slot);
-    }
-    ticket->place = DBAL__PLACE_NOWHERE;
-    ticket->under_token = false;
-    learn(ticket);
-    if (job->needs_token && !settled && ticket->why == 0) {
-        again_as_write(ticket);
-    } else if (job->grant) {
-        take_grant(ticket, slot);
-    } else {
-        if (ticket->kind == DBAL__TICKET_BOUND)
-            dbal__connection_returned(ticket);
-        ticket->back = !settled && dbal__stream_holds(ticket);
-        if (!ticket->back)
-            dbal__stream_settle(ticket);
-    }
-    if (under_token)
-        dbal__writes_done(pool);
-    dbal__waiters_serve(pool);
-    dbal__pool_check_closed(pool);
 }

@@ -75,7 +75,7 @@ used(dbal__slot *slot)
 static void
 give_session(dbal__ticket *ticket, dbal__slot *slot)
 {
-    slot->reserved = false;
+    slot->pool->reserved = NULL;
     used(slot);
     ticket->slot = slot;
     ticket->job.channel = slot->channel;
@@ -143,7 +143,7 @@ least_busy(const dbal_pool *pool)
     dbal__slot *best = NULL;
     for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
-        if (slot->state != DBAL__SLOT_OPEN || slot->held || slot->reserved)
+        if (slot->state != DBAL__SLOT_OPEN || slot->held || slot == pool->reserved)
             continue;
         if (best == NULL || slot->flying < best->flying)
             best = slot;
@@ -153,29 +153,17 @@ least_busy(const dbal_pool *pool)
     return best;
 }
 
-static dbal__slot *
-reserved_slot(const dbal_pool *pool)
-{
-    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
-        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
-        if (slot->state == DBAL__SLOT_OPEN && slot->reserved)
-            return slot;
-    }
-    return NULL;
-}
-
 /* A session at the head: it gets an idle connection, or one is emptied for it. */
 static bool
 serve_session(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
-    dbal__slot *slot = reserved_slot(pool);
-    if (slot == NULL)
-        slot = least_busy(pool);
+    dbal__slot *slot = least_busy(pool);
+    if (pool->reserved != NULL && (slot == NULL || slot->flying > 0))
+        slot = pool->reserved;
     if (slot == NULL || slot->flying > 0) {
         dbal__slots_grow(pool);
-        if (slot != NULL)
-            slot->reserved = true;
+        pool->reserved = slot;
         return false;
     }
     stop_waiting(ticket);
@@ -219,6 +207,8 @@ dbal__waiters_serve(dbal_pool *pool)
         return;
     }
     while ((ticket = first_waiting(pool)) != NULL) {
+        if (!ticket->job.grant)
+            pool->reserved = NULL; /* the session it was for has gone */
         if (pool->gate == DBAL_GATE_THREAD || wants_token(ticket)) {
             stop_waiting(ticket);
             dbal__waiters_add(ticket);
@@ -226,6 +216,14 @@ dbal__waiters_serve(dbal_pool *pool)
             return;
         }
     }
+    pool->reserved = NULL;
+}
+
+void
+dbal__waiters_serve_soon(dbal_pool *pool)
+{
+    if (!dbal__task_is_queued(&pool->serve_task))
+        dbal__ready_push(&pool->loop->ready, &pool->serve_task);
 }
 
 void
@@ -262,7 +260,7 @@ dbal__waiters_release(dbal__slot *slot)
                         "the database is gone with it");
         slot->dirty = false;
     }
-    if (slot->dirty || pool->closing) {
+    if (slot->dirty) {
         dbal__slot_close(slot);
         return;
     }
@@ -271,22 +269,20 @@ dbal__waiters_release(dbal__slot *slot)
     dbal__waiters_serve(pool);
 }
 
+static void
+fail_one(dbal__ticket *ticket, void *arg)
+{
+    if (ticket->kind == DBAL__TICKET_BOUND)
+        return;
+    dbal_error *reason = dbal__error_with_execution(dbal_error_ref(arg), DBAL_EXECUTION_NOT_SENT);
+    if (!dbal__ticket_fail_waiting(ticket, reason))
+        dbal_error_unref(reason);
+}
+
 void
 dbal__waiters_fail(dbal_pool *pool, dbal_error *error)
 {
-    dbal__list left, *link;
-    dbal__list_init(&left);
-    dbal__list_move_all(&pool->tickets, &left);
-    while ((link = dbal__list_pop(&left)) != NULL) {
-        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
-        dbal__list_push(&pool->tickets, &ticket->all);
-        if (ticket->kind == DBAL__TICKET_BOUND)
-            continue;
-        dbal_error *reason =
-            dbal__error_with_execution(dbal_error_ref(error), DBAL_EXECUTION_NOT_SENT);
-        if (!dbal__ticket_fail_waiting(ticket, reason))
-            dbal_error_unref(reason);
-    }
+    dbal__pool_each_ticket(pool, fail_one, error);
     if (pool->token != NULL)
         dbal__writes_serve(pool);
     dbal__waiters_sweep(pool);

@@ -83,26 +83,40 @@ go_on(dbal_pool *pool)
 }
 
 static void
-granted(dbal__claim *claim)
+granted(void *arg)
 {
-    dbal_pool *pool = DBAL__OF(claim, dbal_pool, claim);
+    dbal_pool *pool = arg;
     pool->claims_out--;
     pool->claiming = false;
     pool->token_held = true;
     go_on(pool);
+    dbal__writes_serve(pool);
     dbal__pool_check_closed(pool);
 }
 
+/* Nothing is left to write: neither the token nor a connection is wanted any more. */
 static void
-returned(dbal__claim *claim)
+stop_claiming(dbal_pool *pool)
 {
-    dbal_pool *pool = DBAL__OF(claim, dbal_pool, claim);
-    pool->claims_out--;
+    if (!pool->claiming || !dbal__claim_withdraw(pool->claim))
+        return; /* what was granted meanwhile is given back when it arrives */
+    pool->claim = NULL;
     pool->claiming = false;
+    pool->claims_out--;
+    set_timer(pool);
     if (pool->writes_slot != NULL)
         leave_slot(pool);
-    dbal__writes_serve(pool);
-    dbal__pool_check_closed(pool);
+}
+
+static void
+fail_all(dbal_pool *pool, dbal_error_class error_class)
+{
+    while (!dbal__list_empty(&pool->writes)) {
+        dbal__ticket *ticket = DBAL__OF(pool->writes.next, dbal__ticket, link);
+        if (!dbal__ticket_fail_waiting(ticket,
+                                       dbal__error_constant(error_class, DBAL_EXECUTION_NOT_SENT)))
+            break;
+    }
 }
 
 /* The time to wait for the token is up for the oldest. */
@@ -115,18 +129,13 @@ on_timer(dbal__timer *timer)
         dbal__ticket *ticket = DBAL__OF(pool->writes.next, dbal__ticket, link);
         if (dbal__after(ticket->token_asked, pool->token_timeout) > now)
             break;
-        dbal_error *error = dbal__error_make(
-            DBAL_ERROR_OPERATIONAL, "55P03", DBAL_EXECUTION_NOT_SENT,
-            "another writer of this process has held the database for busy_timeout (%g s)",
-            pool->token_timeout);
-        dbal__error_set_where(error, dbal__ticket_name(ticket));
+        dbal_error *error = dbal__writes_timed_out(ticket);
         if (!dbal__ticket_fail_waiting(ticket, error)) {
             dbal_error_unref(error);
             break;
         }
     }
-    if (dbal__list_empty(&pool->writes) && pool->claiming)
-        dbal__claim_withdraw(&pool->claim);
+    dbal__writes_serve(pool);
     set_timer(pool);
 }
 
@@ -150,19 +159,37 @@ claim_token(dbal_pool *pool)
     int64_t now = dbal__loop_now(pool->loop);
     for (dbal__list *link = pool->writes.next; link != &pool->writes; link = link->next)
         DBAL__OF(link, dbal__ticket, link)->token_asked = now;
+    if (pool->claim == NULL)
+        pool->claim = dbal__claim_new(pool->loop->inbox, granted, pool);
+    if (pool->claim == NULL) {
+        fail_all(pool, DBAL_ERROR_NO_MEMORY);
+        leave_slot(pool);
+        return;
+    }
     pool->claiming = true;
     pool->claims_out++;
-    if (dbal__token_claim(pool->token, &pool->claim))
-        granted(&pool->claim);
+    if (dbal__token_claim(pool->token, pool->claim))
+        granted(pool);
     else
         set_timer(pool);
+}
+
+dbal_error *
+dbal__writes_timed_out(const dbal__ticket *ticket)
+{
+    dbal_error *error = dbal__error_make(
+        DBAL_ERROR_OPERATIONAL, "55P03", DBAL_EXECUTION_NOT_SENT,
+        "another writer of this process has held the database for busy_timeout (%g s)",
+        ticket->pool->token_timeout);
+    dbal__error_set_retryable(error);
+    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    return error;
 }
 
 bool
 dbal__writes_init(dbal_pool *pool)
 {
     dbal__list_init(&pool->writes);
-    dbal__claim_init(&pool->claim, pool->loop->inbox, granted, returned);
     pool->writer = dbal__ticket_new_writer(pool);
     return pool->writer != NULL;
 }
@@ -175,7 +202,7 @@ dbal__writes_granted(dbal_pool *pool, dbal__slot *slot)
     pool->writes_slot = slot;
     if (dbal__list_empty(&pool->writes))
         leave_slot(pool);
-    else
+    else if (!pool->claiming) /* else it is granted already, and on its way */
         claim_token(pool);
 }
 
@@ -193,6 +220,7 @@ dbal__writes_serve(dbal_pool *pool)
         /* nothing is left to write: the request for a connection is taken back */
         if (pool->writer_busy && pool->writes_slot == NULL)
             dbal__ticket_withdraw(pool->writer);
+        stop_claiming(pool);
         return;
     }
     if (pool->writer_busy)
@@ -211,7 +239,12 @@ dbal__writes_add(dbal__ticket *ticket)
     ticket->token_asked = dbal__loop_now(pool->loop);
     pool->writes_count++;
     dbal__list_push(&pool->writes, &ticket->link);
-    /* what is asked for in one turn goes down together */
+    dbal__writes_serve_soon(pool); /* what is asked for in one turn goes down together */
+}
+
+void
+dbal__writes_serve_soon(dbal_pool *pool)
+{
     if (!dbal__task_is_queued(&pool->writes_task))
         dbal__ready_push(&pool->loop->ready, &pool->writes_task);
 }
@@ -232,28 +265,24 @@ void
 dbal__writes_stop(dbal_pool *pool)
 {
     dbal__clock_stop(&pool->loop->ready.clock, &pool->writes_timer);
-    if (pool->claiming)
-        dbal__claim_withdraw(&pool->claim);
     dbal__writes_serve(pool);
+}
+
+static void
+fail_of_slot(dbal__ticket *ticket, void *arg)
+{
+    if (!ticket->under_token || ticket->slot != arg)
+        return;
+    dbal_error *error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
+    ticket->under_token = false;
+    if (!dbal__ticket_fail_waiting(ticket, error))
+        dbal_error_unref(error);
 }
 
 void
 dbal__writes_abandon(dbal_pool *pool)
 {
-    dbal__slot *slot = pool->writes_slot;
-    dbal__list left, *link;
-    dbal__list_init(&left);
-    dbal__list_move_all(&pool->tickets, &left);
-    while ((link = dbal__list_pop(&left)) != NULL) {
-        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, all);
-        dbal__list_push(&pool->tickets, &ticket->all);
-        if (!ticket->under_token || ticket->slot != slot)
-            continue;
-        dbal_error *error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
-        ticket->under_token = false;
-        if (!dbal__ticket_fail_waiting(ticket, error))
-            dbal_error_unref(error);
-    }
+    dbal__pool_each_ticket(pool, fail_of_slot, pool->writes_slot);
     pool->writing = 0;
     give_back(pool);
     leave_slot(pool);

@@ -1,0 +1,211 @@
+/* What becomes of a ticket that has come back from below: its outcome, or another run. */
+#include <string.h>
+
+#include "dbal/outcome.h"
+#include "dbal/result.h"
+#include "pool/connection.h"
+#include "pool/pool.h"
+
+/* An error as it came from below, told as what it is. */
+static dbal_error *
+told(dbal__ticket *ticket, dbal_error *error)
+{
+    bool stopped = strcmp(dbal_error_sqlstate(error), "57014") == 0 &&
+                   dbal_error_is(error, DBAL_ERROR_CANCELLED);
+    dbal_error_class why = ticket->why;
+    if (stopped && why == 0)
+        why = DBAL_ERROR_TIMEOUT; /* the driver kept to the deadline by itself */
+    if (stopped && why != 0) {
+        dbal_error *other = dbal__ticket_own_error(
+            ticket, why, dbal_error_execution(error), error,
+            why == DBAL_ERROR_TIMEOUT ? "interrupted: its time was up" : "interrupted");
+        dbal_error_unref(error);
+        return other;
+    }
+    int position = dbal_error_position(error);
+    if (position != 0 && ticket->sql != NULL)
+        dbal__error_set_position(
+            error, dbal__sql_position(ticket->sql, ticket->pool->driver->driver, position));
+    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    return error;
+}
+
+static dbal_outcome
+outcome_of(dbal__ticket *ticket)
+{
+    dbal__job *job = &ticket->job;
+    if (!job->ok) {
+        dbal_error *error = job->error;
+        job->error = NULL;
+        if (error == NULL) /* it was asked to stop when it had not begun, or had to begin anew */
+            return dbal_fail(dbal__ticket_own_error(
+                ticket, ticket->why != 0 ? ticket->why : DBAL_ERROR_CANCELLED,
+                DBAL_EXECUTION_NOT_SENT, NULL, "stopped before it began"));
+        return dbal_fail(told(ticket, error));
+    }
+    if (job->reset)
+        return dbal_done();
+    dbal_result *result = job->request.result;
+    job->request.result = NULL;
+    if (ticket->stream != NULL && !dbal__result_has_affected(result))
+        dbal__result_set_affected(result, dbal__stream_rows(ticket));
+    if (dbal__result_is_large(result))
+        dbal__result_set_reaper(result, dbal__helpers_reaper(ticket->pool->loop->helpers));
+    return dbal_ok_result(result);
+}
+
+/* a running average of the statement's time, for what comes after */
+static void
+learn(dbal__ticket *ticket)
+{
+    dbal__job *job = &ticket->job;
+    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL || job->reset)
+        return;
+    int64_t took = job->ended - job->began;
+    ticket->sql->mean = ticket->sql->mean == 0 ? took : (ticket->sql->mean * 7 + took) / 8;
+}
+
+/* One whose connection was lost before anything of it was sent goes to another. */
+static bool
+may_move(const dbal__ticket *ticket)
+{
+    const dbal_error *error = ticket->job.error;
+    return ticket->kind == DBAL__TICKET_STATEMENT && ticket->why == 0 && !ticket->pool->stopped &&
+           error != NULL && dbal_error_connection_lost(error) &&
+           dbal_error_execution(error) == DBAL_EXECUTION_NOT_SENT;
+}
+
+/* One that turned out to write runs again with the token, if there is one to be had. */
+static bool
+may_write_now(dbal__ticket *ticket)
+{
+    dbal__job *job = &ticket->job;
+    if (!job->needs_token || ticket->why != 0)
+        return false;
+    if (ticket->pool->token != NULL)
+        return true;
+    job->error = dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+    return false;
+}
+
+/* The same ticket again: it did nothing yet, and now has the token if it turned out to write. */
+static void
+again(dbal__ticket *ticket)
+{
+    dbal__job *job = &ticket->job;
+    dbal__request_fini(&job->request);
+    job->error = dbal_error_unref(job->error);
+    ticket->writes = ticket->writes || job->needs_token;
+    job->needs_token = job->request.has_token = job->request.sent = false;
+    job->began = job->ended = 0;
+    job->then = NULL;
+    job->channel = NULL;
+    ticket->on_crew = false;
+    atomic_store(&job->state, DBAL__JOB_WAITING);
+    ticket->place = DBAL__PLACE_NOWHERE;
+    ticket->slot = NULL;
+    if (ticket->kind == DBAL__TICKET_BOUND)
+        dbal__connection_again(ticket);
+    else
+        dbal__waiters_add(ticket);
+}
+
+/* A stream that was stopped while its consumer took the last of it. */
+static dbal_outcome
+outcome_of_stopped(dbal__ticket *ticket)
+{
+    return dbal_fail(dbal__ticket_own_error(ticket, ticket->why, DBAL_EXECUTION_UNKNOWN, NULL,
+                                            "stopped before all rows were taken"));
+}
+
+void
+dbal__ticket_end(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    if (!dbal__ticket_has_settled(ticket)) {
+        bool stopped = ticket->stream != NULL && ticket->why != 0 && ticket->job.ok;
+        dbal__ticket_settle(ticket, stopped ? outcome_of_stopped(ticket) : outcome_of(ticket));
+    }
+    dbal__ticket_free(ticket);
+    dbal__pool_check_closed(pool);
+}
+
+static void
+end_settled_grant(dbal__ticket *ticket, dbal__slot *slot)
+{
+    if (slot != NULL)
+        dbal__waiters_release(slot);
+    dbal__ticket_free(ticket);
+}
+
+/* The connection that it got is closing already: it asks again, or ends with the pool. */
+static void
+ask_again(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal__ticket_renew(ticket);
+    if (pool->stopped)
+        dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
+    else
+        dbal__waiters_add(ticket);
+}
+
+/* A request for a connection has reached one, or was cancelled before. */
+static void
+take_grant(dbal__ticket *ticket, dbal__slot *slot)
+{
+    dbal_pool *pool = ticket->pool;
+    bool writer = ticket->kind == DBAL__TICKET_WRITER;
+    bool got = atomic_load(&ticket->job.state) == DBAL__JOB_RUNNING && slot != NULL;
+    bool usable = got && slot->state == DBAL__SLOT_OPEN;
+    ticket->on_crew = false;
+    if (writer && usable)
+        dbal__writes_granted(pool, slot);
+    else if (writer)
+        dbal__writes_refused(pool);
+    else if (dbal__ticket_has_settled(ticket))
+        end_settled_grant(ticket, usable ? slot : NULL);
+    else if (usable)
+        dbal__connection_granted(ticket, slot);
+    else
+        ask_again(ticket);
+}
+
+/* It has come back from below, whether it ran or not. */
+void
+dbal__ticket_finished(dbal__job *job)
+{
+    dbal__ticket *ticket = (dbal__ticket *)(void *)job;
+    dbal_pool *pool = ticket->pool;
+    dbal__slot *slot = dbal__slot_of(ticket);
+    bool lost = job->error != NULL && dbal_error_connection_lost(job->error);
+    bool settled = dbal__ticket_has_settled(ticket), under_token = ticket->under_token;
+
+    if (ticket->place == DBAL__PLACE_LINE && pool->gate == DBAL_GATE_THREAD && ticket->on_crew)
+        dbal__crew_returned(&pool->crew);
+    if (slot != NULL && ticket->place == DBAL__PLACE_SLOT)
+        slot->flying--;
+    if (slot != NULL && lost && slot->state == DBAL__SLOT_OPEN) {
+        pool->counts.lost++;
+        dbal__slot_close(slot);
+    }
+    ticket->place = DBAL__PLACE_NOWHERE;
+    ticket->under_token = false;
+    learn(ticket);
+    if (!settled && (may_write_now(ticket) || may_move(ticket))) {
+        again(ticket);
+    } else if (job->grant) {
+        take_grant(ticket, slot);
+    } else {
+        ticket->back = !settled && dbal__stream_holds(ticket);
+        if (ticket->kind == DBAL__TICKET_BOUND)
+            dbal__connection_returned(ticket);
+        if (!ticket->back)
+            dbal__ticket_end(ticket);
+    }
+    /* one that was handed to a connection given up since counts no more */
+    if (under_token && slot == pool->writes_slot)
+        dbal__writes_done(pool);
+    dbal__waiters_serve(pool);
+    dbal__pool_check_closed(pool);
+}
