@@ -1,6 +1,7 @@
 #include "tests/lib/fake_server.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -78,6 +79,8 @@ static void
 swap(fake_server *self)
 {
     int ends[2];
+    while (atomic_load(&self->spare) >= 0 && !atomic_load(&self->closing))
+        sched_yield(); /* the client has not taken the one before */
     if (self->in_count == FAKE_SOCKETS ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         abort();

@@ -13,7 +13,7 @@
 #include "tests/lib/fake_config.h"
 #include "tests/lib/fake_words.h"
 
-enum { FAKE_SOCKETS = 8, FAKE_STOPS = 1024 };
+enum { FAKE_SOCKETS = 64, FAKE_STOPS = 1024 };
 
 /* What is sent: this, the SQL with its NUL, and each value with its bytes behind it. */
 typedef struct fake_ask {

@@ -1,0 +1,225 @@
+/* The life of connections: opened when needed, failing to open, hanging, closed. */
+#include "tests/lib/suite.h"
+#include "tests/pool/pool_fixture.h"
+
+static const char *const schemes[] = {"fake", "native"};
+
+static int
+opens(void)
+{
+    return fake_script_count(script, &script->opens);
+}
+
+START_TEST(none_is_opened_before_it_is_needed)
+{
+    open_pool(schemes[_i], "");
+    settle();
+    ck_assert_int_eq(opens(), 0);
+    good(ask("get"));
+    ck_assert_int_eq(opens(), 1);
+    for (int i = 0; i < 20; i++)
+        good(ask("get"));
+    ck_assert_int_eq(opens(), 1);
+}
+END_TEST
+
+START_TEST(min_size_is_opened_at_once)
+{
+    open_pool(schemes[_i], "pool_min_size=3");
+    until_connections(3);
+    settle();
+    ck_assert_int_eq(opens(), 3);
+}
+END_TEST
+
+START_TEST(busy_connections_make_more)
+{
+    seen ends[6];
+    open_pool(schemes[_i], "pool_max_size=3&pipeline=off");
+    good(dbal_pool_ready(pool));
+    for (int i = 0; i < 6; i++)
+        watch(ask("wait g"), &ends[i]);
+    until_count(&script->waiting, 3);
+    settle();
+    ck_assert_int_eq(counts_now().connections, 3);
+    ck_assert_int_eq(fake_script_count(script, &script->most_live), 3);
+    fake_script_open_gate(script, "g");
+    good(ask("get"));
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(ends[i].settled, 1);
+}
+END_TEST
+
+START_TEST(a_database_that_has_one_connection_gets_one)
+{
+    seen ends[4];
+    open_pool(schemes[_i], "connections=1");
+    for (int i = 0; i < 4; i++)
+        watch(ask("rows 100"), &ends[i]);
+    good(ask("get"));
+    ck_assert_int_eq(fake_script_count(script, &script->most_live), 1);
+    ck_assert_int_eq(counts_now().max_size, 1);
+}
+END_TEST
+
+START_TEST(a_failure_that_passes_is_tried_again)
+{
+    seen one;
+    script->fail_open_from = 1;
+    script->fail_open_to = 3;
+    open_pool(schemes[_i], "");
+    loop_fixture_drive(&fixture);
+    watch(ask("get"), &one);
+    for (int tries = 1; tries <= 3; tries++) {
+        until_count(&script->opens, tries);
+        while (counts_now().connect_errors < (uint64_t)tries)
+            ev_run(fixture.ev, EVRUN_ONCE);
+        settle();
+        ck_assert_int_eq(opens(), tries); /* not before the back-off's time */
+        ck_assert_int_eq(one.settled, 0);
+        loop_fixture_advance(&fixture, 1);
+    }
+    until_count(&script->live, 1);
+    good(ask("get"));
+    ck_assert_int_eq(one.settled, 1);
+    ck_assert_int_eq(one.error_class, 0);
+    ck_assert_uint_eq(counts_now().connect_errors, 3);
+}
+END_TEST
+
+START_TEST(a_failure_that_does_not_pass_fails_those_who_wait)
+{
+    script->fail_open_from = 1;
+    script->fail_open_to = 1000;
+    script->fail_open_for_good = true;
+    open_pool(schemes[_i], "");
+    bad(dbal_pool_ready(pool), DBAL_ERROR_OPERATIONAL, "08001", DBAL_EXECUTION_NOT_SENT,
+        "does not open");
+    bad(ask("get"), DBAL_ERROR_OPERATIONAL, "08001", DBAL_EXECUTION_NOT_SENT, "does not open");
+    fake_script_add(script, &script->fail_open_to, -1000);
+    good(ask("get"));
+}
+END_TEST
+
+START_TEST(the_reason_is_in_the_error_of_who_waited_in_vain)
+{
+    seen one;
+    script->fail_open_from = 1;
+    script->fail_open_to = 1000;
+    open_pool(schemes[_i], "pool_acquire_timeout=3");
+    loop_fixture_drive(&fixture);
+    dbal_deferred *deferred = ask("get");
+    (void)one;
+    while (counts_now().connect_errors == 0)
+        ev_run(fixture.ev, EVRUN_ONCE);
+    dbal_deferred_ref(deferred);
+    loop_fixture_advance(&fixture, 3.5);
+    bad(deferred, DBAL_ERROR_POOL_EXHAUSTED, "53300", DBAL_EXECUTION_NOT_SENT, "does not open");
+    dbal_deferred_unref(deferred);
+}
+END_TEST
+
+START_TEST(an_open_that_hangs_is_given_up)
+{
+    script->hang_open = true;
+    open_pool(schemes[_i], "pool_connect_timeout=2&pool_acquire_timeout=off");
+    loop_fixture_drive(&fixture);
+    dbal_deferred *deferred = dbal_deferred_ref(ask("get"));
+    until_count(&script->waiting, 1);
+    loop_fixture_advance(&fixture, 3);
+    ck_assert_uint_eq(counts_now().connect_errors, 1);
+    ck_assert_int_eq(counts_now().connecting, 0);
+    /* the next attempt works */
+    script->hang_open = false;
+    loop_fixture_advance(&fixture, 1);
+    good(deferred);
+    dbal_deferred_unref(deferred);
+    /* the one that hung comes back at last, and is closed */
+    fake_script_open_gate(script, "open");
+    until_count(&script->opens, 2);
+    while (fake_script_count(script, &script->closes) < 1)
+        ev_run(fixture.ev, EVRUN_NOWAIT);
+    ck_assert_int_eq(counts_now().connections, 1);
+}
+END_TEST
+
+START_TEST(closed_while_it_opens)
+{
+    seen one, ready;
+    script->hang_open = true;
+    open_pool(schemes[_i], "");
+    watch(ask("get"), &one);
+    watch(dbal_pool_ready(pool), &ready);
+    until_count(&script->waiting, 1);
+    dbal_deferred *closed = dbal_deferred_ref(dbal_pool_close(pool));
+    settle();
+    ck_assert_int_eq(ready.error_class, DBAL_ERROR_CLOSED);
+    ck_assert_int_eq(one.settled, 0); /* it was accepted */
+    fake_script_open_gate(script, "open");
+    good(closed);
+    dbal_deferred_unref(closed);
+    ck_assert_int_eq(one.settled, 1);
+    ck_assert_int_eq(one.error_class, 0);
+    ck_assert_int_eq(fake_script_count(script, &script->live), 0);
+}
+END_TEST
+
+START_TEST(cancelled_while_it_opens)
+{
+    seen one;
+    script->hang_open = true;
+    open_pool(schemes[_i], "");
+    dbal_deferred *deferred = dbal_deferred_ref(ask("get"));
+    watch(deferred, &one);
+    until_count(&script->waiting, 1);
+    dbal_deferred_cancel(deferred);
+    settle();
+    ck_assert_int_eq(one.error_class, DBAL_ERROR_CANCELLED);
+    dbal_deferred_unref(deferred);
+    fake_script_open_gate(script, "open");
+    good(ask("get"));
+}
+END_TEST
+
+START_TEST(the_loop_freed_while_it_opens)
+{
+    seen one;
+    script->hang_open = true;
+    open_pool(schemes[_i], "pool_close_timeout=5");
+    watch(ask("get"), &one);
+    until_count(&script->waiting, 1);
+    fake_script_watch(script, NULL);
+    fake_script_open_gate(script, "open");
+    dbal_loop_free(fixture.loop);
+    ck_assert_int_eq(one.settled, 1);
+    fixture.loop = dbal_loop_new(fixture.ev);
+}
+END_TEST
+
+static void
+add(Suite *suite, const TTest *test)
+{
+    TCase *one = tcase_create(test->name);
+    tcase_add_checked_fixture(one, pool_fixture_init, pool_fixture_fini);
+    tcase_add_loop_test(one, test, 0, 2);
+    tcase_set_timeout(one, 60);
+    suite_add_tcase(suite, one);
+}
+
+int
+main(void)
+{
+    Suite *suite = suite_create("life");
+    add(suite, none_is_opened_before_it_is_needed);
+    add(suite, min_size_is_opened_at_once);
+    add(suite, busy_connections_make_more);
+    add(suite, a_database_that_has_one_connection_gets_one);
+    add(suite, a_failure_that_passes_is_tried_again);
+    add(suite, a_failure_that_does_not_pass_fails_those_who_wait);
+    add(suite, the_reason_is_in_the_error_of_who_waited_in_vain);
+    add(suite, an_open_that_hangs_is_given_up);
+    add(suite, closed_while_it_opens);
+    add(suite, cancelled_while_it_opens);
+    add(suite, the_loop_freed_while_it_opens);
+    return suite_run(suite);
+}
