@@ -204,6 +204,47 @@ dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand)
     return dbal__helpers_run(helpers, &errand->work);
 }
 
+/* a thread on its way */
+typedef struct launch {
+    dbal__errand errand;
+    dbal__worker *worker; /* a reference */
+    int code;
+    void (*done)(dbal__worker *worker, int code);
+} launch;
+
+static void
+do_launch(dbal__errand *errand)
+{
+    launch *one = DBAL__OF(errand, launch, errand);
+    one->code = dbal__worker_launch(one->worker);
+}
+
+static void
+did_launch(dbal__errand *errand)
+{
+    launch *one = DBAL__OF(errand, launch, errand);
+    one->done(one->worker, one->code);
+    dbal__worker_unref(one->worker);
+    dbal__free(one);
+}
+
+bool
+dbal__helpers_launch(dbal__helpers *helpers, dbal__worker *worker,
+                     void (*done)(dbal__worker *worker, int code))
+{
+    launch *one = dbal__zalloc(sizeof *one);
+    if (one == NULL)
+        return false;
+    *one = (launch){.errand = {.run = do_launch, .done = did_launch},
+                    .worker = dbal__worker_ref(worker),
+                    .done = done};
+    if (dbal__helpers_send(helpers, &one->errand))
+        return true;
+    dbal__worker_unref(worker);
+    dbal__free(one);
+    return false;
+}
+
 unsigned
 dbal__helpers_stop(dbal__helpers *helpers, int64_t deadline)
 {

@@ -30,6 +30,12 @@ dbal__helpers *dbal__helpers_new(dbal__inbox *inbox);
 bool dbal__helpers_begin(dbal__helpers *helpers);
 /* Never blocks. False when no thread could be started: nothing will run. */
 bool dbal__helpers_send(dbal__helpers *helpers, dbal__errand *errand);
+/*
+ * Starts a worker's thread, since that may make the loop wait; `done` is told on the loop with 0 or
+ * an errno. False without memory or when nothing will run: the caller starts it.
+ */
+bool dbal__helpers_launch(dbal__helpers *helpers, dbal__worker *worker,
+                          void (*done)(dbal__worker *worker, int code));
 /* Runs a piece of work and tells nobody; it may free itself. False when nothing will run. */
 bool dbal__helpers_run(dbal__helpers *helpers, dbal__work *work);
 /* Ends the threads, waiting for them until a moment; gives back how many had to be let go. */

@@ -291,7 +291,8 @@ attach(dbal_loop *loop, struct ev_loop *ev)
 {
     loop->ev = ev;
     ev_prepare_init(&loop->prepare, on_prepare);
-    ev_set_priority(&loop->prepare, EV_MINPRI); /* after the program's own, which may ask for more */
+    ev_set_priority(&loop->prepare,
+                    EV_MINPRI); /* after the program's own, which may ask for more */
     ev_io_init(&loop->inbox_watch, on_inbox, loop->inbox->fd, EV_READ);
     ev_timer_init(&loop->timer, on_timer, 0, FAR);
     ev_timer_init(&loop->more, on_timer, 0, 0);

@@ -38,13 +38,6 @@ typedef struct interruption {
     uint64_t number; /* of the job that is meant */
 } interruption;
 
-/* a thread on its way; a helper starts it, since that makes the loop wait now and then */
-typedef struct launch {
-    dbal__errand errand;
-    dbal__worker *worker; /* a reference */
-    int code;
-} launch;
-
 static void free_self(threaded *self);
 
 static void
@@ -262,32 +255,16 @@ no_thread(int code)
 }
 
 static void
-do_launch(dbal__errand *errand)
+did_launch(dbal__worker *worker, int code)
 {
-    launch *one = DBAL__OF(errand, launch, errand);
-    one->code = dbal__worker_launch(one->worker);
-}
-
-static void
-launch_free(launch *one)
-{
-    dbal__worker_unref(one->worker);
-    dbal__free(one);
-}
-
-static void
-did_launch(dbal__errand *errand)
-{
-    launch *one = DBAL__OF(errand, launch, errand);
-    threaded *self = one->code != 0 ? atomic_load(&one->worker->owner) : NULL;
-    if (self != NULL) {
-        dbal__channel *channel = &self->channel;
-        bool given_up = channel->given_up;
-        channel->opened(channel, no_thread(one->code));
-        if (given_up)
-            channel->closed(channel);
-    }
-    launch_free(one);
+    threaded *self = code != 0 ? atomic_load(&worker->owner) : NULL;
+    if (self == NULL)
+        return;
+    dbal__channel *channel = &self->channel;
+    bool given_up = channel->given_up;
+    channel->opened(channel, no_thread(code));
+    if (given_up)
+        channel->closed(channel);
 }
 
 /* 0 or an errno */
@@ -295,19 +272,11 @@ static int
 start_thread(threaded *self)
 {
     self->worker = dbal__worker_new(self->shared, true, "dbal-worker", self);
-    launch *one = dbal__zalloc(sizeof *one);
-    if (self->worker == NULL || one == NULL) {
-        dbal__free(one);
-        dbal__worker_release(self->worker); /* it has no thread to wait for */
-        self->worker = NULL;
+    if (self->worker == NULL)
         return ENOMEM;
-    }
     dbal__worker_push(self->worker, &self->open_work);
-    *one = (launch){.errand = {.run = do_launch, .done = did_launch},
-                    .worker = dbal__worker_ref(self->worker)};
-    if (dbal__helpers_send(self->channel.loop->helpers, &one->errand))
+    if (dbal__helpers_launch(self->channel.loop->helpers, self->worker, did_launch))
         return 0;
-    launch_free(one);
     return dbal__worker_launch(self->worker);
 }
 
