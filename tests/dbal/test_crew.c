@@ -137,6 +137,7 @@ START_TEST(work_that_ends_soon_needs_one_worker)
     for (unsigned i = chance_rounds(500); i > 0; i--) {
         piece one = piece_of(NULL, NULL);
         dbal__crew_push(&crew, &one.work);
+        ck_assert(dbal__worker_is_parked(workers[1]));
         loop_fixture_until(&fixture, is_back, &one);
     }
     ck_assert_uint_gt(taken(0), 0);

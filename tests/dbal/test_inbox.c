@@ -150,6 +150,52 @@ START_TEST(sleep_ends_with_a_wake_or_at_its_deadline)
 }
 END_TEST
 
+/* What another thread does while the loop is in the midst of acknowledging; see the build file. */
+
+ssize_t __real_read(int fd, void *to, size_t size);
+ssize_t __wrap_read(int fd, void *to, size_t size);
+
+static _Thread_local dbal__inbox *meddled;
+static letter before_read, after_read;
+
+ssize_t
+__wrap_read(int fd, void *to, size_t size)
+{
+    dbal__inbox *inbox = meddled;
+    if (inbox == NULL)
+        return __real_read(fd, to, size);
+    dbal__inbox_push(inbox, &before_read.message);
+    dbal__inbox_wake(inbox);
+    ssize_t got = __real_read(fd, to, size);
+    dbal__inbox_push(inbox, &after_read.message);
+    dbal__inbox_wake(inbox);
+    return got;
+}
+
+START_TEST(wake_in_the_midst_of_acknowledging_is_heard)
+{
+    dbal__inbox *inbox = dbal__inbox_new();
+    letter one, last;
+    letter_init(&one, 0, 0);
+    letter_init(&last, 0, 1);
+    letter_init(&before_read, 1, 0);
+    letter_init(&after_read, 2, 0);
+    dbal__inbox_push(inbox, &one.message);
+    dbal__inbox_wake(inbox);
+    meddled = inbox;
+    dbal__inbox_acknowledge(inbox);
+    meddled = NULL;
+    unsigned got = length(dbal__inbox_take(inbox));
+    ck_assert(got == 3 || is_signalled(inbox, 0));
+    got += length(dbal__inbox_take(inbox));
+    ck_assert_uint_eq(got, 3);
+    dbal__inbox_push(inbox, &last.message);
+    dbal__inbox_wake(inbox);
+    ck_assert(is_signalled(inbox, 0));
+    dbal__inbox_unref(inbox);
+}
+END_TEST
+
 /* by many */
 
 enum { PRODUCERS = 4, LETTERS = 20000, BURST = 5 };
@@ -318,6 +364,7 @@ main(void)
         closed_inbox_gives_the_rest_and_refuses,
         descriptor_lives_as_long_as_the_last_reference,
         sleep_ends_with_a_wake_or_at_its_deadline,
+        wake_in_the_midst_of_acknowledging_is_heard,
         no_letter_and_no_wake_is_ever_lost,
         close_in_the_midst_loses_nothing_that_was_accepted,
         thread_that_comes_back_late_finds_a_closed_inbox,

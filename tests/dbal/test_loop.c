@@ -1,9 +1,4 @@
-/* dbal's side of an event loop: when things run, what keeps it going, how it ends. */
-#include <math.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* dbal's side of an event loop: when things run, and what keeps it going. */
 #include <unistd.h>
 
 #include "dbal/deferred.h"
@@ -11,7 +6,6 @@
 #include "tests/lib/loop_fixture.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/trace.h"
-#include <dbal/gate.h>
 
 static loop_fixture fixture;
 static struct ev_loop *ev;
@@ -192,6 +186,13 @@ burn_callback(dbal_outcome in, void *arg)
 }
 
 static void
+unhold(void *arg)
+{
+    (void)arg;
+    dbal_loop_unhold(loop);
+}
+
+static void
 take_turn(struct ev_loop *the_ev, ev_io *watcher, int events)
 {
     crowd *all = watcher->data;
@@ -250,6 +251,34 @@ START_TEST(messages_that_exceed_a_slice_let_others_have_their_turn)
 }
 END_TEST
 
+static void
+give_up(struct ev_loop *the_ev, ev_timer *timer, int events)
+{
+    (void)timer;
+    (void)events;
+    ev_break(the_ev, EVBREAK_ALL);
+}
+
+/* Nothing else would wake the loop for the rest. */
+START_TEST(what_exceeds_a_slice_goes_on_by_itself)
+{
+    crowd all = {.done = 0};
+    ev_timer guard;
+    idle_timer_start(&guard, give_up, 20);
+    for (int i = 0; i < BURSTS; i++)
+        fire(dbal_deferred_add_both(make(), burn_callback, &all));
+    ev_run(ev, 0);
+    ck_assert_uint_eq(all.done, BURSTS);
+    dbal_loop_hold(loop);
+    for (int i = 0; i < BURSTS; i++)
+        dbal_loop_call(loop, burn_one, &all);
+    dbal_loop_call(loop, unhold, NULL);
+    ev_run(ev, 0);
+    ck_assert_uint_eq(all.done, 2 * BURSTS);
+    idle_timer_stop(&guard);
+}
+END_TEST
+
 /* what keeps ev_run going */
 
 START_TEST(loop_without_work_does_not_keep_ev_run_going)
@@ -299,7 +328,7 @@ unhold_from_timer(struct ev_loop *the_ev, ev_timer *timer, int events)
     (void)timer;
     (void)events;
     trace_add("unhold");
-    dbal_loop_unhold(loop);
+    unhold(NULL);
 }
 
 START_TEST(holds_are_counted_and_keep_ev_run_going)
@@ -357,142 +386,6 @@ START_TEST(freed_loop_leaves_the_event_loop_as_it_was)
     ev_timer_start(ev, &timer);
     ev_run(ev, 0);
     ck_assert_int_eq(ran, 1);
-}
-END_TEST
-
-/* the log */
-
-static void
-log_of_stderr(char *to, size_t size)
-{
-    FILE *file = tmpfile();
-    fflush(stderr);
-    int old = dup(STDERR_FILENO);
-    dup2(fileno(file), STDERR_FILENO);
-    dbal_loop_unhold(loop);
-    dbal__ready_log(&loop->ready, DBAL_LOG_WARNING, "a warning");
-    dbal__ready_log(&loop->ready, DBAL_LOG_INFO, "mere information");
-    fflush(stderr);
-    dup2(old, STDERR_FILENO);
-    close(old);
-    rewind(file);
-    to[fread(to, 1, size - 1, file)] = '\0';
-    fclose(file);
-}
-
-START_TEST(log_goes_where_it_is_sent_and_back_to_stderr)
-{
-    char text[1024];
-    log_of_stderr(text, sizeof text);
-    ck_assert_str_eq(text, "");
-    ck_assert_uint_eq(fixture.log.count, 3);
-    dbal_loop_set_log(loop, NULL, NULL);
-    log_of_stderr(text, sizeof text);
-    ck_assert_str_eq(text, "dbal: dbal_loop_unhold without a hold: ignored\ndbal: a warning\n");
-    ck_assert_uint_eq(fixture.log.count, 3);
-}
-END_TEST
-
-/* counters */
-
-START_TEST(stats_fill_no_more_than_the_caller_has_room_for)
-{
-    struct {
-        dbal_loop_counts counts;
-        char behind[64];
-    } box;
-    memset(&box, 0x5a, sizeof box);
-    fire(dbal_deferred_add_both(make(), trace_handle, "d"));
-    dbal_loop_call(loop, trace_name, "call");
-    ev_run(ev, 0);
-    box.counts.size = offsetof(dbal_loop_counts, messages);
-    dbal_loop_stats(loop, &box.counts);
-    ck_assert_uint_eq(box.counts.size, offsetof(dbal_loop_counts, messages));
-    ck_assert_uint_eq(box.counts.callbacks, 2);
-    ck_assert_uint_eq(box.counts.messages, UINT64_C(0x5a5a5a5a5a5a5a5a));
-    box.counts.size = sizeof box;
-    dbal_loop_stats(loop, &box.counts);
-    ck_assert_uint_eq(box.counts.messages, 1);
-    ck_assert_uint_eq(box.counts.unsettled, 0);
-    ck_assert_int_eq(box.behind[0], 0x5a);
-}
-END_TEST
-
-static void
-burn_cpu(void *arg)
-{
-    int64_t until = dbal__thread_cpu() + 50000000;
-    (void)arg;
-    while (dbal__thread_cpu() < until) {
-    }
-}
-
-static dbal_outcome
-burn_cpu_callback(dbal_outcome in, void *arg)
-{
-    burn_cpu(arg);
-    return in;
-}
-
-START_TEST(time_inside_is_measured_without_the_applications_own)
-{
-    fire(dbal_deferred_add_both(make(), burn_cpu_callback, NULL));
-    ev_run(ev, 0);
-    ck_assert(counts().max_inside == 0);
-    dbal_loop_measure(loop, true);
-    fire(dbal_deferred_add_both(make(), burn_cpu_callback, NULL));
-    dbal_deferred *d = dbal_deferred_add_finally(make(), burn_cpu, NULL);
-    fire(d);
-    ck_assert(dbal_loop_call(loop, burn_cpu, NULL));
-    ev_run(ev, EVRUN_NOWAIT);
-    ev_run(ev, 0);
-    ck_assert_double_gt(counts().max_inside, 0);
-    ck_assert_double_lt(counts().max_inside, 0.04);
-}
-END_TEST
-
-static void
-give_way(void *arg)
-{
-    (void)arg;
-    poll(NULL, 0, 2);
-}
-
-static void
-deliver_blocking(dbal__message *message)
-{
-    (void)message;
-    give_way(NULL);
-}
-
-static void
-run_message(void (*deliver)(dbal__message *message))
-{
-    dbal__message message = {NULL, deliver};
-    uint64_t before = counts().messages;
-    ck_assert(dbal__inbox_push(loop->inbox, &message));
-    dbal__inbox_wake(loop->inbox);
-    while (counts().messages == before)
-        ev_run(ev, EVRUN_NOWAIT);
-}
-
-START_TEST(entry_that_blocks_is_counted_unless_the_application_did_it)
-{
-    /* valgrind's threads wait for one another all the time */
-    if (getenv("DBAL_TEST_VALGRIND") != NULL)
-        return;
-    run_message(deliver_blocking);
-    ck_assert_uint_eq(counts().blocked, 0);
-    dbal_loop_measure(loop, true);
-    run_message(deliver_blocking);
-    ck_assert_uint_eq(counts().blocked, 1);
-    dbal_loop_call(loop, give_way, NULL);
-    fire(dbal_deferred_add_finally(make(), give_way, NULL));
-    ev_run(ev, 0);
-    ck_assert_uint_eq(counts().blocked, 1);
-    dbal_loop_measure(loop, false);
-    run_message(deliver_blocking);
-    ck_assert_uint_eq(counts().blocked, 1);
 }
 END_TEST
 
@@ -584,16 +477,13 @@ main(void)
         callbacks_that_exceed_a_slice_let_others_have_their_turn,
         one_long_chain_lets_others_have_their_turn,
         messages_that_exceed_a_slice_let_others_have_their_turn,
+        what_exceeds_a_slice_goes_on_by_itself,
         loop_without_work_does_not_keep_ev_run_going,
         unsettled_deferred_keeps_ev_run_going,
         timeout_ends_what_nothing_else_would,
         holds_are_counted_and_keep_ev_run_going,
         unhold_without_hold_is_logged_and_ignored,
         freed_loop_leaves_the_event_loop_as_it_was,
-        log_goes_where_it_is_sent_and_back_to_stderr,
-        stats_fill_no_more_than_the_caller_has_room_for,
-        time_inside_is_measured_without_the_applications_own,
-        entry_that_blocks_is_counted_unless_the_application_did_it,
         two_share_an_event_loop,
         deferred_cannot_wait_for_one_of_another_loop,
         one_may_be_freed_in_a_callback_of_the_other,

@@ -1,5 +1,6 @@
 /* How a loop ends: closed, freed, or left behind by its event loop. */
 #include <math.h>
+#include <poll.h>
 #include <string.h>
 
 #include "dbal/deferred.h"
@@ -182,6 +183,37 @@ START_TEST(loop_freed_while_it_closes)
     ck_assert_msg(strstr(trace, "closed=-") != NULL, "%s", trace);
     ck_assert_msg(strstr(trace, "runs=") != NULL, "%s", trace);
     ev_loop_destroy(fixture.ev);
+}
+END_TEST
+
+/* helpers */
+
+static atomic_uint errands;
+
+static void
+run_slowly(dbal__errand *errand)
+{
+    (void)errand;
+    latch_open(&begun);
+    /* as long as the loop may need until it waits for this thread */
+    poll(NULL, 0, 10);
+}
+
+static void
+count_errand(dbal__errand *errand)
+{
+    (void)errand;
+    atomic_fetch_add(&errands, 1);
+}
+
+START_TEST(errand_that_runs_as_the_loop_ends_comes_back)
+{
+    dbal__errand one = {.run = run_slowly, .done = count_errand};
+    atomic_store(&errands, 0);
+    ck_assert(dbal__helpers_send(loop->helpers, &one));
+    latch_wait(&begun);
+    free_both();
+    ck_assert_uint_eq(atomic_load(&errands), 1);
 }
 END_TEST
 
@@ -411,6 +443,7 @@ main(void)
         closed_loop_refuses_new_work,
         closing_waits_for_a_call_that_runs,
         loop_freed_while_it_closes,
+        errand_that_runs_as_the_loop_ends_comes_back,
         everything_pending_settles_when_the_loop_is_freed,
         loop_may_be_freed_by_another_thread,
         callbacks_of_the_last_drain_find_a_closed_loop,
