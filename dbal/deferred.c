@@ -502,7 +502,7 @@ dbal__deferred_discard(dbal_deferred *deferred)
 bool
 dbal_deferred_fire(dbal_deferred *deferred, dbal_outcome outcome)
 {
-    if (deferred == NULL) {
+    if (deferred == NULL || !dbal__deferred_is_ours(deferred, "dbal_deferred_fire")) {
         dbal__outcome_fini(outcome);
         return false;
     }
@@ -523,7 +523,7 @@ dbal_deferred_fire(dbal_deferred *deferred, dbal_outcome outcome)
 void
 dbal_deferred_pause(dbal_deferred *deferred)
 {
-    if (deferred != NULL)
+    if (deferred != NULL && dbal__deferred_is_ours(deferred, "dbal_deferred_pause"))
         deferred->pauses++;
 }
 

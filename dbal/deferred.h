@@ -82,6 +82,12 @@ void dbal__deferred_discard(dbal_deferred *deferred);
 void dbal__deferred_end(dbal_deferred *deferred, dbal_outcome outcome);
 /* The one at the end of a chain of waiting; breaks a cycle that it finds there. */
 dbal_deferred *dbal__deferred_innermost(dbal_deferred *deferred);
+/* Whether this thread may touch it, in builds with checks; one whose loop has ended may be. */
+static inline bool
+dbal__deferred_is_ours(dbal_deferred *deferred, const char *call)
+{
+    return deferred->ready == NULL || dbal__ready_checked(deferred->ready, call);
+}
 /* Adds a link. False when it could not be stored. */
 bool dbal__deferred_append(dbal_deferred *deferred, dbal__link link);
 /* Lets it run, settled or not, when it has fired. */

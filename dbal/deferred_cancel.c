@@ -61,7 +61,8 @@ cancel_again(dbal__task *task)
 void
 dbal_deferred_cancel(dbal_deferred *deferred)
 {
-    if (deferred == NULL || deferred->cancel_queued || try_to_cancel(deferred) != ASK_AGAIN)
+    if (deferred == NULL || !dbal__deferred_is_ours(deferred, "dbal_deferred_cancel") ||
+        deferred->cancel_queued || try_to_cancel(deferred) != ASK_AGAIN)
         return;
     deferred->cancel_queued = true;
     dbal_deferred_ref(deferred);
@@ -93,7 +94,8 @@ time_is_up(dbal__timer *timer)
 dbal_deferred *
 dbal_deferred_add_timeout(dbal_deferred *deferred, double seconds)
 {
-    if (deferred == NULL || deferred->ready == NULL || isnan(seconds))
+    if (deferred == NULL || deferred->ready == NULL || isnan(seconds) ||
+        !dbal__deferred_is_ours(deferred, "dbal_deferred_add_timeout"))
         return deferred;
     dbal__timeout *limit = dbal__zalloc(sizeof *limit);
     dbal__link link = {.kind = DBAL__LINK_TIMEOUT, .arg = limit};

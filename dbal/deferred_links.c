@@ -99,8 +99,8 @@ free_place(dbal_deferred *deferred)
 static inline dbal_deferred *
 add_pair(dbal_deferred *deferred, dbal_callback *ok, dbal_callback *failed, void *arg)
 {
-    if (deferred == NULL)
-        return NULL;
+    if (deferred == NULL || !dbal__deferred_is_ours(deferred, "adding a callback"))
+        return deferred;
     dbal__link *place = deferred->ready != NULL ? free_place(deferred) : NULL;
     if (__builtin_expect(place == NULL, 0)) {
         dbal__link link = {.kind = DBAL__LINK_CALLBACKS, .as = {.pair = {ok, failed}}, .arg = arg};
@@ -150,6 +150,8 @@ dbal_deferred_add_finally(dbal_deferred *deferred, void (*fn)(void *arg), void *
         fn(arg);
         return deferred;
     }
+    if (!dbal__deferred_is_ours(deferred, "dbal_deferred_add_finally"))
+        return deferred;
     dbal__link link = {.kind = DBAL__LINK_FINALLY, .as = {.finally = fn}, .arg = arg};
     if (!dbal__deferred_append(deferred, link))
         dbal__ready_log(deferred->ready, DBAL_LOG_ERROR,

@@ -35,6 +35,10 @@ dbal_queue_new(dbal_loop *loop, size_t size, size_t backlog)
 bool
 dbal_queue_put(dbal_queue *queue, dbal_outcome outcome)
 {
+    if (!dbal__ready_checked(dbal__ready_of(queue->loop), "dbal_queue_put")) {
+        dbal__outcome_fini(outcome);
+        return false;
+    }
     dbal_deferred *getter = dbal__waitlist_leave(&queue->getters);
     if (getter != NULL)
         return dbal_deferred_fire(getter, outcome);
@@ -72,6 +76,8 @@ too_many(const dbal_queue *queue)
 dbal_deferred *
 dbal_queue_get(dbal_queue *queue)
 {
+    if (!dbal__ready_checked(dbal__ready_of(queue->loop), "dbal_queue_get"))
+        return NULL;
     if (queue->count == 0) {
         if (queue->backlog != 0 && queue->getters.count >= queue->backlog)
             return dbal__deferred_failed(queue->loop, too_many(queue));

@@ -151,6 +151,18 @@ dbal__ready_check(dbal__ready *ready, const char *call)
         return true;
     return dbal__ready_refuse(ready, call);
 }
+/* The same where it would cost too much: only builds with checks look. */
+static inline bool
+dbal__ready_checked(dbal__ready *ready, const char *call)
+{
+#ifdef DBAL_CHECKS
+    return dbal__ready_check(ready, call);
+#else
+    (void)ready;
+    (void)call;
+    return true;
+#endif
+}
 /* The error for it. */
 dbal_error *dbal__ready_refusal(dbal__ready *ready, const char *call);
 

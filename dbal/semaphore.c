@@ -49,6 +49,8 @@ semaphore_unref(dbal_semaphore *semaphore)
 dbal_deferred *
 dbal_semaphore_acquire(dbal_semaphore *semaphore)
 {
+    if (!dbal__ready_checked(dbal__ready_of(semaphore->loop), "dbal_semaphore_acquire"))
+        return NULL;
     if (semaphore->free == 0)
         return dbal__waitlist_join(&semaphore->line, semaphore->loop);
     dbal_deferred *deferred = dbal__deferred_new(semaphore->loop, NULL, NULL);
@@ -72,6 +74,8 @@ give_back(dbal_semaphore *semaphore)
 void
 dbal_semaphore_release(dbal_semaphore *semaphore)
 {
+    if (!dbal__ready_checked(dbal__ready_of(semaphore->loop), "dbal_semaphore_release"))
+        return;
     if (semaphore->free == semaphore->permits) {
         dbal__ready_log(dbal__ready_of(semaphore->loop), DBAL_LOG_ERROR,
                         "dbal_semaphore_release ignored: all %d permits are free already",
@@ -116,6 +120,8 @@ work_ended(dbal_outcome outcome, void *arg)
 dbal_deferred *
 dbal_semaphore_run(dbal_semaphore *semaphore, dbal_outcome (*work)(void *arg), void *arg)
 {
+    if (!dbal__ready_checked(dbal__ready_of(semaphore->loop), "dbal_semaphore_run"))
+        return NULL;
     run *one = dbal__alloc(sizeof *one);
     dbal_deferred *deferred =
         one != NULL ? dbal__deferred_new(semaphore->loop, cancel_run, one) : NULL;

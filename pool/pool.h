@@ -271,6 +271,7 @@ bool dbal__stream_holds(dbal__ticket *ticket);
 bool dbal__stream_is_giving(const dbal__ticket *ticket);
 /* Rows that its consumer was given. */
 int64_t dbal__stream_rows(const dbal__ticket *ticket);
-void dbal__stream_free(struct dbal_stream *stream);
+/* Its ticket is freed. */
+void dbal__stream_end(struct dbal_stream *stream);
 
 #endif

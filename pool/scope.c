@@ -123,10 +123,6 @@ run_work(dbal__scope *scope)
     /* there is nothing to wait for */
     scope->working = dbal_deferred_unref(working);
     dbal__deferred_discard(working);
-    if (connection->why != 0 && outcome.kind == DBAL_OUTCOME_VALUE) {
-        dbal__outcome_fini(outcome);
-        outcome = dbal_fail(stop_error(connection));
-    }
     end_with(scope, outcome);
 }
 
@@ -305,6 +301,10 @@ end(dbal__scope *scope)
     if (connection->lost && dbal_outcome_error(scope->outcome) == NULL &&
         scope->kind != DBAL__SCOPE_SESSION)
         set_outcome(scope, dbal_fail(dbal__error_lost(NULL, DBAL_EXECUTION_FAILED)));
+    /* asked to stop before the COMMIT was on its way: it is not sent any more */
+    if (connection->why != 0 && scope->kind == DBAL__SCOPE_TRANSACTION &&
+        dbal_outcome_error(scope->outcome) == NULL)
+        set_outcome(scope, dbal_fail(stop_error(connection)));
     if (connection->lost || !scope->begun)
         finish(scope);
     else if (scope->kind == DBAL__SCOPE_TRANSACTION)

@@ -21,7 +21,9 @@ typedef struct batch {
 } batch;
 
 struct dbal_stream {
-    dbal__ticket *ticket;
+    unsigned refs;        /* the ticket's and its Deferred's; both the loop's */
+    dbal__ticket *ticket; /* NULL once it is freed */
+    dbal__scope *scope;   /* the one it was made in, watched for; a reference, or NULL */
     dbal__inbox *inbox;
     dbal_rows_fn *fn;
     void *arg;
@@ -46,7 +48,8 @@ batch_free(batch *one)
 static bool
 is_over(const dbal_stream *stream)
 {
-    return atomic_load(&stream->stop) || stream->ticket->why != 0;
+    return atomic_load(&stream->stop) || stream->ticket->why != 0 ||
+           dbal__ticket_has_settled(stream->ticket);
 }
 
 static void
@@ -103,7 +106,7 @@ give_soon(dbal_stream *stream)
 void
 dbal_stream_resume(dbal_stream *stream)
 {
-    if (stream == NULL || !stream->paused ||
+    if (stream == NULL || stream->ticket == NULL || !stream->paused ||
         !dbal__loop_check(stream->ticket->pool->loop, "dbal_stream_resume"))
         return;
     stream->paused = false;
@@ -178,6 +181,7 @@ attach(dbal__ticket *ticket, dbal_rows_fn *fn, void *arg)
     dbal_stream *stream = dbal__zalloc(sizeof *stream);
     if (stream == NULL)
         return false;
+    stream->refs = 1;
     stream->ticket = ticket;
     stream->inbox = pool->loop->inbox;
     stream->fn = fn;
@@ -222,15 +226,45 @@ dbal__stream_rows(const dbal__ticket *ticket)
     return ticket->stream->rows;
 }
 
+static void
+unref(dbal_stream *stream)
+{
+    if (--stream->refs > 0)
+        return;
+    dbal__scope_unref(stream->scope);
+    dbal__free(stream);
+}
+
 void
-dbal__stream_free(dbal_stream *stream)
+dbal__stream_end(dbal_stream *stream)
 {
     if (stream == NULL)
         return;
     while (!dbal__list_empty(&stream->batches))
         batch_free(DBAL__OF(stream->batches.next, batch, link));
     dbal__list_remove(&stream->task.link);
-    dbal__free(stream);
+    stream->ticket = NULL;
+    unref(stream);
+}
+
+/* The handle lives as long as its Deferred, whose end the program learns of by its callbacks. */
+static bool
+watch_end(dbal__fate fate, dbal_error *error, void *arg)
+{
+    dbal_stream *stream = arg;
+    bool ours = stream->scope != NULL && fate != DBAL__FATE_GONE &&
+                dbal__scope_watch(fate, error, stream->scope);
+    if (fate == DBAL__FATE_GONE)
+        unref(stream);
+    return ours;
+}
+
+static void
+outlive(dbal_stream *stream, dbal_deferred *deferred, dbal__scope *scope)
+{
+    stream->refs++;
+    stream->scope = scope;
+    dbal__deferred_watch(deferred, watch_end, stream);
 }
 
 dbal_deferred *
@@ -252,6 +286,7 @@ dbal_pool_stream(dbal_pool *pool, const dbal_query *query, dbal_rows_fn *fn, voi
     if (!dbal__ticket_start(ticket))
         return NULL;
     dbal_deferred *deferred = ticket->deferred;
+    outlive(ticket->stream, deferred, NULL);
     dbal__waiters_add(ticket);
     return deferred;
 }
@@ -267,10 +302,13 @@ dbal_connection_stream(dbal_connection *connection, const dbal_query *query, dba
         dbal__connection_add(connection, query, "dbal_connection_stream", &ticket);
     if (ticket == NULL)
         return deferred;
-    if (!attach(ticket, fn, arg))
+    if (!attach(ticket, fn, arg)) {
         dbal__ticket_fail_waiting(
             ticket, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
-    else
-        dbal__connection_pump(connection);
+        return deferred;
+    }
+    /* in place of the scope's own watch, whose reference goes over */
+    outlive(ticket->stream, deferred, ticket->scope);
+    dbal__connection_pump(connection);
     return deferred;
 }

@@ -52,7 +52,7 @@ dbal__ticket_free(dbal__ticket *ticket)
     dbal__clock_stop(&ticket->pool->loop->ready.clock, &ticket->timer);
     dbal__ticket_unlink(ticket);
     dbal__list_remove(&ticket->link);
-    dbal__stream_free(ticket->stream);
+    dbal__stream_end(ticket->stream);
     dbal__connection_forget(ticket);
     /* what nobody wants any more is not freed by the loop when it is large */
     if (ticket->job.request.result != NULL && dbal__result_is_large(ticket->job.request.result))

@@ -1,4 +1,4 @@
-#include <threads.h>
+#include <stdatomic.h>
 
 #include "config.h"
 #include "connection.h"
@@ -13,18 +13,25 @@ version(void)
 
 /* ---- the thread level ---------------------------------------------------------------------------- */
 
-static once_flag probed = ONCE_FLAG_INIT;
-static bool has_mutexes;
+enum { UNKNOWN, WITH_MUTEXES, WITHOUT };
+static atomic_int mutexes = UNKNOWN;
 
-/* The program may have configured SQLite for one thread; only a connection shows it. */
-static void
-probe(void)
+/*
+ * The program may have configured SQLite for one thread; only a connection shows it. Without the
+ * memory for one nothing is learnt: it is asked again for the next pool.
+ */
+static bool
+has_mutexes(void)
 {
+    int known = atomic_load(&mutexes);
     sqlite3 *db = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_FULLMUTEX;
-    if (sqlite3_open_v2(":memory:", &db, flags, NULL) == SQLITE_OK)
-        has_mutexes = sqlite3_db_mutex(db) != NULL;
+    if (known == UNKNOWN && sqlite3_open_v2(":memory:", &db, flags, NULL) == SQLITE_OK) {
+        known = sqlite3_db_mutex(db) != NULL ? WITH_MUTEXES : WITHOUT;
+        atomic_store(&mutexes, known);
+    }
     sqlite3_close(db);
+    return known == WITH_MUTEXES;
 }
 
 static int
@@ -34,8 +41,7 @@ threadlevel(const void *config)
     int compiled = sqlite3_threadsafe();
     if (compiled == 0)
         return 0;
-    call_once(&probed, probe);
-    if (!has_mutexes)
+    if (!has_mutexes())
         return 0;
     return compiled == 1 && c != NULL && c->full_mutex ? 3 : 1;
 }

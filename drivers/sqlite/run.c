@@ -110,9 +110,9 @@ compile(dbal__sqlite_connection *c, dbal__sqlite_statement *s, const char *sql, 
         return false;
     }
     s->parameters = sqlite3_bind_parameter_count(s->stmt);
-    s->writes = (s->meaning.kinds & DBAL_SQL_WRITES) != 0 ||
-                (!spares_file(&s->meaning) && !is_explained(s->stmt) &&
-                 !sqlite3_stmt_readonly(s->stmt));
+    s->writes =
+        (s->meaning.kinds & DBAL_SQL_WRITES) != 0 ||
+        (!spares_file(&s->meaning) && !is_explained(s->stmt) && !sqlite3_stmt_readonly(s->stmt));
     return true;
 }
 

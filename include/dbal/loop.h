@@ -18,8 +18,10 @@ extern "C" {
  * dbal's side of one `struct ev_loop`: where callbacks run and where other threads hand in.
  *
  * Belongs to the thread that last entered ev_run (before that, to its maker). Other threads may
- * use dbal_loop_call() and dbal_loop_await(), and through them everything; anything else from
- * another thread is refused with a line in the log. Does not keep ev_run alive by itself;
+ * use dbal_loop_call() and dbal_loop_await(), and through them everything. What makes something (a
+ * pool, a gate, a Deferred, a query) is refused from another thread with a line in the log; what
+ * only touches a Deferred, a semaphore or a queue is refused in builds with checks
+ * (-Dchecks=enabled, and all debug builds) and undefined in others. Does not keep ev_run alive by itself;
  * unsettled Deferreds and dbal_loop_hold() do. After fork(), every call in the child is refused.
  */
 typedef struct dbal_loop dbal_loop;

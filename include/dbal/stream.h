@@ -11,7 +11,7 @@ extern "C" {
 /** See pool.h. */
 typedef struct dbal_pool dbal_pool;
 
-/** A running stream; given to its function, valid until the stream's Deferred has fired. */
+/** A running stream; given to its function, valid until its Deferred has run its last callback. */
 typedef struct dbal_stream dbal_stream;
 
 /** What a stream does next. */

@@ -18,6 +18,7 @@ typedef struct contract_sql {
     const char *echo_both; /* $2, $1 */
     const char *by_name;   /* :b, :a */
     const char *add;       /* adds $1 to the one number there is */
+    const char *add_two;   /* adds 2, without a parameter */
     const char *get;       /* that number */
     const char *duplicate; /* violates a unique constraint */
     const char *syntax;    /* is no SQL */

@@ -141,6 +141,28 @@ START_TEST(a_transaction_has_a_deadline)
 END_TEST
 
 static dbal_outcome
+cancel_oneself(dbal_connection *connection, void *arg)
+{
+    dbal_deferred **self = arg;
+    dbal_deferred *write =
+        dbal_connection_query(connection, target->sql->add, DBAL_PARAMS(dbal_int64(1)));
+    dbal_deferred_cancel(*self);
+    return dbal_wait(write);
+}
+
+START_TEST(a_transaction_that_cancels_itself)
+{
+    dbal_deferred *self = NULL;
+    self = dbal_deferred_ref(dbal_pool_transaction(pool, NULL, cancel_oneself, &self));
+    dbal_outcome outcome = loop_fixture_await(&fixture, self);
+    ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_CANCELLED));
+    dbal_outcome_clear(&outcome);
+    dbal_deferred_unref(self);
+    ck_assert_int_eq(value_now(), 0);
+}
+END_TEST
+
+static dbal_outcome
 cancel_other(dbal_outcome in, void *arg)
 {
     dbal_deferred_cancel(arg);
@@ -177,4 +199,5 @@ add_stops(Suite *suite)
     contract_add(suite, a_cancelled_transaction_is_rolled_back);
     contract_add(suite, a_transaction_has_a_deadline);
     contract_add(suite, cancel_inside_a_callback);
+    contract_add(suite, a_transaction_that_cancels_itself);
 }

@@ -142,6 +142,84 @@ START_TEST(a_stream_that_fails_says_why)
 }
 END_TEST
 
+typedef struct canceller {
+    dbal_deferred *deferred;
+    int calls;
+} canceller;
+
+static dbal_flow
+cancel_it(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    canceller *self = arg;
+    (void)stream, (void)rows;
+    self->calls++;
+    dbal_deferred_cancel(self->deferred);
+    return DBAL_CONTINUE;
+}
+
+START_TEST(a_stream_that_is_cancelled_inside_its_own_function)
+{
+    static const int64_t counts[] = {1, 600, 3000, 100000};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        canceller self = {.calls = 0};
+        self.deferred = dbal_deferred_ref(dbal_pool_stream(
+            pool,
+            DBAL_QUERY(.sql = target->sql->rows, .params = DBAL_PARAMS(dbal_int64(counts[i]))),
+            cancel_it, &self));
+        dbal_outcome outcome = loop_fixture_await(&fixture, self.deferred);
+        ck_assert_ptr_nonnull(dbal_outcome_error(outcome));
+        ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_CANCELLED));
+        dbal_outcome_clear(&outcome);
+        dbal_deferred_unref(self.deferred);
+        ck_assert_int_eq(self.calls, 1);
+    }
+    ck_assert_int_eq(value_now(), 0);
+}
+END_TEST
+
+START_TEST(what_a_stream_gave_is_counted)
+{
+    reader self = {.stop_at = 1};
+    dbal_outcome outcome = loop_fixture_await(&fixture, stream(20000, &self));
+    ck_assert_int_eq(dbal_result_affected(dbal_outcome_result(outcome)), (int64_t)self.rows);
+    good_outcome(outcome);
+}
+END_TEST
+
+static dbal_outcome
+stream_and_wait(dbal_connection *connection, void *arg)
+{
+    return dbal_wait(dbal_connection_stream(
+        connection, DBAL_QUERY(.sql = target->sql->rows, .params = DBAL_PARAMS(dbal_int64(10))),
+        take, arg));
+}
+
+START_TEST(a_stream_that_waits_in_a_session_ends_with_the_pool)
+{
+    reader self = {.waits = true};
+    dbal_pool *other = contract_open(fixture.loop, "pool_close_timeout=0.05");
+    dbal_deferred *session =
+        dbal_deferred_ref(dbal_pool_session(other, NULL, stream_and_wait, &self));
+    loop_fixture_until(&fixture, has_batches, &self);
+    good(dbal_pool_close(other));
+    dbal_outcome outcome = loop_fixture_await(&fixture, session);
+    ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_CLOSED));
+    dbal_outcome_clear(&outcome);
+    dbal_deferred_unref(session);
+}
+END_TEST
+
+START_TEST(a_stream_that_waits_in_a_session_hears_its_deadline)
+{
+    reader self = {.waits = true};
+    dbal_outcome outcome = loop_fixture_await(
+        &fixture, dbal_pool_session(pool, DBAL_SESSION(.timeout = 0.05), stream_and_wait, &self));
+    ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_TIMEOUT));
+    dbal_outcome_clear(&outcome);
+    ck_assert_int_eq(value_now(), 0);
+}
+END_TEST
+
 static dbal_outcome
 stream_on_connection(dbal_connection *connection, void *arg)
 {
@@ -173,4 +251,8 @@ add_streams(Suite *suite)
     contract_add(suite, a_stream_has_a_deadline_pauses_included);
     contract_add(suite, a_stream_that_fails_says_why);
     contract_add(suite, a_stream_in_a_transaction);
+    contract_add(suite, a_stream_that_is_cancelled_inside_its_own_function);
+    contract_add(suite, what_a_stream_gave_is_counted);
+    contract_add(suite, a_stream_that_waits_in_a_session_ends_with_the_pool);
+    contract_add(suite, a_stream_that_waits_in_a_session_hears_its_deadline);
 }

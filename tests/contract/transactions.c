@@ -1,4 +1,6 @@
 /* Transactions, savepoints and sessions: what they keep, undo and leave behind. */
+#include <string.h>
+
 #include "tests/contract/contract.h"
 
 static dbal_deferred *
@@ -85,6 +87,29 @@ START_TEST(all_statements_settle_before_the_commit)
 {
     good(dbal_pool_transaction(pool, NULL, add_without_waiting, NULL));
     ck_assert_int_eq(value_now(), 40);
+}
+END_TEST
+
+static dbal_outcome
+script_without_waiting(dbal_connection *connection, void *arg)
+{
+    dbal_connection_script(connection, arg);
+    return dbal_done();
+}
+
+START_TEST(a_script_is_part_of_its_work)
+{
+    char sql[512] = "";
+    for (int i = 0; i < 3; i++) {
+        strcat(sql, target->sql->add_two);
+        strcat(sql, ";");
+    }
+    good(dbal_pool_transaction(pool, NULL, script_without_waiting, sql));
+    ck_assert_int_eq(value_now(), 6);
+    strcat(sql, target->sql->duplicate);
+    bad(dbal_pool_transaction(pool, NULL, script_without_waiting, sql), DBAL_ERROR_INTEGRITY,
+        "23505", DBAL_EXECUTION_FAILED);
+    ck_assert_int_eq(value_now(), 6);
 }
 END_TEST
 
@@ -270,6 +295,7 @@ add_transactions(Suite *suite)
     contract_add(suite, an_error_that_nobody_handled_rolls_back);
     contract_add(suite, a_handled_error_does_not);
     contract_add(suite, all_statements_settle_before_the_commit);
+    contract_add(suite, a_script_is_part_of_its_work);
     contract_add(suite, a_savepoint_is_undone_alone);
     contract_add(suite, scopes_in_the_wrong_place_are_refused);
     contract_add(suite, only_what_may_pass_is_run_again);

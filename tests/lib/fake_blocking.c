@@ -1,6 +1,7 @@
 /* The blocking fake: does what its script's words say, in whatever thread it is entered. */
 #include "tests/lib/fake_driver.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "tests/lib/fake_config.h"
@@ -12,6 +13,7 @@ typedef struct connection {
     dbal_request *request; /* the running one */
     dbal_fault *fault;
     bool failed;
+    atomic_bool inside, struck; /* a statement runs; an interrupt has hit it */
 } connection;
 
 static bool
@@ -46,7 +48,8 @@ close_fake(void *arg)
 static bool
 is_stopped(void *arg)
 {
-    return dbal_request_stopped(((connection *)arg)->request);
+    connection *self = arg;
+    return self->config->blunt ? atomic_load(&self->struck) : dbal_request_stopped(self->request);
 }
 
 static bool
@@ -91,7 +94,10 @@ run_fake(void *arg, dbal_request *request, dbal_fault *fault)
                       .arg = self};
     fake_script_enter(script);
     fake_script_add(script, &script->flying, 1);
+    atomic_store(&self->struck, false);
+    atomic_store(&self->inside, true);
     fake_session_run(&self->session, &call);
+    atomic_store(&self->inside, false);
     fake_script_add(script, &script->flying, -1);
     fake_script_leave(script);
     free(values);
@@ -102,6 +108,8 @@ static void
 interrupt_fake(void *arg)
 {
     connection *self = arg;
+    if (atomic_load(&self->inside))
+        atomic_store(&self->struck, true);
     fake_script_add(self->config->script, &self->config->script->interrupts, 1);
 }
 

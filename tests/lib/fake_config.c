@@ -35,7 +35,9 @@ fake_configure(const dbal_url *url, dbal_fault *fault)
     bool native = strcmp(dbal_url_scheme(url), "native") == 0;
     config->script = fake_script_get(dbal_url_path(url));
     config->level = number(url, "level", native ? 2 : 1);
-    config->interrupt = is_on(url, "interrupt", true);
+    const char *interrupt = dbal_url_parameter(url, "interrupt");
+    config->interrupt = interrupt == NULL || strcmp(interrupt, "off") != 0;
+    config->blunt = interrupt != NULL && strcmp(interrupt, "blunt") == 0;
     config->token = is_on(url, "token", false);
     config->pipeline = is_on(url, "pipeline", true);
     config->connections = number(url, "connections", 0);

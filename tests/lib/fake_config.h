@@ -3,6 +3,7 @@
  *
  *   level=0 … 3         the threadlevel it declares; none: it declares nothing (default 1, native 2)
  *   interrupt=off       nobody tells it that a statement is stopped: it looks by itself
+ *   interrupt=blunt     an interrupt ends whatever runs, as some client libraries' do
  *   token=on            only one may write at a time: writes want the token
  *   connections=N       the database cannot have more
  *   pipeline=off        native: one statement at a time
@@ -19,7 +20,7 @@
 typedef struct fake_config {
     fake_script *script;
     int level;
-    bool interrupt, token, pipeline;
+    bool interrupt, blunt, token, pipeline;
     int connections;
 } fake_config;
 

@@ -110,6 +110,14 @@ fake_script_open_gate(fake_script *script, const char *gate)
     pthread_mutex_unlock(&script->lock);
 }
 
+void
+fake_script_close_gate(fake_script *script, const char *gate)
+{
+    pthread_mutex_lock(&script->lock);
+    find_gate(script, gate)->open = false;
+    pthread_mutex_unlock(&script->lock);
+}
+
 int
 fake_script_count(fake_script *script, const int *count)
 {

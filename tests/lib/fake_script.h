@@ -70,8 +70,9 @@ fake_script *fake_script_get(const char *name);
 void fake_script_clear(fake_script *script);
 /* From now on each change makes one turn of an event loop; NULL: no more. */
 void fake_script_watch(fake_script *script, struct ev_loop *ev);
-/* Lets all pass that wait at a gate, now and later. */
+/* Lets all pass that wait at a gate, now and later, until it is closed again. */
 void fake_script_open_gate(fake_script *script, const char *gate);
+void fake_script_close_gate(fake_script *script, const char *gate);
 /* One of its counts. */
 int fake_script_count(fake_script *script, const int *count);
 /* The database's number. */
