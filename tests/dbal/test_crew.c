@@ -2,6 +2,7 @@
 #include <sched.h>
 
 #include "dbal/crew.h"
+#include "dbal/futex.h"
 #include "tests/lib/chance.h"
 #include "tests/lib/latch.h"
 #include "tests/lib/loop_fixture.h"
@@ -137,7 +138,6 @@ START_TEST(work_that_ends_soon_needs_one_worker)
     for (unsigned i = chance_rounds(500); i > 0; i--) {
         piece one = piece_of(NULL, NULL);
         dbal__crew_push(&crew, &one.work);
-        ck_assert(dbal__worker_is_parked(workers[1]));
         loop_fixture_until(&fixture, is_back, &one);
     }
     ck_assert_uint_gt(taken(0), 0);
@@ -158,6 +158,22 @@ START_TEST(one_push_wakes_one_worker)
     ck_assert(dbal__worker_is_parked(workers[2]));
     latch_open(&go);
     loop_fixture_until(&fixture, is_back, &one);
+}
+END_TEST
+
+/* It looks at the line before it sleeps, so nobody else need be woken. */
+START_TEST(work_is_left_to_a_worker_that_is_awake)
+{
+    piece one = piece_of(NULL, NULL);
+    /* as if it had just ended something */
+    atomic_store(&workers[0]->parked, 0);
+    dbal__crew_push(&crew, &one.work);
+    ck_assert(dbal__worker_is_parked(workers[1]));
+    ck_assert(dbal__worker_is_parked(workers[2]));
+    ck_assert(!crew.timer.active);
+    dbal__futex_wake(&workers[0]->parked);
+    loop_fixture_until(&fixture, is_back, &one);
+    ck_assert_ptr_eq(one.by, workers[0]);
 }
 END_TEST
 
@@ -291,6 +307,7 @@ main(void)
     const TTest *const tests[] = {
         work_that_ends_soon_needs_one_worker,
         one_push_wakes_one_worker,
+        work_is_left_to_a_worker_that_is_awake,
         work_behind_slow_work_wakes_another_worker,
         work_behind_a_workers_own_work_wakes_another_worker,
         one_more_is_wanted_when_all_are_busy,

@@ -1,5 +1,6 @@
 /* The token: one holder at a time, in the order of asking, whatever thread asks. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -374,6 +375,84 @@ START_TEST(many_threads_that_ask_first_get_one_token)
 }
 END_TEST
 
+/*
+ * One releases at the very moment at which another asks, with nobody else whose asking would make
+ * up for it.
+ */
+enum { MEETINGS = 20000 };
+
+static atomic_uint releaser_at, asker_at;
+static atomic_bool given_up;
+
+static void
+wait_at(atomic_uint *mine, atomic_uint *other, unsigned round)
+{
+    atomic_store(mine, round);
+    while (atomic_load(other) < round && !atomic_load(&given_up))
+        sched_yield();
+}
+
+static void
+idle(unsigned steps)
+{
+    while (steps-- > 0)
+        atomic_load(&given_up);
+}
+
+static void *
+release_again_and_again(void *arg)
+{
+    chance mine;
+    chance_split(&mine, arg, 1);
+    for (unsigned round = 1; round <= chance_rounds(MEETINGS); round++) {
+        wait_at(&releaser_at, &asker_at, 2 * round - 1);
+        idle(chance_below(&mine, 40));
+        dbal__token_release(token);
+        wait_at(&releaser_at, &asker_at, 2 * round);
+    }
+    return NULL;
+}
+
+static bool
+ask_and_wait(dbal__claim *claim)
+{
+    if (dbal__token_claim(token, claim))
+        return true;
+    int64_t deadline = dbal__after(dbal__monotonic(), 10);
+    trace_clear();
+    while (*trace == '\0' && dbal__monotonic() < deadline) {
+        dbal__inbox_sleep(inbox, deadline);
+        deliver_all(inbox);
+    }
+    return *trace != '\0';
+}
+
+START_TEST(token_released_as_another_asks_is_not_left_lying)
+{
+    chance luck;
+    pthread_t releaser;
+    wish one;
+    chance_init(&luck);
+    atomic_store(&releaser_at, 0);
+    atomic_store(&asker_at, 0);
+    atomic_store(&given_up, false);
+    ck_assert(ask(&one, "a"));
+    pthread_create(&releaser, NULL, release_again_and_again, &luck);
+    unsigned rounds = chance_rounds(MEETINGS), round = 1;
+    for (; round <= rounds && !atomic_load(&given_up); round++) {
+        wait_at(&asker_at, &releaser_at, 2 * round - 1);
+        idle(chance_below(&luck, 40));
+        atomic_store(&given_up, !ask_and_wait(one.claim));
+        wait_at(&asker_at, &releaser_at, 2 * round);
+    }
+    pthread_join(releaser, NULL);
+    ck_assert_msg(!atomic_load(&given_up), "seed %" PRIu64 ": round %u of %u", luck.seed, round,
+                  rounds);
+    dbal__token_release(token);
+    end(&one);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -390,6 +469,7 @@ main(void)
         claim_of_a_loop_that_ended_is_passed_over,
         many_threads_have_one_holder_and_lose_no_claim,
         many_threads_that_ask_first_get_one_token,
+        token_released_as_another_asks_is_not_left_lying,
     };
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         suite_add(suite, tests[i], setup, teardown);
