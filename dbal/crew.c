@@ -64,16 +64,20 @@ progress(const dbal__crew *crew, unsigned *ret_awake, unsigned *ret_free)
     return taken;
 }
 
+static void
+want_more(dbal__crew *crew)
+{
+    if (crew->wanted != NULL)
+        crew->wanted(crew);
+}
+
 /* False: there is none to be woken. */
 static bool
 wake_one(dbal__crew *crew)
 {
     dbal__worker *worker = dbal__crew_parked(crew);
-    if (worker == NULL) {
-        if (crew->wanted != NULL)
-            crew->wanted(crew);
+    if (worker == NULL)
         return false;
-    }
     dbal__list_remove(&worker->crew);
     dbal__list_push_front(&crew->workers, &worker->crew);
     dbal__worker_wake(worker);
@@ -98,7 +102,12 @@ weigh(dbal__crew *crew)
     if (awake == 0) {
         crew->taken = taken;
         crew->looked = dbal__monotonic();
-        return wake_one(crew) && crew->outstanding <= 1;
+        if (wake_one(crew))
+            return crew->outstanding <= 1;
+        /* one that was asleep just now may have seen the work by itself */
+        if (progress(crew, &awake, &free) == taken && awake == 0)
+            want_more(crew);
+        return false;
     }
     /* one that is awake looks at the line before it sleeps */
     if (dbal__line_count(&crew->line) == 0 || crew->outstanding <= free)
@@ -106,8 +115,8 @@ weigh(dbal__crew *crew)
     int64_t now = dbal__monotonic(), since = now - crew->looked;
     if (since < LATE)
         return false;
-    if (since > LATE * (int64_t)(taken - crew->taken + 1))
-        wake_one(crew);
+    if (since > LATE * (int64_t)(taken - crew->taken + 1) && !wake_one(crew))
+        want_more(crew);
     crew->taken = taken;
     crew->looked = now;
     return false;

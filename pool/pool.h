@@ -209,6 +209,8 @@ size_t dbal__waiters_count(const dbal_pool *pool);
 void dbal__waiters_fail(dbal_pool *pool, dbal_error *error);
 /* Takes those that were cancelled off a line that nobody pulls from. */
 void dbal__waiters_sweep(dbal_pool *pool);
+/* A connection that nobody else is to have, out of turn; or NULL. */
+dbal__slot *dbal__waiters_take_idle(dbal_pool *pool);
 /* A slot is free for others again. */
 void dbal__waiters_release(dbal__slot *slot);
 /* Hands a ticket to one connection. */

@@ -74,6 +74,8 @@ dbal__ticket_unlink(dbal__ticket *ticket)
             one->next = ticket->all.next;
     }
     dbal__list_remove(&ticket->all);
+    if (ticket->pool->closing && !ticket->pool->resource.closed)
+        dbal__waiters_serve_soon(ticket->pool); /* it may have been the last */
 }
 
 static void

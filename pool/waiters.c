@@ -219,6 +219,22 @@ dbal__waiters_serve(dbal_pool *pool)
     pool->reserved = NULL;
 }
 
+dbal__slot *
+dbal__waiters_take_idle(dbal_pool *pool)
+{
+    dbal__slot *slot;
+    if (pool->gate == DBAL_GATE_THREAD)
+        slot = idle_thread(pool);
+    else
+        slot = dbal__list_empty(&pool->waiting) ? least_busy(pool) : NULL;
+    if (slot == NULL || slot->flying > 0)
+        return NULL;
+    if (pool->gate == DBAL_GATE_THREAD)
+        dbal__threaded_hold(slot->channel, true);
+    used(slot);
+    return slot;
+}
+
 void
 dbal__waiters_serve_soon(dbal_pool *pool)
 {

@@ -1,8 +1,9 @@
 /*
- * Statements that write, on a database where only one may at a time. The pool gets a connection for
- * all that wait, then the token, hands them down as one chain, and gives both back; so no thread
- * ever waits for another's commit. The connection comes first: whoever holds the token must be able
- * to go on, and sessions have their connection before they ask for it.
+ * Statements that write, on a database where only one may at a time. The pool gets the token for all
+ * that wait, takes an idle connection, hands them down as one chain, and gives both back; so no
+ * thread ever waits for another's commit, and no connection either. Whoever holds the token must be
+ * able to go on, since sessions that have a connection may wait for it: without an idle connection
+ * the token is given back, a connection waited for, and then the token with it.
  */
 #include "pool/pool.h"
 
@@ -68,16 +69,38 @@ send(dbal_pool *pool)
         channel->ops->submit(channel, &first->job);
 }
 
-/* The token is here, or nobody wants it any more. */
+static void
+hold(dbal_pool *pool, dbal__slot *slot)
+{
+    slot->held = true;
+    pool->held++;
+    pool->writes_slot = slot;
+}
+
+static void
+ask_for_connection(dbal_pool *pool)
+{
+    pool->writer_busy = true;
+    dbal__ticket_renew(pool->writer);
+    dbal__waiters_add(pool->writer);
+}
+
+/* The token is here. */
 static void
 go_on(dbal_pool *pool)
 {
-    if (pool->writes_slot == NULL || dbal__list_empty(&pool->writes)) {
+    bool wanted = !dbal__list_empty(&pool->writes);
+    dbal__slot *idle = wanted && pool->writes_slot == NULL ? dbal__waiters_take_idle(pool) : NULL;
+    if (idle != NULL)
+        hold(pool, idle);
+    if (wanted && pool->writes_slot != NULL) {
+        send(pool);
+    } else {
         give_back(pool);
         if (pool->writes_slot != NULL)
             leave_slot(pool);
-    } else {
-        send(pool);
+        else if (wanted && !pool->writer_busy)
+            ask_for_connection(pool);
     }
     set_timer(pool);
 }
@@ -137,6 +160,7 @@ on_timer(dbal__timer *timer)
     }
     dbal__writes_serve(pool);
     set_timer(pool);
+    dbal__pool_check_closed(pool);
 }
 
 /* Only waiting for the token is limited here; for a connection it is acquire_timeout. */
@@ -163,7 +187,8 @@ claim_token(dbal_pool *pool)
         pool->claim = dbal__claim_new(pool->loop->inbox, granted, pool);
     if (pool->claim == NULL) {
         fail_all(pool, DBAL_ERROR_NO_MEMORY);
-        leave_slot(pool);
+        if (pool->writes_slot != NULL)
+            leave_slot(pool);
         return;
     }
     pool->claiming = true;
@@ -197,9 +222,7 @@ dbal__writes_init(dbal_pool *pool)
 void
 dbal__writes_granted(dbal_pool *pool, dbal__slot *slot)
 {
-    slot->held = true;
-    pool->held++;
-    pool->writes_slot = slot;
+    hold(pool, slot);
     if (dbal__list_empty(&pool->writes))
         leave_slot(pool);
     else if (!pool->claiming) /* else it is granted already, and on its way */
@@ -223,11 +246,8 @@ dbal__writes_serve(dbal_pool *pool)
         stop_claiming(pool);
         return;
     }
-    if (pool->writer_busy)
-        return;
-    pool->writer_busy = true;
-    dbal__ticket_renew(pool->writer);
-    dbal__waiters_add(pool->writer);
+    if (!pool->writer_busy && !pool->claiming && !pool->token_held)
+        claim_token(pool);
 }
 
 void

@@ -102,13 +102,11 @@ END_TEST
 
 START_TEST(the_reason_is_in_the_error_of_who_waited_in_vain)
 {
-    seen one;
     script->fail_open_from = 1;
     script->fail_open_to = 1000;
     open_pool(schemes[_i], "pool_acquire_timeout=3");
     loop_fixture_drive(&fixture);
     dbal_deferred *deferred = ask("get");
-    (void)one;
     while (counts_now().connect_errors == 0)
         ev_run(fixture.ev, EVRUN_ONCE);
     dbal_deferred_ref(deferred);
@@ -195,6 +193,75 @@ START_TEST(the_loop_freed_while_it_opens)
 }
 END_TEST
 
+START_TEST(what_was_accepted_runs_although_connecting_fails_while_it_closes)
+{
+    seen one;
+    script->hang_open = true;
+    script->fail_open_from = 1;
+    script->fail_open_to = 2;
+    open_pool(schemes[_i], "");
+    loop_fixture_drive(&fixture);
+    watch(ask("add 1"), &one);
+    until_count(&script->waiting, 1);
+    dbal_deferred *closed = dbal_deferred_ref(dbal_pool_close(pool));
+    fake_script_open_gate(script, "open");
+    for (uint64_t errors = 1; errors <= 2; errors++) {
+        while (counts_now().connect_errors < errors)
+            ev_run(fixture.ev, EVRUN_ONCE);
+        loop_fixture_advance(&fixture, 1);
+    }
+    good(closed);
+    dbal_deferred_unref(closed);
+    ck_assert_int_eq(one.settled, 1);
+    ck_assert_int_eq(one.error_class, 0);
+    ck_assert_int_eq(fake_script_value(script), 1);
+}
+END_TEST
+
+START_TEST(closing_ends_with_what_can_never_connect)
+{
+    seen one;
+    script->hang_open = true;
+    script->fail_open_from = 1;
+    script->fail_open_to = 1000;
+    script->fail_open_for_good = true;
+    open_pool(schemes[_i], "");
+    watch(ask("add 1"), &one);
+    until_count(&script->waiting, 1);
+    dbal_deferred *closed = dbal_deferred_ref(dbal_pool_close(pool));
+    fake_script_open_gate(script, "open");
+    good(closed);
+    dbal_deferred_unref(closed);
+    ck_assert_int_eq(one.error_class, DBAL_ERROR_OPERATIONAL);
+    ck_assert_int_eq(one.execution, DBAL_EXECUTION_NOT_SENT);
+}
+END_TEST
+
+START_TEST(a_thread_that_is_busy_is_not_taken_for_hung)
+{
+    seen busy;
+    holder held;
+    open_driven("fake", "level=0&pool_connect_timeout=2&pool_acquire_timeout=off");
+    watch(ask("wait g"), &busy);
+    until_count(&script->waiting, 1);
+    hold(&held);
+    settle();
+    loop_fixture_advance(&fixture, 3); /* its connection was to be opened behind the statement */
+    settle();
+    ck_assert_uint_eq(counts_now().connect_errors, 1);
+    fake_script_open_gate(script, "g");
+    until_settled(&busy);
+    ck_assert_int_eq(busy.error_class, 0);
+    loop_fixture_advance(&fixture, 2);
+    until_held(&held);
+    let_go(&held);
+    good(ask("get"));
+    good(dbal_pool_close(pool));
+    open_pool("fake", "level=0");
+    good(ask("get"));
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -220,5 +287,9 @@ main(void)
     add(suite, closed_while_it_opens);
     add(suite, cancelled_while_it_opens);
     add(suite, the_loop_freed_while_it_opens);
+    add(suite, what_was_accepted_runs_although_connecting_fails_while_it_closes);
+    add(suite, closing_ends_with_what_can_never_connect);
+    suite_add(suite, a_thread_that_is_busy_is_not_taken_for_hung, pool_fixture_init,
+              pool_fixture_fini);
     return suite_run(suite);
 }

@@ -179,6 +179,73 @@ START_TEST(freed_inside_the_last_callback_of_a_session)
 }
 END_TEST
 
+START_TEST(a_session_that_gives_up_leaves_nothing_reserved)
+{
+    holder waits;
+    seen slow, quick;
+    open_driven(targets[_i][0], targets[_i][1]);
+    watch(ask("wait g"), &slow);
+    until_count(&script->waiting, 1);
+    dbal_deferred *session = dbal_deferred_ref(hold(&waits));
+    settle();
+    dbal_deferred_cancel(session);
+    watch(ask("get"), &quick);
+    settle();
+    fake_script_open_gate(script, "g");
+    until_settled(&quick);
+    ck_assert_int_eq(slow.error_class + quick.error_class, 0);
+    ck_assert_int_eq(waits.end.error_class, DBAL_ERROR_CANCELLED);
+    dbal_deferred_unref(session);
+    let_go(&waits);
+    for (int i = 0; i < 5; i++)
+        good(ask("get"));
+}
+END_TEST
+
+START_TEST(a_session_takes_a_new_connection_rather_than_wait_for_a_busy_one)
+{
+    static const char *const schemes[] = {"fake", "fake", "fake", "native"};
+    static const char *const parameters[] = {"pool_max_size=3", "pool_max_size=3&level=3",
+                                             "pool_max_size=2", "pool_max_size=3&pipeline=off"};
+    holder one;
+    seen slow, behind;
+    open_pool(schemes[_i], parameters[_i]);
+    watch(ask("wait g"), &slow);
+    until_count(&script->waiting, 1);
+    hold(&one);
+    until_held(&one);
+    ck_assert_int_eq(slow.settled, 0);
+    let_go(&one);
+    watch(ask("get"), &behind);
+    until_settled(&behind);
+    ck_assert_int_eq(slow.settled, 0);
+    fake_script_open_gate(script, "g");
+    until_settled(&slow);
+}
+END_TEST
+
+/* The answers of quick statements may wait for one another, but not for one that is slow. */
+START_TEST(answers_are_not_held_back_by_one_that_was_quick_before)
+{
+    seen quick[3], slow;
+    open_pool(targets[_i][0], targets[_i][1]);
+    fake_script_open_gate(script, "g");
+    for (int i = 0; i < 40; i++) {
+        good(ask("get"));
+        good(ask("wait g"));
+    }
+    fake_script_close_gate(script, "g");
+    for (int i = 0; i < 3; i++)
+        watch(ask("get"), &quick[i]);
+    watch(ask("wait g"), &slow);
+    for (int i = 0; i < 3; i++)
+        until_settled(&quick[i]);
+    ck_assert_int_eq(slow.settled, 0);
+    fake_script_open_gate(script, "g");
+    until_settled(&slow);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -201,5 +268,8 @@ main(void)
     add(suite, how_many_may_wait_is_limited);
     add(suite, a_query_has_one_deadline_for_waiting_and_running);
     add(suite, freed_inside_the_last_callback_of_a_session);
+    add(suite, a_session_that_gives_up_leaves_nothing_reserved);
+    add(suite, a_session_takes_a_new_connection_rather_than_wait_for_a_busy_one);
+    add(suite, answers_are_not_held_back_by_one_that_was_quick_before);
     return suite_run(suite);
 }

@@ -1,0 +1,224 @@
+/* A driver that hangs: given up after cancel_timeout, close_timeout, and nobody waits for it. */
+#include <string.h>
+
+#include "tests/lib/suite.h"
+#include "tests/pool/pool_fixture.h"
+
+static const char *const targets[][2] = {
+    {"fake", "pool_max_size=2&pool_cancel_timeout=2&pool_close_timeout=3"},
+    {"native", "pool_max_size=2&pool_cancel_timeout=2&pool_close_timeout=3"},
+};
+enum { TARGETS = sizeof targets / sizeof targets[0] };
+
+static uint64_t
+abandoned(void)
+{
+    dbal_loop_counts counts = {.size = sizeof counts};
+    dbal_loop_stats(fixture.loop, &counts);
+    return counts.abandoned;
+}
+
+/* What hung comes back, so that nothing is left of it. */
+static void
+let_come_back(void)
+{
+    fake_script_open_gate(script, "g");
+    fake_script_open_gate(script, "close");
+    while (fake_script_count(script, &script->closes) <
+           fake_script_count(script, &script->opens) - counts_now().connections)
+        ev_run(fixture.ev, EVRUN_NOWAIT);
+}
+
+START_TEST(a_cancelled_statement_that_does_not_end_costs_its_connection)
+{
+    seen one;
+    open_driven(targets[_i][0], targets[_i][1]);
+    dbal_deferred *deferred = dbal_deferred_ref(ask("add 1 hang g"));
+    watch(deferred, &one);
+    until_count(&script->waiting, 1);
+    dbal_deferred_cancel(deferred);
+    settle();
+    loop_fixture_advance(&fixture, 1.9);
+    ck_assert_int_eq(one.settled, 0);
+    loop_fixture_advance(&fixture, 0.2);
+    until_settled(&one);
+    ck_assert_int_eq(one.error_class, DBAL_ERROR_CANCELLED);
+    ck_assert_int_eq(one.execution, DBAL_EXECUTION_UNKNOWN);
+    dbal_deferred_unref(deferred);
+    good(ask("get"));
+    ck_assert_uint_eq(counts_now().lost, 1);
+    ck_assert_uint_eq(abandoned(), 1);
+    let_come_back();
+    good(ask("get"));
+}
+END_TEST
+
+START_TEST(a_deadline_gives_it_up_too)
+{
+    seen one;
+    open_driven(targets[_i][0], targets[_i][1]);
+    watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "hang g", .timeout = 1)), &one);
+    until_count(&script->waiting, 1);
+    loop_fixture_advance(&fixture, 1.1);
+    settle();
+    loop_fixture_advance(&fixture, 2.1);
+    until_settled(&one);
+    ck_assert_int_eq(one.error_class, DBAL_ERROR_TIMEOUT);
+    let_come_back();
+}
+END_TEST
+
+static dbal_outcome
+hang_in_work(dbal_connection *connection, void *arg)
+{
+    seen *behind = arg;
+    dbal_deferred *hanging = dbal_connection_query(connection, "hang g", DBAL_NO_PARAMS);
+    watch(dbal_connection_query(connection, "add 1", DBAL_NO_PARAMS), behind);
+    return dbal_wait(hanging);
+}
+
+START_TEST(a_transaction_that_hangs_is_given_up)
+{
+    seen one, behind;
+    open_driven(targets[_i][0], targets[_i][1]);
+    dbal_deferred *deferred =
+        dbal_deferred_ref(dbal_pool_transaction(pool, NULL, hang_in_work, &behind));
+    watch(deferred, &one);
+    until_count(&script->waiting, 1);
+    dbal_deferred_cancel(deferred);
+    settle();
+    loop_fixture_advance(&fixture, 2.1);
+    until_settled(&one);
+    until_settled(&behind);
+    ck_assert_int_ne(one.error_class, 0);
+    ck_assert_int_ne(behind.error_class, 0);
+    dbal_deferred_unref(deferred);
+    good(ask("get"));
+    ck_assert_int_eq(counts_now().held, 0);
+    let_come_back();
+    ck_assert_int_eq(number("get"), 0);
+}
+END_TEST
+
+START_TEST(closing_gives_up_a_statement_that_hangs)
+{
+    seen one;
+    open_driven(targets[_i][0], targets[_i][1]);
+    watch(ask("hang g"), &one);
+    until_count(&script->waiting, 1);
+    dbal_deferred *closed = dbal_deferred_ref(dbal_pool_close(pool));
+    loop_fixture_advance(&fixture, 3.1);
+    settle();
+    ck_assert_int_eq(one.settled, 0);
+    loop_fixture_advance(&fixture, 2.1);
+    until_settled(&one);
+    ck_assert_int_eq(one.error_class, DBAL_ERROR_CLOSED);
+    ck_assert_int_eq(one.execution, DBAL_EXECUTION_UNKNOWN);
+    good(closed);
+    dbal_deferred_unref(closed);
+    let_come_back();
+}
+END_TEST
+
+START_TEST(closing_gives_up_a_close_that_hangs)
+{
+    script->hang_close = true;
+    open_driven(targets[_i][0], targets[_i][1]);
+    seen closed;
+    watch(dbal_pool_close(pool), &closed);
+    until_count(&script->waiting, 1);
+    loop_fixture_advance(&fixture, 3.1);
+    settle();
+    loop_fixture_advance(&fixture, 3);
+    until_settled(&closed);
+    ck_assert_int_eq(closed.error_class, 0);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "given up"), 1);
+    let_come_back();
+}
+END_TEST
+
+START_TEST(a_commit_that_hangs_does_not_keep_the_pool_open)
+{
+    seen one;
+    holder held;
+    open_driven(targets[_i][0], targets[_i][1]);
+    hold(&held);
+    until_held(&held);
+    watch(dbal_connection_query(held.connection, "hang g", DBAL_NO_PARAMS), &one);
+    until_count(&script->waiting, 1);
+    let_go(&held);
+    dbal_deferred *closed = dbal_deferred_ref(dbal_pool_close(pool));
+    loop_fixture_advance(&fixture, 3.1);
+    settle();
+    loop_fixture_advance(&fixture, 3);
+    good(closed);
+    dbal_deferred_unref(closed);
+    ck_assert_int_eq(one.settled, 1);
+    ck_assert_int_eq(held.end.settled, 1);
+    let_come_back();
+}
+END_TEST
+
+/* ---- the write token ---- */
+
+START_TEST(a_writer_that_hangs_loses_the_token)
+{
+    char parameters[160] = "token=on&";
+    seen first, second, later[8];
+    strcat(parameters, targets[_i][1]);
+    open_driven(targets[_i][0], parameters);
+    dbal_deferred *hanging = dbal_deferred_ref(ask("add 1 hang g"));
+    dbal_deferred *behind = dbal_deferred_ref(ask("add 2"));
+    watch(hanging, &first);
+    watch(behind, &second);
+    until_count(&script->waiting, 1);
+    dbal_deferred_cancel(behind);
+    dbal_deferred_cancel(hanging);
+    settle();
+    loop_fixture_advance(&fixture, 2.1);
+    settle();
+    loop_fixture_advance(&fixture, 2.1);
+    until_settled(&first);
+    until_settled(&second);
+    for (int i = 0; i < 4; i++)
+        watch(ask("add 10"), &later[i]);
+    until_settled(&later[3]);
+    fake_script_open_gate(script, "g");
+    for (int i = 4; i < 8; i++)
+        watch(ask("add 10"), &later[i]);
+    for (int i = 0; i < 8; i++) {
+        until_settled(&later[i]);
+        ck_assert_int_eq(later[i].error_class, 0);
+    }
+    let_come_back();
+    for (int i = 0; i < 4; i++)
+        good(ask("add 10"));
+    dbal_deferred_unref(hanging);
+    dbal_deferred_unref(behind);
+    good(dbal_pool_close(pool));
+}
+END_TEST
+
+static void
+add(Suite *suite, const TTest *test)
+{
+    TCase *one = tcase_create(test->name);
+    tcase_add_checked_fixture(one, pool_fixture_init, pool_fixture_fini);
+    tcase_add_loop_test(one, test, 0, TARGETS);
+    tcase_set_timeout(one, 60);
+    suite_add_tcase(suite, one);
+}
+
+int
+main(void)
+{
+    Suite *suite = suite_create("hangs");
+    add(suite, a_cancelled_statement_that_does_not_end_costs_its_connection);
+    add(suite, a_deadline_gives_it_up_too);
+    add(suite, a_transaction_that_hangs_is_given_up);
+    add(suite, closing_gives_up_a_statement_that_hangs);
+    add(suite, closing_gives_up_a_close_that_hangs);
+    add(suite, a_commit_that_hangs_does_not_keep_the_pool_open);
+    add(suite, a_writer_that_hangs_loses_the_token);
+    return suite_run(suite);
+}

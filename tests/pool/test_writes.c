@@ -1,0 +1,272 @@
+/* The write token: one writer of a database at a time in a process, whoever it is. */
+#include "tests/lib/suite.h"
+#include "tests/pool/pool_fixture.h"
+
+static const char *const targets[][2] = {
+    {"fake", "token=on&pool_max_size=2"},
+    {"fake", "token=on&level=0"},
+    {"native", "token=on&pool_max_size=2"},
+};
+enum { TARGETS = sizeof targets / sizeof targets[0] };
+
+static void
+open_target(int target)
+{
+    open_driven(targets[target][0], targets[target][1]);
+}
+
+static dbal_pool *
+open_other(int target)
+{
+    dbal_pool *first = pool;
+    open_pool(targets[target][0], "token=on&pool_max_size=1");
+    dbal_pool *other = pool;
+    pool = first;
+    return other;
+}
+
+/* A transaction that has written and holds the token until it is let go. */
+typedef struct writer {
+    dbal_deferred *release;
+    bool has_written;
+    seen end;
+} writer;
+
+static dbal_outcome
+has_written(dbal_outcome in, void *arg)
+{
+    writer *self = arg;
+    (void)in;
+    self->has_written = true;
+    return dbal_wait(self->release);
+}
+
+static dbal_outcome
+write_and_hold(dbal_connection *connection, void *arg)
+{
+    return dbal_wait(dbal_deferred_add_callback(
+        dbal_connection_query(connection, "add 1", DBAL_NO_PARAMS), has_written, arg));
+}
+
+static bool
+is_written(void *arg)
+{
+    return ((writer *)arg)->has_written;
+}
+
+static void
+begin_writing(writer *self)
+{
+    *self = (writer){.release = dbal_deferred_ref(dbal_deferred_new(fixture.loop, NULL, NULL))};
+    watch(dbal_pool_transaction(pool, NULL, write_and_hold, self), &self->end);
+    loop_fixture_until(&fixture, is_written, self);
+}
+
+static void
+end_writing(writer *self)
+{
+    dbal_deferred_unref(self->release);
+    dbal_deferred_fire(self->release, dbal_done());
+    until_settled(&self->end);
+    ck_assert_int_eq(self->end.error_class, 0);
+}
+
+START_TEST(a_writer_waits_for_the_one_before)
+{
+    writer first;
+    seen second, third;
+    open_target(_i);
+    begin_writing(&first);
+    watch(ask("add 1"), &second);
+    watch(ask("add 1"), &third);
+    settle();
+    ck_assert_int_eq(second.settled + third.settled, 0);
+    end_writing(&first);
+    until_settled(&third);
+    ck_assert_int_eq(second.error_class + third.error_class, 0);
+    ck_assert_int_eq(number("get"), 3);
+}
+END_TEST
+
+START_TEST(readers_do_not_wait_for_writers)
+{
+    writer first;
+    open_target(_i);
+    begin_writing(&first);
+    seen second;
+    watch(ask("add 1"), &second);
+    settle();
+    for (int i = 0; i < 5; i++)
+        good(ask("get"));
+    ck_assert_int_eq(second.settled, 0);
+    end_writing(&first);
+    until_settled(&second);
+}
+END_TEST
+
+START_TEST(waiting_for_the_token_ends_in_time_and_may_be_tried_again)
+{
+    writer first;
+    seen one;
+    open_target(_i);
+    dbal_pool *here = pool, *other = open_other(_i);
+    begin_writing(&first);
+    pool = other;
+    good(dbal_pool_ready(pool));
+    for (int round = 0; round < 2; round++) {
+        dbal_deferred *deferred = dbal_deferred_ref(ask("add 10"));
+        settle();
+        loop_fixture_advance(&fixture, 4.9);
+        settle();
+        loop_fixture_advance(&fixture, 0.2);
+        dbal_outcome outcome = loop_fixture_await(&fixture, deferred);
+        dbal_error *error = dbal_outcome_error(outcome);
+        ck_assert_ptr_nonnull(error);
+        ck_assert_str_eq(dbal_error_sqlstate(error), "55P03");
+        ck_assert_int_eq(dbal_error_execution(error), DBAL_EXECUTION_NOT_SENT);
+        ck_assert(dbal_error_retryable(error));
+        dbal_outcome_clear(&outcome);
+        dbal_deferred_unref(deferred);
+        /* its only connection is free for others */
+        good(ask("get"));
+    }
+    watch(ask("add 10"), &one);
+    settle();
+    pool = here;
+    end_writing(&first);
+    pool = other;
+    until_settled(&one);
+    ck_assert_int_eq(one.error_class, 0);
+    ck_assert_int_eq(number("get"), 11);
+    pool = here;
+}
+END_TEST
+
+START_TEST(a_transaction_that_waits_to_begin_hears_its_deadline)
+{
+    writer first;
+    seen late, cancelled;
+    open_target(_i);
+    begin_writing(&first);
+    watch(dbal_pool_transaction(pool, DBAL_TRANSACTION(.timeout = 0.5), write_and_hold, NULL),
+          &late);
+    settle();
+    loop_fixture_advance(&fixture, 0.6);
+    until_settled(&late);
+    ck_assert_int_eq(late.error_class, DBAL_ERROR_TIMEOUT);
+    dbal_deferred *deferred =
+        dbal_deferred_ref(dbal_pool_transaction(pool, NULL, write_and_hold, NULL));
+    watch(deferred, &cancelled);
+    settle();
+    dbal_deferred_cancel(deferred);
+    until_settled(&cancelled);
+    ck_assert_int_eq(cancelled.error_class, DBAL_ERROR_CANCELLED);
+    dbal_deferred_unref(deferred);
+    end_writing(&first);
+    good(ask("add 1"));
+    ck_assert_int_eq(number("get"), 2);
+}
+END_TEST
+
+START_TEST(closing_does_not_wait_for_another_pools_writer)
+{
+    writer first;
+    seen waiting;
+    open_target(_i);
+    dbal_pool *here = pool, *other = open_other(_i);
+    begin_writing(&first);
+    pool = other;
+    good(dbal_pool_ready(pool));
+    watch(ask("add 10"), &waiting);
+    settle();
+    dbal_deferred *closed = dbal_deferred_ref(dbal_pool_close(other));
+    settle();
+    loop_fixture_advance(&fixture, 5.1); /* the write's own time */
+    until_settled(&waiting);
+    good(closed);
+    dbal_deferred_unref(closed);
+    pool = here;
+    end_writing(&first);
+}
+END_TEST
+
+START_TEST(a_writer_that_is_lost_gives_the_token_back)
+{
+    open_target(_i);
+    bad(ask("add 1 lose"), DBAL_ERROR_OPERATIONAL, "08006", DBAL_EXECUTION_UNKNOWN, NULL);
+    good(ask("add 1"));
+    writer first;
+    begin_writing(&first);
+    end_writing(&first);
+}
+END_TEST
+
+/* ---- statements that turn out to write ---- */
+
+START_TEST(what_turns_out_to_write_runs_again_with_the_token)
+{
+    open_target(_i);
+    if (targets[_i][0][0] == 'n')
+        return; /* a native driver must know beforehand */
+    for (int i = 0; i < 10; i++)
+        good(ask("sneak"));
+    ck_assert_int_eq(number("get"), 10);
+    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = "sneak", .read_only = true)), DBAL_ERROR_OPERATIONAL,
+        "25006", DBAL_EXECUTION_FAILED, NULL);
+}
+END_TEST
+
+static dbal_outcome
+sneak_and_look(dbal_connection *connection, void *arg)
+{
+    dbal_deferred *all[12];
+    for (int i = 0; i < 12; i += 2) {
+        all[i] = dbal_connection_query(connection, "sneak", DBAL_NO_PARAMS);
+        all[i + 1] = dbal_connection_query(connection, "get", DBAL_NO_PARAMS);
+    }
+    return dbal_wait(dbal_gather(arg, DBAL_GATHER_OR_FAIL, 12, all));
+}
+
+START_TEST(nothing_overtakes_what_turns_out_to_write)
+{
+    open_target(_i);
+    if (targets[_i][0][0] == 'n')
+        return;
+    for (int round = 0; round < 5; round++) {
+        int64_t before = number("get");
+        dbal_outcome outcome = loop_fixture_await(
+            &fixture, dbal_pool_session(pool, NULL, sneak_and_look, fixture.loop));
+        ck_assert_uint_eq(dbal_outcome_count(outcome), 12);
+        for (size_t i = 0; i < 12; i += 2) {
+            dbal_result *rows = dbal_outcome_result(dbal_outcome_at(outcome, i + 1));
+            ck_assert_int_eq(dbal_result_int64(rows, 0, 0), before + (int64_t)i / 2 + 1);
+        }
+        dbal_outcome_clear(&outcome);
+    }
+}
+END_TEST
+
+static void
+add(Suite *suite, const TTest *test)
+{
+    TCase *one = tcase_create(test->name);
+    tcase_add_checked_fixture(one, pool_fixture_init, pool_fixture_fini);
+    tcase_add_loop_test(one, test, 0, TARGETS);
+    tcase_set_timeout(one, 60);
+    suite_add_tcase(suite, one);
+}
+
+int
+main(void)
+{
+    Suite *suite = suite_create("writes");
+    add(suite, a_writer_waits_for_the_one_before);
+    add(suite, readers_do_not_wait_for_writers);
+    add(suite, waiting_for_the_token_ends_in_time_and_may_be_tried_again);
+    add(suite, a_transaction_that_waits_to_begin_hears_its_deadline);
+    add(suite, closing_does_not_wait_for_another_pools_writer);
+    add(suite, a_writer_that_is_lost_gives_the_token_back);
+    add(suite, what_turns_out_to_write_runs_again_with_the_token);
+    add(suite, nothing_overtakes_what_turns_out_to_write);
+    return suite_run(suite);
+}
