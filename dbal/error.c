@@ -72,6 +72,18 @@ or_out_of_memory(const dbal_error *error)
     return error != NULL ? error : out_of_memory();
 }
 
+/* A length that cuts no character of UTF-8: less than `size` when one goes on behind it. */
+static size_t
+whole(const char *text, size_t size)
+{
+    size_t end = size;
+    while (end > 0 && size - end < 4 && ((unsigned char)text[end - 1] & 0xc0) == 0x80)
+        end--;
+    unsigned char lead = end > 0 ? (unsigned char)text[end - 1] : 0;
+    size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    return lead < 0xc0 || size - end + 1 == wanted ? size : end - 1;
+}
+
 /* printf into memory of its own, cut at TEXT_MAX; NULL without memory */
 static char *
 print(const char *format, va_list arguments)
@@ -84,8 +96,11 @@ print(const char *format, va_list arguments)
         return dbal__strdup("");
     size_t room = (size_t)size < TEXT_MAX ? (size_t)size + 1 : TEXT_MAX;
     char *text = dbal__alloc(room);
-    if (text != NULL)
-        vsnprintf(text, room, format, arguments);
+    if (text == NULL)
+        return NULL;
+    vsnprintf(text, room, format, arguments);
+    if (size >= TEXT_MAX)
+        text[whole(text, TEXT_MAX - 1)] = '\0';
     return text;
 }
 
@@ -193,7 +208,7 @@ dbal__error_give(dbal_error **ret_error, dbal_error *error)
 static char *
 copy_or_null(const char *text)
 {
-    return text != NULL ? dbal__strndup(text, strnlen(text, TEXT_MAX)) : NULL;
+    return text != NULL ? dbal__strndup(text, whole(text, strnlen(text, TEXT_MAX))) : NULL;
 }
 
 dbal_error *

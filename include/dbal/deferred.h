@@ -39,7 +39,8 @@ typedef struct dbal_deferred dbal_deferred;
  *
  * @param in   what the chain has so far; borrowed
  * @param arg  what was given with the callback
- * @return `in` to pass it on, or another outcome. An errback that returns a value has handled the
+ * @return `in` itself to pass it on (a new outcome around what is in it is taken for it too,
+ *         and a reference taken for that is lost), or another outcome. An errback that returns a value has handled the
  *         error.
  */
 typedef dbal_outcome dbal_callback(dbal_outcome in, void *arg);

@@ -91,7 +91,7 @@ bool dbal_loop_call(dbal_loop *loop, void (*fn)(void *arg), void *arg);
  * @param make  runs on the loop; usually returns dbal_wait(dbal_pool_query(…))
  * @param arg   for make
  * @return the caller's own, to be cleared with dbal_outcome_clear(). An INTERFACE error on the
- *         loop's own thread, CLOSED when the loop closes.
+ *         loop's own thread, CLOSED when the loop ends first.
  */
 dbal_outcome dbal_loop_await(dbal_loop *loop, dbal_outcome (*make)(void *arg), void *arg);
 

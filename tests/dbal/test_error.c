@@ -329,6 +329,29 @@ START_TEST(error_may_be_kept_and_dropped_by_any_thread)
 }
 END_TEST
 
+START_TEST(long_text_is_cut_between_characters)
+{
+    static const char *const characters[] = {"e", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8c\x8d"};
+    for (size_t i = 0; i < 4; i++) {
+        size_t size = strlen(characters[i]);
+        for (size_t shift = 0; shift < 4; shift++) {
+            char text[9000];
+            size_t at = 0;
+            for (; at < shift; at++)
+                text[at] = 'x';
+            for (; at + size < sizeof text; at += size)
+                memcpy(text + at, characters[i], size);
+            text[at] = '\0';
+            dbal_error *error = dbal_error_new(DBAL_ERROR_DATA, "%s", text);
+            size_t kept = strlen(dbal_error_message(error));
+            ck_assert_uint_gt(kept, 8000);
+            ck_assert_uint_eq((kept - shift) % size, 0);
+            dbal_error_unref(error);
+        }
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -338,6 +361,7 @@ main(void)
         classes_have_names,
         error_of_ones_own,
         long_texts_are_cut,
+        long_text_is_cut_between_characters,
         fault_says_everything,
         what_may_have_taken_effect_is_never_retryable,
         later_fault_replaces_an_earlier_one_whole,
