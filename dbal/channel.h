@@ -62,10 +62,12 @@ dbal__channel *dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, d
                                   dbal__worker *worker);
 /* A dedicated thread that does nothing now, with nothing on its way to it. */
 bool dbal__threaded_is_idle(const dbal__channel *channel);
+/* Takes it away from the shared line, if it is idle then. */
+bool dbal__threaded_hold_idle(dbal__channel *channel);
 /* Its thread, for the crew. */
 dbal__worker *dbal__threaded_worker(const dbal__channel *channel);
-/* Takes it away from the shared line, or gives it back. */
-void dbal__threaded_hold(dbal__channel *channel, bool held);
+/* Gives it back to the shared line. */
+void dbal__threaded_release(dbal__channel *channel);
 /* Ready to be pushed on a shared line. */
 void dbal__threaded_prepare(dbal__job *job);
 

@@ -39,7 +39,7 @@ dbal__crew_parked(dbal__crew *crew)
 {
     for (dbal__list *link = crew->workers.next; link != &crew->workers; link = link->next) {
         dbal__worker *worker = DBAL__OF(link, dbal__worker, crew);
-        if (!atomic_load(&worker->held) && dbal__worker_is_parked(worker))
+        if (dbal__worker_shares(worker) && dbal__worker_is_parked(worker))
             return worker;
     }
     return NULL;
@@ -54,7 +54,7 @@ progress(const dbal__crew *crew, unsigned *ret_awake, unsigned *ret_free)
     for (dbal__list *link = crew->workers.next; link != &crew->workers; link = link->next) {
         dbal__worker *worker = DBAL__OF(link, dbal__worker, crew);
         taken += atomic_load_explicit(&worker->taken, memory_order_relaxed);
-        if (atomic_load(&worker->held) || dbal__worker_is_parked(worker))
+        if (!dbal__worker_shares(worker) || dbal__worker_is_parked(worker))
             continue;
         awake++;
         free += atomic_load_explicit(&worker->owed, memory_order_relaxed) == 0;

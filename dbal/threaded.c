@@ -92,7 +92,7 @@ did_open(dbal__message *message)
     dbal__channel *channel = &self->channel;
     channel->opened_once = self->ok;
     if (self->ok && self->dedicated && !channel->given_up)
-        dbal__threaded_hold(channel, false);
+        dbal__threaded_release(channel);
     channel->opened(channel, self->ok ? NULL : dbal__fault_take(&self->fault));
 }
 
@@ -185,7 +185,7 @@ look_at_end(threaded *self, const dbal__job *job, dbal__worker *worker)
         return;
     self->dead = true;
     if (self->dedicated)
-        atomic_store(&worker->held, true);
+        atomic_store(&worker->engaged, true);
 }
 
 static void
@@ -196,7 +196,7 @@ do_one(threaded *self, dbal__job *job, dbal__worker *worker)
     job->channel = &self->channel;
     if (dbal__job_begin(job)) {
         if (job->grant) {
-            atomic_store(&worker->held, true);
+            atomic_store(&worker->engaged, true);
         } else if (self->dead) {
             job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
         } else if (!bounced(self, job, own)) {
@@ -473,13 +473,35 @@ dbal__threaded_worker(const dbal__channel *channel)
     return ((const threaded *)(const void *)channel)->worker;
 }
 
+/* What is put on the line later wakes somebody by itself. */
+static void
+rouse(threaded *self)
+{
+    if (self->shared != NULL && dbal__line_count(self->shared) != 0)
+        dbal__worker_wake(self->worker);
+}
+
 void
-dbal__threaded_hold(dbal__channel *channel, bool held)
+dbal__threaded_release(dbal__channel *channel)
 {
     threaded *self = (threaded *)(void *)channel;
-    /* a thread that takes from the line what is put there later has seen this */
-    atomic_store_explicit(&self->worker->held, held, memory_order_release);
-    /* what is put on the line later wakes somebody by itself */
-    if (!held && self->shared != NULL && dbal__line_count(self->shared) != 0)
-        dbal__worker_wake(self->worker);
+    atomic_store(&self->worker->engaged, false);
+    atomic_store(&self->worker->held, false);
+    rouse(self);
+}
+
+/*
+ * A thread that leaves its sleep says so before it looks whether it is held, and one that has
+ * engaged itself, which the loop may not know yet, does so before it sleeps again.
+ */
+bool
+dbal__threaded_hold_idle(dbal__channel *channel)
+{
+    threaded *self = (threaded *)(void *)channel;
+    atomic_store(&self->worker->held, true);
+    if (dbal__threaded_is_idle(channel) && !atomic_load(&self->worker->engaged))
+        return true;
+    atomic_store(&self->worker->held, false);
+    rouse(self);
+    return false;
 }

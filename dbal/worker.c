@@ -116,21 +116,24 @@ dbal__worker_unref(dbal__worker *worker)
     dbal__free(worker);
 }
 
+bool
+dbal__worker_shares(const dbal__worker *worker)
+{
+    return worker->shared != NULL && !atomic_load(&worker->held) && !atomic_load(&worker->engaged);
+}
+
 static bool
 has_work(const dbal__worker *worker)
 {
     if (dbal__line_count(&worker->own) != 0)
         return true;
-    return worker->shared != NULL && !atomic_load(&worker->held) &&
-           dbal__line_count(worker->shared) != 0;
+    return dbal__worker_shares(worker) && dbal__line_count(worker->shared) != 0;
 }
 
 static dbal__work *
 shared_work(dbal__worker *worker)
 {
-    if (worker->shared == NULL || atomic_load(&worker->held))
-        return NULL;
-    return dbal__line_pull(worker->shared);
+    return dbal__worker_shares(worker) ? dbal__line_pull(worker->shared) : NULL;
 }
 
 /* Runs a piece of work, its own first. False: there is none. */

@@ -53,7 +53,8 @@ struct dbal__worker {
     dbal__line own;        /* work for this thread alone; goes first */
     dbal__line *shared;    /* or NULL */
     _Atomic(void *) owner; /* of whoever started it */
-    atomic_bool held;      /* leaves the shared line alone */
+    atomic_bool held;      /* by the loop: leaves the shared line alone */
+    atomic_bool engaged;   /* by itself, until the loop says otherwise: the same */
     atomic_int parked;     /* 1 while it sleeps */
     atomic_bool stopping;
     atomic_bool given_up; /* it hangs: it gets no more work */
@@ -81,6 +82,8 @@ void dbal__worker_unref(dbal__worker *worker);
 /* Hands it work of its own and wakes it. */
 void dbal__worker_push(dbal__worker *worker, dbal__work *work);
 bool dbal__worker_is_parked(const dbal__worker *worker);
+/* Whether it takes shared work. */
+bool dbal__worker_shares(const dbal__worker *worker);
 void dbal__worker_wake(dbal__worker *worker);
 /* Lets it end when its own line is empty. */
 void dbal__worker_stop(dbal__worker *worker);

@@ -98,15 +98,16 @@ push_on_line(dbal__ticket *ticket)
     dbal__crew_push(&ticket->pool->crew, &ticket->job.work);
 }
 
+/* A connection whose thread sleeps, taken away from the line. */
 static dbal__slot *
-idle_thread(dbal_pool *pool)
+take_idle_thread(dbal_pool *pool)
 {
     if (dbal__line_count(&pool->crew.line) != 0)
         return NULL;
     for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
         if (slot->state == DBAL__SLOT_OPEN && !slot->held && slot->flying == 0 &&
-            dbal__threaded_is_idle(slot->channel))
+            dbal__threaded_is_idle(slot->channel) && dbal__threaded_hold_idle(slot->channel))
             return slot;
     }
     return NULL;
@@ -116,13 +117,13 @@ static void
 add_threaded(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
-    dbal__slot *slot = ticket->job.grant ? idle_thread(pool) : NULL;
-    if (slot != NULL && dbal__job_begin_alone(&ticket->job)) {
-        dbal__threaded_hold(slot->channel, true);
-        give_session(ticket, slot);
+    dbal__slot *slot = ticket->job.grant ? take_idle_thread(pool) : NULL;
+    if (slot == NULL) {
+        push_on_line(ticket);
         return;
     }
-    push_on_line(ticket);
+    dbal__job_begin_alone(&ticket->job);
+    give_session(ticket, slot);
 }
 
 /* ---- the others: the loop chooses ---- */
@@ -224,13 +225,11 @@ dbal__waiters_take_idle(dbal_pool *pool)
 {
     dbal__slot *slot;
     if (pool->gate == DBAL_GATE_THREAD)
-        slot = idle_thread(pool);
+        slot = take_idle_thread(pool);
     else
         slot = dbal__list_empty(&pool->waiting) ? least_busy(pool) : NULL;
     if (slot == NULL || slot->flying > 0)
         return NULL;
-    if (pool->gate == DBAL_GATE_THREAD)
-        dbal__threaded_hold(slot->channel, true);
     used(slot);
     return slot;
 }
@@ -281,7 +280,7 @@ dbal__waiters_release(dbal__slot *slot)
         return;
     }
     if (pool->gate == DBAL_GATE_THREAD)
-        dbal__threaded_hold(slot->channel, false);
+        dbal__threaded_release(slot->channel);
     dbal__waiters_serve(pool);
 }
 
