@@ -83,13 +83,34 @@ deliver(dbal_loop *loop)
     } while (loop->messages != NULL && !dbal__ready_spent(&loop->ready));
 }
 
+void
+dbal__loop_after_poll(dbal_loop *loop, dbal__task *task)
+{
+    dbal__list_push(&loop->after_poll, &task->link);
+    if (loop->ev != NULL)
+        loop->after_poll_since = ev_iteration(loop->ev);
+}
+
+/* True: some still wait for the next poll. */
+static bool
+take_after_poll(dbal_loop *loop)
+{
+    if (dbal__list_empty(&loop->after_poll))
+        return false;
+    if (loop->ev != NULL && !loop->down && ev_iteration(loop->ev) == loop->after_poll_since)
+        return true;
+    dbal__list_move_all(&loop->after_poll, &loop->ready.tasks);
+    return false;
+}
+
 /* Everything that is due now, for a slice; the rest goes on from a 0 s timer. */
 void
 dbal__loop_turn(dbal_loop *loop)
 {
     deliver(loop);
     dbal__clock_run(&loop->ready.clock);
-    bool more = dbal__ready_drain(&loop->ready);
+    take_after_poll(loop);
+    bool more = dbal__ready_drain(&loop->ready) || take_after_poll(loop);
     if ((more || loop->messages != NULL) && loop->ev != NULL && !ev_is_active(&loop->more))
         ev_timer_start(loop->ev, &loop->more);
 }
@@ -181,8 +202,10 @@ dbal__loop_settle(dbal_loop *loop)
         take_messages(loop, dbal__inbox_take(loop->inbox));
         deliver(loop);
         dbal__clock_run(&loop->ready.clock);
+        take_after_poll(loop);
         more = dbal__ready_drain(&loop->ready);
-    } while (more || loop->messages != NULL);
+    } while (more || loop->messages != NULL ||
+             (loop->down && !dbal__list_empty(&loop->after_poll)));
 }
 
 typedef enum phase { STOP, JOIN, FREE } phase;
@@ -317,6 +340,7 @@ dbal_loop_new(struct ev_loop *ev)
     dbal__ready_init(&loop->ready);
     loop->ready.keep = keep;
     dbal__list_init(&loop->resources);
+    dbal__list_init(&loop->after_poll);
     dbal__list_init(&loop->closing);
     dbal__list_init(&loop->waiters);
     atomic_init(&loop->refusing, false);

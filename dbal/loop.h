@@ -59,6 +59,8 @@ struct dbal_loop {
     bool joined;              /* and its threads are gone, or given up */
     unsigned depth;
     unsigned holds;
+    dbal__list after_poll;     /* tasks, see dbal__loop_after_poll() */
+    unsigned after_poll_since; /* the loop's count of polls when the last of them came */
     uint64_t entries, delivered, blocked, abandoned;
     int64_t max_inside, entered;
     uint64_t switches;
@@ -67,6 +69,12 @@ struct dbal_loop {
 void dbal__loop_add(dbal_loop *loop, dbal__resource *resource);
 /* A resource says that nothing of it runs any more. */
 void dbal__loop_resource_closed(dbal_loop *loop, dbal__resource *resource);
+
+/*
+ * Runs a task when libev has polled once more, or will not any more. A descriptor that is not watched
+ * any more may still be in libev's set until then, which must not be while another thread closes it.
+ */
+void dbal__loop_after_poll(dbal_loop *loop, dbal__task *task);
 
 /* Around everything that libev calls. */
 void dbal__loop_enter(dbal_loop *loop);

@@ -29,11 +29,12 @@ struct native {
     dbal_host host;
     slot slots[SLOTS];
     dbal__timer timer;
-    dbal__task wake;   /* step(DBAL_SLOT_WAKE) */
-    dbal__task finish; /* hands up what has finished; closes what died */
-    dbal__list flying; /* jobs the driver has */
-    dbal__list landed; /* jobs it has finished */
-    dbal_fault fault;  /* of opening, and of its death */
+    dbal__task wake;    /* step(DBAL_SLOT_WAKE) */
+    dbal__task finish;  /* hands up what has finished; closes what died */
+    dbal__task parting; /* closes it, when libev has let go of its descriptors */
+    dbal__list flying;  /* jobs the driver has */
+    dbal__list landed;  /* jobs it has finished */
+    dbal_fault fault;   /* of opening, and of its death */
     dbal__errand open_errand, close_errand;
     bool ok, attached, dying, closing, close_sent, in_transaction;
 };
@@ -267,7 +268,6 @@ did_close(dbal__errand *errand)
 static void
 send_close(native *self)
 {
-    self->close_sent = true;
     self->close_errand.run = run_close;
     self->close_errand.done = did_close;
     /* without a helper the connection cannot be closed: it is left, and said to be closed */
@@ -323,8 +323,15 @@ on_finish(dbal__task *task)
     if (self->closing && !self->close_sent && dbal__list_empty(&self->flying) &&
         dbal__list_empty(&self->landed)) {
         detach(self);
-        send_close(self);
+        self->close_sent = true;
+        dbal__loop_after_poll(self->channel.loop, &self->parting);
     }
+}
+
+static void
+on_parting(dbal__task *task)
+{
+    send_close(DBAL__OF(task, native, parting));
 }
 
 static void
@@ -358,6 +365,7 @@ did_open(dbal__errand *errand)
         leave(self);
     }
     if (channel->given_up) {
+        self->close_sent = true;
         if (self->ok)
             send_close(self);
         else
@@ -477,6 +485,7 @@ free_channel(dbal__channel *channel)
     dbal_host_timer(&self->host, -1);
     dbal__list_remove(&self->wake.link);
     dbal__list_remove(&self->finish.link);
+    dbal__list_remove(&self->parting.link);
     dbal__fault_clear(&self->fault);
     dbal__channel_fini(channel);
     dbal__free(self);
@@ -508,5 +517,6 @@ dbal__native_new(dbal_loop *loop, dbal__driver_entry *driver)
     dbal__list_init(&self->landed);
     dbal__task_init(&self->wake, on_wake);
     dbal__task_init(&self->finish, on_finish);
+    dbal__task_init(&self->parting, on_parting);
     return &self->channel;
 }

@@ -136,7 +136,8 @@ START_TEST(an_open_that_hangs_is_given_up)
     until_count(&script->opens, 2);
     while (fake_script_count(script, &script->closes) < 1)
         ev_run(fixture.ev, EVRUN_NOWAIT);
-    ck_assert_int_eq(counts_now().connections, 1);
+    ck_assert_int_ge(counts_now().connections, 1);
+    good(ask("get"));
 }
 END_TEST
 
