@@ -58,6 +58,8 @@ send(dbal_loop *loop, dbal__message *message)
 bool
 dbal_loop_call(dbal_loop *loop, void (*fn)(void *arg), void *arg)
 {
+    if (fn == NULL)
+        return false;
     call *one = dbal__alloc(sizeof *one);
     if (one == NULL)
         return false;

@@ -15,6 +15,12 @@
 
 /* RESERVE of the spare ones are only handed out when memory has run out. */
 enum { RESERVE = 16, SPARE_MOST = 1024 };
+/* Builds with checks hold more of them back, so that one that is used too late can be told. */
+#ifdef DBAL_CHECKS
+enum { HELD_BACK = 512 };
+#else
+enum { HELD_BACK = RESERVE };
+#endif
 
 static void run(dbal__task *task);
 
@@ -30,15 +36,22 @@ spare_pop(dbal__ready *ready)
 static void
 spare_push(dbal__ready *ready, dbal_deferred *deferred)
 {
-    deferred->waiting_on = ready->spare;
-    ready->spare = deferred;
+    /* the ready pointer stays, for a complaint */
+    deferred->gone = true;
+    deferred->ready = ready;
+    deferred->waiting_on = NULL;
+    if (ready->spare == NULL)
+        ready->spare = deferred;
+    else
+        ready->last_spare->waiting_on = deferred;
+    ready->last_spare = deferred;
     ready->spare_count++;
 }
 
 static dbal_deferred *
 allocate(dbal__ready *ready)
 {
-    if (ready->spare_count > RESERVE)
+    if (ready->spare_count > HELD_BACK)
         return spare_pop(ready);
     dbal_deferred *deferred = dbal__alloc(sizeof *deferred);
     if (deferred == NULL && ready->spare_count > 0)
@@ -575,6 +588,32 @@ dbal__deferred_innermost(dbal_deferred *deferred)
         }
     }
     return deferred;
+}
+
+bool
+dbal__deferred_refuse_gone(dbal_deferred *deferred, const char *call)
+{
+    dbal__ready_log(deferred->ready, DBAL_LOG_ERROR,
+                    "%s refused: the Deferred is gone. One that is returned is valid until you "
+                    "return to the loop; dbal_deferred_ref() keeps it",
+                    call);
+    return false;
+}
+
+void
+dbal__deferred_cancel_all(dbal__ready *ready, bool with_canceller)
+{
+    /* each goes behind the others when it is met; what comes meanwhile is not counted */
+    for (size_t left = ready->unsettled; left > 0 && !dbal__list_empty(&ready->live); left--) {
+        dbal_deferred *deferred = DBAL__OF(ready->live.next, dbal_deferred, live);
+        dbal__list_remove(&deferred->live);
+        dbal__list_push(&ready->live, &deferred->live);
+        if (deferred->cancel_waits || (with_canceller && deferred->canceller == NULL))
+            continue;
+        dbal_deferred_ref(deferred);
+        dbal_deferred_cancel(deferred);
+        dbal_deferred_unref(deferred);
+    }
 }
 
 void

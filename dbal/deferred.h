@@ -51,6 +51,7 @@ struct dbal_deferred {
     bool starved;       /* like a link's, behind the last */
     bool announced;     /* the watcher knows that it has settled */
     bool told;          /* and has taken care of the error it ended with */
+    bool gone;          /* among the spare ones: whoever still has it may not use it */
     dbal_outcome outcome;
     dbal_deferred *waiting_on; /* not a reference: that one refers to us */
     dbal_canceller *canceller;
@@ -82,10 +83,16 @@ void dbal__deferred_discard(dbal_deferred *deferred);
 void dbal__deferred_end(dbal_deferred *deferred, dbal_outcome outcome);
 /* The one at the end of a chain of waiting; breaks a cycle that it finds there. */
 dbal_deferred *dbal__deferred_innermost(dbal_deferred *deferred);
+/* Logs that one that is gone was used; false. */
+bool dbal__deferred_refuse_gone(dbal_deferred *deferred, const char *call);
 /* Whether this thread may touch it, in builds with checks; one whose loop has ended may be. */
 static inline bool
 dbal__deferred_is_ours(dbal_deferred *deferred, const char *call)
 {
+#ifdef DBAL_CHECKS
+    if (deferred->gone)
+        return dbal__deferred_refuse_gone(deferred, call);
+#endif
     return deferred->ready == NULL || dbal__ready_checked(deferred->ready, call);
 }
 /* Adds a link. False when it could not be stored. */
@@ -98,6 +105,8 @@ typedef struct dbal__timeout dbal__timeout;
 /* The chain has come to that link; frees it. */
 void dbal__deferred_end_timeout(dbal_deferred *deferred, dbal__timeout *limit);
 
+/* Cancels what the program made and has not settled, or of that what has a canceller. */
+void dbal__deferred_cancel_all(dbal__ready *ready, bool with_canceller);
 /* Settles everything that lives with CLOSED; the last drain of a loop that ends. */
 void dbal__deferred_close_all(dbal__ready *ready);
 /* Frees the loop's spare ones, and lets those go that somebody still refers to: the loop ends. */

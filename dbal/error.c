@@ -399,6 +399,22 @@ dbal__error_set_position(dbal_error *error, int position)
 }
 
 void
+dbal__error_set_label(dbal_error *error, const char *label)
+{
+    if (is_constant(error))
+        return;
+    size_t size = whole(label, strnlen(label, WHERE_MAX)), rest = strlen(error->message);
+    char *message = dbal__alloc(size + 2 + rest + 1);
+    if (message == NULL)
+        return;
+    memcpy(message, label, size);
+    memcpy(message + size, ": ", 2);
+    memcpy(message + size + 2, error->message, rest + 1);
+    dbal__free(error->message);
+    error->message = message;
+}
+
+void
 dbal__error_set_where(dbal_error *error, const char *where)
 {
     if (is_constant(error) || error->where != NULL || where == NULL)

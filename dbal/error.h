@@ -44,6 +44,8 @@ void dbal__error_set_position(dbal_error *error, int position);
 
 /* Where it came from (the label or SQL of a statement), for the log alone; copied, cut short. */
 void dbal__error_set_where(dbal_error *error, const char *where);
+/* Puts the program's own name for it before the message; keeps it as it is without memory. */
+void dbal__error_set_label(dbal_error *error, const char *label);
 const char *dbal__error_where(const dbal_error *error);
 
 /* Takes the error out of a fault; one that was never set gives INTERNAL. Never NULL. */

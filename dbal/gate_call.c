@@ -211,8 +211,10 @@ hand_down(dbal_gate *gate, call *one, const void *object)
 }
 
 static dbal_error *
-refusal(dbal_gate *gate)
+refusal(dbal_gate *gate, dbal_outcome (*fn)(void *arg))
 {
+    if (fn == NULL)
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "there is no function to be called");
     if (gate->closing || gate->loop->ready.closed)
         return dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
     size_t waiting = atomic_load_explicit(&gate->waiting, memory_order_relaxed);
@@ -227,7 +229,7 @@ dbal_gate_call(dbal_gate *gate, const void *object, dbal_outcome (*fn)(void *arg
 {
     if (!dbal__loop_check(gate->loop, "dbal_gate_call"))
         return NULL;
-    dbal_error *refused = refusal(gate);
+    dbal_error *refused = refusal(gate, fn);
     if (refused != NULL)
         return dbal__deferred_failed(gate->loop, refused);
     call *one = dbal__zalloc(sizeof *one);

@@ -176,6 +176,10 @@ check_options(int threadlevel, const dbal_gate_options *options)
     if (threadlevel < 0 || threadlevel > 3)
         return dbal_error_new(DBAL_ERROR_INTERFACE, "threadlevel %d is none: 0 to 3 are",
                               threadlevel);
+    if (options->size == 0)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "the options do not say their size: make them with DBAL_GATE() or "
+                              "DBAL_GATE_OPTIONS_INIT");
     if (options->threads < 0 || options->threads > THREADS_MOST)
         return dbal_error_new(DBAL_ERROR_INTERFACE, "threads: %d is not within 1 to %d",
                               options->threads, THREADS_MOST);
@@ -245,8 +249,10 @@ dbal_gate_new(dbal_loop *loop, int threadlevel, const dbal_gate_options *options
 {
     dbal_gate_options given = {.size = sizeof given};
     dbal_error *error = NULL;
-    if (options != NULL)
+    if (options != NULL) {
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+        given.size = options->size;
+    }
     if (!dbal__loop_check(loop, "dbal_gate_new")) {
         dbal__error_give(ret_error, dbal__ready_refusal(&loop->ready, "dbal_gate_new"));
         return NULL;

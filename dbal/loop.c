@@ -269,8 +269,11 @@ shut_down(dbal_loop *loop)
     loop->down = true;
     dbal__loop_enter(loop);
     atomic_store(&loop->refusing, true);
+    dbal__clock_stop(&loop->ready.clock, &loop->close_timer);
     each_resource(loop, STOP);
     loop->ready.closed = true;
+    /* what the program makes fire stops; what nobody stops is closed in the end */
+    dbal__deferred_cancel_all(&loop->ready, true);
     dbal__loop_settle(loop);
     let_waiters_go(loop);
     each_resource(loop, JOIN);
@@ -418,9 +421,27 @@ dbal__loop_resource_closed(dbal_loop *loop, dbal__resource *resource)
     check_closed(loop);
 }
 
+/* The grace is over: what is left of the program's own is cancelled, as pools cancel theirs. */
+static void
+on_close_timeout(dbal__timer *timer)
+{
+    dbal_loop *loop = DBAL__OF(timer, dbal_loop, close_timer);
+    dbal__deferred_cancel_all(&loop->ready, false);
+}
+
+static void
+start_grace(dbal_loop *loop, double grace)
+{
+    int64_t at = dbal__after(dbal__loop_now(loop), grace);
+    if (grace >= 0 && (!loop->close_timer.active || at < loop->close_timer.at))
+        dbal__clock_start(&loop->ready.clock, &loop->close_timer, at, on_close_timeout);
+}
+
 dbal_deferred *
 dbal_loop_close(dbal_loop *loop, double grace)
 {
+    if (isnan(grace))
+        grace = 0;
     if (!dbal__loop_check(loop, "dbal_loop_close"))
         return NULL;
     closer *waiting = dbal__alloc(sizeof *waiting);
@@ -434,8 +455,9 @@ dbal_loop_close(dbal_loop *loop, double grace)
     while (link != &loop->resources) {
         dbal__resource *resource = DBAL__OF(link, dbal__resource, link);
         link = link->next;
-        resource->ops->close(resource, isnan(grace) ? 0 : grace);
+        resource->ops->close(resource, grace);
     }
+    start_grace(loop, grace);
     check_closed(loop);
     return deferred;
 }

@@ -52,6 +52,7 @@ struct dbal_loop {
     dbal__helpers *helpers;
     dbal__list resources;
     dbal__list closing;       /* Deferreds of dbal_loop_close() */
+    dbal__timer close_timer;  /* its grace */
     dbal__list waiters;       /* dbal__waiter */
     atomic_bool refusing;     /* dbal_loop_call() */
     atomic_bool entered_once; /* libev has called */

@@ -94,10 +94,11 @@ leave(dbal_result *result, dbal_error *error)
 static void
 leave_inexact(dbal_result *result, const dbal__cell *at, size_t row, size_t col, dbal_type wanted)
 {
-    leave(result, dbal__error_make(DBAL_ERROR_DATA, "22018", DBAL_EXECUTION_NOT_SENT,
-                                   "row %zu, column %zu (%s): its %s is not exactly a %s", row, col,
-                                   result->columns[col].name, dbal_type_name((dbal_type)at->type),
-                                   dbal_type_name(wanted)));
+    leave(result,
+          dbal__error_make(DBAL_ERROR_DATA, "22018", DBAL_EXECUTION_NOT_SENT,
+                           "row %zu, column %zu (%s): its %s is not exactly %s %s", row, col,
+                           result->columns[col].name, dbal_type_name((dbal_type)at->type),
+                           wanted == DBAL_INT64 ? "an" : "a", dbal_type_name(wanted)));
 }
 
 /* the cell for a converting accessor; out of range leaves an error */

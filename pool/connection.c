@@ -241,6 +241,15 @@ is_transaction_control(const dbal__ticket *ticket)
     return false;
 }
 
+static dbal_error *
+not_in_transaction(void)
+{
+    return dbal__error_make(
+        DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_NOT_SENT,
+        "the transaction is not the statement's to begin or end: return from its work, with an "
+        "error to roll back, or use dbal_connection_savepoint()");
+}
+
 static void
 enqueue(dbal_connection *connection, dbal__ticket *ticket, bool first)
 {
@@ -279,7 +288,12 @@ dbal__connection_add_in(dbal__scope *scope, const dbal_query *query, dbal__ticke
     }
     if (connection->ticket->finish_by < ticket->finish_by)
         ticket->job.request.deadline = ticket->finish_by = connection->ticket->finish_by;
-    if ((ticket->sql->sql_class.kinds & DBAL_SQL_SESSION) != 0 && !is_transaction_control(ticket))
+    bool controls = is_transaction_control(ticket);
+    if (controls && dbal__scope_has_transaction(scope)) {
+        dbal__ticket_free(ticket);
+        return dbal__deferred_failed(pool->loop, not_in_transaction());
+    }
+    if ((ticket->sql->sql_class.kinds & DBAL_SQL_SESSION) != 0 && !controls)
         connection->dirty = true;
     if (!dbal__ticket_start(ticket))
         return NULL;

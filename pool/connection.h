@@ -101,6 +101,8 @@ void dbal__scope_begin(dbal__scope *scope);
 void dbal__scope_check(dbal__scope *scope);
 /* A statement made in it settles here: see dbal__deferred_watch(). */
 bool dbal__scope_watch(dbal__fate fate, dbal_error *error, void *scope);
+/* Whether it is, or is inside, a transaction of dbal's. */
+bool dbal__scope_has_transaction(const dbal__scope *scope);
 /* Cancels its work. */
 void dbal__scope_cancel(dbal__scope *scope);
 

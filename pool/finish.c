@@ -18,7 +18,9 @@ told(dbal__ticket *ticket, dbal_error *error)
     if (stopped && why != 0) {
         dbal_error *other = dbal__ticket_own_error(
             ticket, why, dbal_error_execution(error), error,
-            why == DBAL_ERROR_TIMEOUT ? "interrupted: its time was up" : "interrupted");
+            why == DBAL_ERROR_TIMEOUT     ? "interrupted: its time was up"
+            : why == DBAL_ERROR_CANCELLED ? "interrupted: it was cancelled"
+                                          : "interrupted: the pool was closed");
         dbal_error_unref(error);
         return other;
     }
@@ -26,7 +28,7 @@ told(dbal__ticket *ticket, dbal_error *error)
     if (position != 0 && ticket->sql != NULL)
         dbal__error_set_position(
             error, dbal__sql_position(ticket->sql, ticket->pool->driver->driver, position));
-    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    dbal__ticket_describe(ticket, error);
     return error;
 }
 
@@ -114,8 +116,7 @@ again(dbal__ticket *ticket)
 static dbal_outcome
 outcome_of_stopped(dbal__ticket *ticket)
 {
-    return dbal_fail(dbal__ticket_own_error(ticket, ticket->why, DBAL_EXECUTION_UNKNOWN, NULL,
-                                            "stopped before all rows were taken"));
+    return dbal_fail(dbal__ticket_stopped_error(ticket, ticket->why));
 }
 
 void

@@ -183,9 +183,14 @@ bool dbal__ticket_fail_waiting(dbal__ticket *ticket, dbal_error *error);
 void dbal__ticket_free(dbal__ticket *ticket);
 const char *dbal__ticket_name(const dbal__ticket *ticket);
 
+/* Says in a fresh error what it is about. */
+void dbal__ticket_describe(const dbal__ticket *ticket, dbal_error *error);
 /* An error of dbal's own about it; the cause is borrowed and may be NULL. */
 dbal_error *dbal__ticket_own_error(const dbal__ticket *ticket, dbal_error_class why,
                                    dbal_execution execution, dbal_error *cause, const char *what);
+
+/* A stream's, whose consumer did not take all. */
+dbal_error *dbal__ticket_stopped_error(const dbal__ticket *ticket, dbal_error_class why);
 
 /* ---- finish.c: what becomes of one that has come back ---- */
 

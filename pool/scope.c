@@ -293,6 +293,18 @@ end_savepoint(dbal__scope *scope)
     }
 }
 
+/* A session's own BEGIN without an end: what it wrote would be lost without a word. */
+static void
+roll_back_left(dbal__scope *scope)
+{
+    dbal_connection *connection = scope->connection;
+    if (dbal_outcome_error(scope->outcome) == NULL)
+        dbal__ready_log(&connection->pool->loop->ready, DBAL_LOG_WARNING,
+                        "a session (%s) ended with its transaction open: it is rolled back",
+                        connection->ticket != NULL ? dbal__ticket_name(connection->ticket) : "?");
+    control(scope, "rollback", false, on_undone);
+}
+
 static void
 end(dbal__scope *scope)
 {
@@ -312,7 +324,7 @@ end(dbal__scope *scope)
     else if (scope->kind == DBAL__SCOPE_SAVEPOINT)
         end_savepoint(scope);
     else if (connection->in_transaction)
-        control(scope, "rollback", false, on_undone);
+        roll_back_left(scope);
     else
         finish(scope);
 }
@@ -426,6 +438,14 @@ finish(dbal__scope *scope)
     dbal__connection_unref(connection);
 }
 
+bool
+dbal__scope_has_transaction(const dbal__scope *scope)
+{
+    while (scope != NULL && scope->kind != DBAL__SCOPE_TRANSACTION)
+        scope = scope->outer;
+    return scope != NULL;
+}
+
 void
 dbal__scope_cancel(dbal__scope *scope)
 {
@@ -434,6 +454,19 @@ dbal__scope_cancel(dbal__scope *scope)
 }
 
 /* ---- entry points ---- */
+
+/* NULL, or what is missing in a call. */
+static dbal_error *
+wrong_call(dbal_work *work, const size_t *size)
+{
+    if (work == NULL)
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "there is no work to be run");
+    if (size != NULL && *size == 0)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "the options do not say their size: make them with DBAL_SESSION(), "
+                              "DBAL_TRANSACTION() or the _INIT macros");
+    return NULL;
+}
 
 static dbal_deferred *
 out_of_memory(dbal_pool *pool)
@@ -450,6 +483,9 @@ dbal_pool_session(dbal_pool *pool, const dbal_session_options *options, dbal_wor
     dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_session", &ok);
     if (!ok)
         return refused;
+    dbal_error *wrong = wrong_call(work, options != NULL ? &options->size : NULL);
+    if (wrong != NULL)
+        return dbal__deferred_failed(pool->loop, wrong);
     if (options != NULL)
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
     dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_SESSION, work, arg);
@@ -490,6 +526,9 @@ dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_options *options, 
     dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_transaction", &ok);
     if (!ok)
         return refused;
+    dbal_error *wrong = wrong_call(work, options != NULL ? &options->size : NULL);
+    if (wrong != NULL)
+        return dbal__deferred_failed(pool->loop, wrong);
     dbal__scope *scope = transaction_scope(&given, work, arg);
     if (scope == NULL)
         return out_of_memory(pool);
@@ -537,9 +576,7 @@ inner_refusal(const dbal_connection *connection, bool wants_transaction, const c
                               "%s: another piece of work is just ending on "
                               "this connection; wait for its outcome",
                               call);
-    bool inside = connection->in_transaction;
-    for (const dbal__scope *scope = connection->scope; scope != NULL; scope = scope->outer)
-        inside = inside || scope->kind == DBAL__SCOPE_TRANSACTION;
+    bool inside = connection->in_transaction || dbal__scope_has_transaction(connection->scope);
     if (wants_transaction && inside)
         return dbal_error_new(DBAL_ERROR_INTERFACE,
                               "%s: a transaction is open already; use dbal_connection_savepoint()",
@@ -559,7 +596,9 @@ dbal_connection_transaction(dbal_connection *connection, const dbal_transaction_
     dbal_transaction_options given = given_options(options);
     if (!dbal__loop_check(pool->loop, "dbal_connection_transaction"))
         return NULL;
-    dbal_error *error = inner_refusal(connection, true, "dbal_connection_transaction");
+    dbal_error *error = wrong_call(work, options != NULL ? &options->size : NULL);
+    if (error == NULL)
+        error = inner_refusal(connection, true, "dbal_connection_transaction");
     if (error != NULL)
         return dbal__deferred_failed(pool->loop, error);
     dbal__scope *scope = transaction_scope(&given, work, arg);
@@ -572,7 +611,9 @@ dbal_connection_savepoint(dbal_connection *connection, dbal_work *work, void *ar
     dbal_pool *pool = connection->pool;
     if (!dbal__loop_check(pool->loop, "dbal_connection_savepoint"))
         return NULL;
-    dbal_error *error = inner_refusal(connection, false, "dbal_connection_savepoint");
+    dbal_error *error = wrong_call(work, NULL);
+    if (error == NULL)
+        error = inner_refusal(connection, false, "dbal_connection_savepoint");
     if (error == NULL && (pool->capabilities & DBAL_CAN_SAVEPOINT) == 0)
         error = dbal_error_new(DBAL_ERROR_NOT_SUPPORTED, "driver %s has no savepoints",
                                pool->driver->driver->name);

@@ -167,6 +167,12 @@ read_number(const setting *one, const char *text, double *ret_value)
 static dbal_error *
 take_parameter(dbal__settings *settings, const char *name, const char *text)
 {
+    static const char *const wanted[] = {
+        [COUNT] = "a whole number",
+        [SECONDS] = "seconds, as 0.5",
+        [BYTES] = "bytes, as 64k, 256M or 1G",
+        [GATE] = "auto, loop, thread or driver-thread",
+    };
     char names[400];
     double value = 0;
     for (int i = 0; i < KNOWN; i++) {
@@ -174,9 +180,9 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
         if (strcmp(one->name, name) != 0)
             continue;
         if (one->kind == GATE ? !gate_named(text, &value) : !read_number(one, text, &value))
-            return dbal_error_new(DBAL_ERROR_INTERFACE, "pool_%s: \"%s\" is not a value for it%s",
-                                  name, text,
-                                  one->kind == GATE ? " (auto, loop, thread, driver-thread)" : "");
+            return dbal_error_new(DBAL_ERROR_INTERFACE,
+                                  "pool_%s: \"%s\" is not a value for it: %s%s", name, text,
+                                  wanted[one->kind], one->may_be_off ? ", or off" : "");
         dbal_error *error = one->kind == GATE ? NULL : check(one, value);
         if (error == NULL)
             store(settings, one, value);
@@ -193,6 +199,12 @@ dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options, 
     dbal_pool_options given;
     memset(&given, 0, sizeof given);
     memset(settings, 0, sizeof *settings);
+    if (options != NULL && options->size == 0) {
+        *ret_error = dbal_error_new(DBAL_ERROR_INTERFACE,
+                                    "the options do not say their size: make them with "
+                                    "DBAL_POOL_OPTIONS() or DBAL_POOL_OPTIONS_INIT");
+        return false;
+    }
     if (options != NULL)
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
     for (int i = 0; i < KNOWN; i++)

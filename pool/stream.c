@@ -267,6 +267,12 @@ outlive(dbal_stream *stream, dbal_deferred *deferred, dbal__scope *scope)
     dbal__deferred_watch(deferred, watch_end, stream);
 }
 
+static dbal_error *
+no_function(void)
+{
+    return dbal_error_new(DBAL_ERROR_INTERFACE, "there is no function to take the stream's rows");
+}
+
 dbal_deferred *
 dbal_pool_stream(dbal_pool *pool, const dbal_query *query, dbal_rows_fn *fn, void *arg)
 {
@@ -275,6 +281,8 @@ dbal_pool_stream(dbal_pool *pool, const dbal_query *query, dbal_rows_fn *fn, voi
     dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_stream", &ok);
     if (!ok)
         return refused;
+    if (fn == NULL)
+        return dbal__deferred_failed(pool->loop, no_function());
     dbal__ticket *ticket = dbal__ticket_new(pool, query, DBAL__TICKET_STATEMENT, &error);
     if (ticket != NULL && !attach(ticket, fn, arg)) {
         dbal__ticket_free(ticket);
@@ -298,6 +306,8 @@ dbal_connection_stream(dbal_connection *connection, const dbal_query *query, dba
     dbal__ticket *ticket = NULL;
     if (!dbal__loop_check(connection->pool->loop, "dbal_connection_stream"))
         return NULL;
+    if (fn == NULL)
+        return dbal__deferred_failed(connection->pool->loop, no_function());
     dbal_deferred *deferred =
         dbal__connection_add(connection, query, "dbal_connection_stream", &ticket);
     if (ticket == NULL)

@@ -170,6 +170,13 @@ dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kin
     dbal__ticket *ticket = NULL;
     dbal_error *error = NULL;
 
+    if (query == NULL || query->size == 0) {
+        *ret_error = dbal_error_new(DBAL_ERROR_INTERFACE, "%s",
+                                    query == NULL ? "there is no query"
+                                                  : "the query does not say its size: make it with "
+                                                    "DBAL_QUERY() or DBAL_QUERY_INIT");
+        return NULL;
+    }
     memcpy(&given, query, query->size < sizeof given ? query->size : sizeof given);
     dbal__sql *sql = given.sql != NULL && !isnan(given.timeout)
                          ? dbal__sql_table_get(pool->table, given.sql, &fault)
@@ -185,6 +192,8 @@ dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kin
         if (error == NULL && dbal__fault_is_set(&fault)) {
             error = dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
             dbal__error_set_where(error, given.label != NULL ? given.label : given.sql);
+            if (given.label != NULL)
+                dbal__error_set_label(error, given.label);
         }
         *ret_error = error != NULL
                          ? error
@@ -334,13 +343,21 @@ dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome)
         dbal__outcome_fini(outcome);
 }
 
+void
+dbal__ticket_describe(const dbal__ticket *ticket, dbal_error *error)
+{
+    if (ticket->label != NULL && dbal__error_where(error) == NULL)
+        dbal__error_set_label(error, ticket->label);
+    dbal__error_set_where(error, dbal__ticket_name(ticket));
+}
+
 dbal_error *
 dbal__ticket_own_error(const dbal__ticket *ticket, dbal_error_class why, dbal_execution execution,
                        dbal_error *cause, const char *what)
 {
     const char *sqlstate = cause != NULL ? dbal_error_sqlstate(cause) : "57014";
     dbal_error *error = dbal__error_because(cause, why, sqlstate, execution, "%s", what);
-    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    dbal__ticket_describe(ticket, error);
     return error;
 }
 
@@ -361,6 +378,15 @@ leave_waiting(dbal__ticket *ticket, dbal_outcome outcome)
     }
     if (!below)
         dbal__ticket_free(ticket);
+}
+
+dbal_error *
+dbal__ticket_stopped_error(const dbal__ticket *ticket, dbal_error_class why)
+{
+    bool wrote = ticket->writes || (ticket->sql->sql_class.kinds & DBAL_SQL_WRITES) != 0;
+    return dbal__ticket_own_error(ticket, why,
+                                  wrote ? DBAL_EXECUTION_UNKNOWN : DBAL_EXECUTION_FAILED, NULL,
+                                  "stopped before all rows were taken");
 }
 
 bool
@@ -386,7 +412,7 @@ exhausted(const dbal__ticket *ticket)
         "%zu waiting%s%s",
         waited, pool->open, pool->limit, pool->held, pool->connecting, dbal__waiters_count(pool),
         cause != NULL ? "; last connect error: " : "", cause != NULL ? cause : "");
-    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    dbal__ticket_describe(ticket, error);
     return error;
 }
 
@@ -423,9 +449,7 @@ dbal__ticket_stop(dbal__ticket *ticket, dbal_error_class why)
     } else if (ticket->back) {
         /* all of it that is left is here: nothing has to be waited for */
         ticket->why = why;
-        dbal__ticket_settle(
-            ticket, dbal_fail(dbal__ticket_own_error(ticket, why, DBAL_EXECUTION_UNKNOWN, NULL,
-                                                     "stopped before all rows were taken")));
+        dbal__ticket_settle(ticket, dbal_fail(dbal__ticket_stopped_error(ticket, why)));
         dbal__ticket_free(ticket);
     } else if (ticket->kind != DBAL__TICKET_SESSION)
         stop_running(ticket, why);

@@ -207,7 +207,7 @@ dbal__writes_timed_out(const dbal__ticket *ticket)
         "another writer of this process has held the database for busy_timeout (%g s)",
         ticket->pool->token_timeout);
     dbal__error_set_retryable(error);
-    dbal__error_set_where(error, dbal__ticket_name(ticket));
+    dbal__ticket_describe(ticket, error);
     return error;
 }
 

@@ -64,7 +64,9 @@ typedef struct dbal_session_options {
 
 /**
  * Runs a statement on this connection, after those given before it. A failed one does not stop the
- * next. Statements of a session (BEGIN, PRAGMA, temporary tables) are allowed.
+ * next. Statements of a session (PRAGMA, temporary tables) are allowed; BEGIN and its kin in a
+ * session, where a transaction that is left open is rolled back with a line in the log, but not in
+ * dbal_pool_transaction(), whose end is the work's outcome.
  *
  * @param connection  the connection
  * @param sql         see dbal_query.sql

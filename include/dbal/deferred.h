@@ -47,7 +47,8 @@ typedef dbal_outcome dbal_callback(dbal_outcome in, void *arg);
 
 /**
  * Stops what would have fired a Deferred; it may fire it itself, with any outcome. If it does not,
- * the Deferred fails with CANCELLED when it returns. Runs inside dbal_deferred_cancel().
+ * the Deferred fails with CANCELLED when it returns. The reference of the side that fires is still
+ * its own: it fires it with something, or drops it with dbal_deferred_unref(). Runs inside dbal_deferred_cancel().
  */
 typedef void dbal_canceller(dbal_deferred *deferred, void *arg);
 

@@ -48,11 +48,13 @@ dbal_loop *dbal_loop_new(struct ev_loop *ev);
 
 /**
  * Begins its end: pools and gates close, what was accepted runs until the grace is over, then is
- * cancelled; new work fails with CLOSED. Calling it again gives another Deferred for the same end.
+ * cancelled, and with it every other Deferred of the loop that has not settled; new work fails with
+ * CLOSED, also the next step of a job that has several: to let those end, stop taking jobs, wait for
+ * those that run, then close. Calling it again gives another Deferred for the same end.
  *
  * @param loop   the loop
  * @param grace  seconds; DBAL_OFF waits for as long as it takes
- * @return floating; a success once nothing is left
+ * @return floating; a success once all pools and gates are closed
  */
 dbal_deferred *dbal_loop_close(dbal_loop *loop, double grace);
 
@@ -80,7 +82,7 @@ void dbal_loop_unhold(dbal_loop *loop);
  * @param loop  the loop, which must not be freed meanwhile
  * @param fn    runs once, soon; never inside this call
  * @param arg   for fn
- * @return false once closed or without memory; what is accepted runs
+ * @return false once closed, without memory or without fn; what is accepted runs
  */
 bool dbal_loop_call(dbal_loop *loop, void (*fn)(void *arg), void *arg);
 

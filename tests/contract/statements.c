@@ -233,6 +233,33 @@ START_TEST(a_script_runs_until_one_fails)
 }
 END_TEST
 
+START_TEST(a_label_stands_in_its_errors)
+{
+    dbal_outcome outcome = loop_fixture_await(
+        &fixture, dbal_pool_run(pool, DBAL_QUERY(.sql = target->sql->syntax, .label = "cart")));
+    ck_assert_str_eq(dbal_error_sqlstate(dbal_outcome_error(outcome)), "42601");
+    ck_assert_int_eq(strncmp(dbal_error_message(dbal_outcome_error(outcome)), "cart: ", 6), 0);
+    dbal_outcome_clear(&outcome);
+}
+END_TEST
+
+START_TEST(what_is_missing_in_a_call_is_told)
+{
+    dbal_query without_size = {.sql = target->sql->get};
+    dbal_session_options nothing = {.label = "x"};
+    bad(dbal_pool_run(pool, NULL), DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_run(pool, &without_size), DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_session(pool, NULL, NULL, NULL), DBAL_ERROR_INTERFACE, "",
+        DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_session(pool, &nothing, run_script, NULL), DBAL_ERROR_INTERFACE, "",
+        DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_transaction(pool, NULL, NULL, NULL), DBAL_ERROR_INTERFACE, "",
+        DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_stream(pool, DBAL_QUERY(.sql = target->sql->get), NULL, NULL),
+        DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT);
+}
+END_TEST
+
 void
 add_statements(Suite *suite)
 {
@@ -250,4 +277,6 @@ add_statements(Suite *suite)
     contract_add(suite, statements_of_a_connection_keep_their_order);
     contract_add(suite, many_at_once_each_get_their_own);
     contract_add(suite, a_script_runs_until_one_fails);
+    contract_add(suite, a_label_stands_in_its_errors);
+    contract_add(suite, what_is_missing_in_a_call_is_told);
 }

@@ -188,6 +188,25 @@ START_TEST(only_what_may_pass_is_run_again)
 }
 END_TEST
 
+static dbal_outcome
+end_it_by_hand(dbal_connection *connection, void *arg)
+{
+    add_on(connection, 1);
+    dbal_deferred *ended = dbal_connection_query(connection, arg, DBAL_NO_PARAMS);
+    add_on(connection, 1);
+    return dbal_wait(ended);
+}
+
+START_TEST(a_transaction_is_not_ended_by_a_statement)
+{
+    bad(dbal_pool_transaction(pool, NULL, end_it_by_hand, (void *)(uintptr_t) "commit"),
+        DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_transaction(pool, NULL, end_it_by_hand, (void *)(uintptr_t) "rollback"),
+        DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_NOT_SENT);
+    ck_assert_int_eq(value_now(), 0);
+}
+END_TEST
+
 /* ---- sessions ---- */
 
 static dbal_outcome
@@ -200,7 +219,9 @@ leave_a_transaction(dbal_connection *connection, void *arg)
 
 START_TEST(a_transaction_left_open_is_rolled_back)
 {
-    good(dbal_pool_session(pool, NULL, leave_a_transaction, NULL));
+    good(dbal_pool_session(pool, DBAL_SESSION(.label = "forgetful"), leave_a_transaction, NULL));
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "(forgetful) ended with its transaction open"),
+                      1);
     ck_assert_int_eq(value_now(), 0);
     good(add_to_value(1));
     ck_assert_int_eq(value_now(), 1);
@@ -299,6 +320,7 @@ add_transactions(Suite *suite)
     contract_add(suite, a_savepoint_is_undone_alone);
     contract_add(suite, scopes_in_the_wrong_place_are_refused);
     contract_add(suite, only_what_may_pass_is_run_again);
+    contract_add(suite, a_transaction_is_not_ended_by_a_statement);
     contract_add(suite, a_transaction_left_open_is_rolled_back);
     contract_add(suite, what_a_session_changed_does_not_reach_the_next);
     contract_add(suite, a_connection_used_after_its_work_is_refused);

@@ -173,6 +173,46 @@ START_TEST(closing_waits_for_a_call_that_runs)
 }
 END_TEST
 
+static void
+note_cancelled(dbal_deferred *deferred, void *arg)
+{
+    (void)deferred;
+    trace_add("%s", (const char *)arg);
+}
+
+/* What a program makes and nobody fires must not keep a loop from ending. */
+START_TEST(what_is_left_is_cancelled_when_the_grace_is_over)
+{
+    dbal_deferred *own = dbal_deferred_new(loop, note_cancelled, (void *)(uintptr_t) "stopped");
+    dbal_deferred *bare = dbal_deferred_new(loop, NULL, NULL);
+    loop_fixture_drive(&fixture);
+    traced(own, "own");
+    traced(bare, "bare");
+    traced(dbal_loop_close(loop, 2), "closed");
+    loop_fixture_advance(&fixture, 1.9);
+    TRACE_EQ("closed=-");
+    loop_fixture_advance(&fixture, 0.2);
+    TRACE_EQ("closed=- stopped own=!cancelled bare=!cancelled");
+    ev_run(fixture.ev, 0); /* ends by itself */
+    dbal_deferred_fire(own, dbal_done());
+    dbal_deferred_fire(bare, dbal_done());
+    free_both();
+}
+END_TEST
+
+START_TEST(cancellers_run_when_the_loop_is_freed)
+{
+    dbal_deferred *own = dbal_deferred_new(loop, note_cancelled, (void *)(uintptr_t) "stopped");
+    dbal_deferred *bare = dbal_deferred_new(loop, NULL, NULL);
+    traced(own, "own");
+    traced(bare, "bare");
+    free_both();
+    TRACE_EQ("stopped own=!cancelled bare=!closed");
+    dbal_deferred_unref(own);
+    dbal_deferred_unref(bare);
+}
+END_TEST
+
 START_TEST(loop_freed_while_it_closes)
 {
     dbal_gate *gate = dbal_gate_new(loop, 1, NULL, NULL);
@@ -442,6 +482,8 @@ main(void)
         closing_inside_a_callback_lets_what_was_accepted_run,
         closed_loop_refuses_new_work,
         closing_waits_for_a_call_that_runs,
+        what_is_left_is_cancelled_when_the_grace_is_over,
+        cancellers_run_when_the_loop_is_freed,
         loop_freed_while_it_closes,
         errand_that_runs_as_the_loop_ends_comes_back,
         everything_pending_settles_when_the_loop_is_freed,
