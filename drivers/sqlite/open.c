@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -187,6 +188,12 @@ dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault)
     return true;
 }
 
+/*
+ * One at a time: the last connection to a file copies its log back and removes it only when no
+ * other is there, and two that leave together each see the other.
+ */
+static pthread_mutex_t leaving = PTHREAD_MUTEX_INITIALIZER;
+
 void
 dbal__sqlite_close(void *connection)
 {
@@ -200,6 +207,8 @@ dbal__sqlite_close(void *connection)
      * The last one to close a database copies its log back. That is safe beside writers in other
      * connections and processes: SQLite does it only after it got the file's exclusive lock.
      */
+    pthread_mutex_lock(&leaving);
     sqlite3_close(c->db);
+    pthread_mutex_unlock(&leaving);
     c->db = NULL;
 }
