@@ -36,16 +36,22 @@ spare_pop(dbal__ready *ready)
 static void
 spare_push(dbal__ready *ready, dbal_deferred *deferred)
 {
-    /* the ready pointer stays, for a complaint */
+    ready->spare_count++;
+#ifdef DBAL_CHECKS
+    /* the longest gone is made anew first; the ready pointer stays, for a complaint */
     deferred->gone = true;
     deferred->ready = ready;
     deferred->waiting_on = NULL;
-    if (ready->spare == NULL)
-        ready->spare = deferred;
-    else
+    if (ready->spare != NULL)
         ready->last_spare->waiting_on = deferred;
+    else
+        ready->spare = deferred;
     ready->last_spare = deferred;
-    ready->spare_count++;
+#else
+    /* the last one is still in the processor's cache */
+    deferred->waiting_on = ready->spare;
+    ready->spare = deferred;
+#endif
 }
 
 static dbal_deferred *

@@ -31,7 +31,7 @@ typedef struct dbal__ready {
     dbal__list kept; /* those that have, and that somebody refers to */
     size_t unsettled;
     void (*keep)(struct dbal__ready *ready, bool alive); /* unsettled or held: ev_run goes on */
-    struct dbal_deferred *spare, *last_spare;            /* free list: longest free first */
+    struct dbal_deferred *spare, *last_spare; /* free list; the last only in builds with checks */
     unsigned spare_count;
 
     bool closed;         /* no new work */
