@@ -34,7 +34,7 @@ typedef enum dbal_gate_kind {
 /** A pool's settings; zero means default everywhere. Each can also stand in the URL as `pool_<name>`, which wins. */
 typedef struct dbal_pool_options {
     size_t size;              /**< sizeof(dbal_pool_options); DBAL_POOL_OPTIONS() sets it */
-    int min_size;             /**< connections kept open; default 0. Too low: the first queries wait for a connect */
+    int min_size;             /**< connections kept open; default 0. One above the default max_size raises that. Too low: the first queries wait for a connect */
     int max_size;             /**< connections at most; default 10 on the loop gate, else 4. Too low: work waits; too high: the database suffers */
     dbal_gate_kind gate;      /**< default DBAL_GATE_AUTO; one that the threadlevel forbids is an error */
     int pipeline_depth;       /**< statements in flight on a shared connection, loop gate; default 64 */
