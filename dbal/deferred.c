@@ -607,22 +607,6 @@ dbal__deferred_refuse_gone(dbal_deferred *deferred, const char *call)
 }
 
 void
-dbal__deferred_cancel_all(dbal__ready *ready, bool with_canceller)
-{
-    /* each goes behind the others when it is met; what comes meanwhile is not counted */
-    for (size_t left = ready->unsettled; left > 0 && !dbal__list_empty(&ready->live); left--) {
-        dbal_deferred *deferred = DBAL__OF(ready->live.next, dbal_deferred, live);
-        dbal__list_remove(&deferred->live);
-        dbal__list_push(&ready->live, &deferred->live);
-        if (deferred->cancel_waits || (with_canceller && deferred->canceller == NULL))
-            continue;
-        dbal_deferred_ref(deferred);
-        dbal_deferred_cancel(deferred);
-        dbal_deferred_unref(deferred);
-    }
-}
-
-void
 dbal__deferred_close_all(dbal__ready *ready)
 {
     while (!dbal__list_empty(&ready->live)) {

@@ -128,3 +128,19 @@ dbal__deferred_end_timeout(dbal_deferred *deferred, dbal__timeout *limit)
     }
     dbal__free(limit);
 }
+
+void
+dbal__deferred_cancel_all(dbal__ready *ready, bool with_canceller)
+{
+    /* each goes behind the others when it is met; what comes meanwhile is not counted */
+    for (size_t left = ready->unsettled; left > 0 && !dbal__list_empty(&ready->live); left--) {
+        dbal_deferred *deferred = DBAL__OF(ready->live.next, dbal_deferred, live);
+        dbal__list_remove(&deferred->live);
+        dbal__list_push(&ready->live, &deferred->live);
+        if (deferred->cancel_waits || (with_canceller && deferred->canceller == NULL))
+            continue;
+        dbal_deferred_ref(deferred);
+        dbal_deferred_cancel(deferred);
+        dbal_deferred_unref(deferred);
+    }
+}

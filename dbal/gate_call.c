@@ -132,10 +132,12 @@ did_launch(dbal__worker *worker, int code)
         return;
     dbal__ready_log(&gate->loop->ready, DBAL_LOG_WARNING,
                     "a gate's thread could not be started (errno %d)", code);
-    for (int i = 0; i < gate->most_threads; i++) {
-        if (gate->workers[i] == worker)
-            gate->workers[i] = NULL;
-    }
+    int place = 0;
+    while (place < gate->most_threads && gate->workers[place] != worker)
+        place++;
+    if (place == gate->most_threads)
+        return; /* let go meanwhile */
+    gate->workers[place] = NULL;
     gate->worker_count--;
     dbal__crew_leave(&gate->crew, worker);
     fail_line(gate, &worker->own);

@@ -99,18 +99,22 @@ wait_for_calls(dbal_gate *gate, int64_t deadline)
     }
 }
 
-/* Waits for a thread's end. What it waits for itself may be for the loop to deliver. */
+/* Waits for the end of the thread at a place. What it waits for itself may be for the loop to
+ * deliver; so is the word that it could not be started, which empties the place. */
 static bool
-wait_for(dbal_gate *gate, dbal__worker *worker, int64_t deadline)
+wait_for(dbal_gate *gate, int place, int64_t deadline)
 {
-    for (;;) {
+    while (gate->workers[place] != NULL) {
+        dbal__worker *worker = gate->workers[place];
         int64_t until = dbal__after(dbal__monotonic(), JOIN_STEP);
-        if (dbal__worker_wait(worker, until < deadline ? until : deadline))
+        if (dbal__worker_wait(worker, until < deadline ? until : deadline) &&
+            !dbal__worker_failed(worker))
             return true;
         dbal__loop_settle(gate->loop);
         if (dbal__monotonic() >= deadline)
-            return false;
+            return gate->workers[place] == NULL;
     }
+    return true;
 }
 
 static bool
@@ -118,16 +122,14 @@ join_threads(dbal_gate *gate, int64_t deadline)
 {
     bool all = true;
     for (int i = 0; gate->workers != NULL && i < gate->most_threads; i++) {
+        bool ended = wait_for(gate, i, deadline);
         dbal__worker *worker = gate->workers[i];
         if (worker == NULL)
             continue;
-        if (!wait_for(gate, worker, deadline)) {
+        if (!ended) {
             atomic_store(&worker->held, true);
             all = false;
         }
-        /* it may have gone while the loop settled: a thread that could not be started */
-        if (gate->workers[i] != worker)
-            continue;
         dbal__crew_leave(&gate->crew, worker);
         dbal__worker_release(worker);
         gate->workers[i] = NULL;

@@ -283,6 +283,12 @@ dbal__worker_wait(dbal__worker *worker, int64_t deadline)
     return atomic_load(&worker->life) != DBAL__LIFE_RUNS;
 }
 
+bool
+dbal__worker_failed(const dbal__worker *worker)
+{
+    return atomic_load(&worker->life) == DBAL__LIFE_NONE;
+}
+
 void
 dbal__worker_release(dbal__worker *worker)
 {

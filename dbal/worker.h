@@ -89,6 +89,8 @@ void dbal__worker_wake(dbal__worker *worker);
 void dbal__worker_stop(dbal__worker *worker);
 /* Waits for its end until a moment; false when it has not come. */
 bool dbal__worker_wait(dbal__worker *worker, int64_t deadline);
+/* Whether its thread could not be started. */
+bool dbal__worker_failed(const dbal__worker *worker);
 /* Ends the owner's interest: joins a thread that is done, lets go of one that is not. */
 void dbal__worker_release(dbal__worker *worker);
 
