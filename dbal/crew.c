@@ -25,6 +25,7 @@ void
 dbal__crew_join(dbal__crew *crew, dbal__worker *worker)
 {
     dbal__list_push(&crew->workers, &worker->crew);
+    crew->looked = dbal__monotonic(); /* it has not had the time yet to take anything */
 }
 
 void

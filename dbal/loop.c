@@ -91,7 +91,7 @@ dbal__loop_after_poll(dbal_loop *loop, dbal__task *task)
         loop->after_poll_since = ev_iteration(loop->ev);
 }
 
-/* True: some still wait for the next poll. */
+/* True: some still wait for the next poll, or something can be run now. */
 static bool
 take_after_poll(dbal_loop *loop)
 {
@@ -100,7 +100,7 @@ take_after_poll(dbal_loop *loop)
     if (loop->ev != NULL && !loop->down && ev_iteration(loop->ev) == loop->after_poll_since)
         return true;
     dbal__list_move_all(&loop->after_poll, &loop->ready.tasks);
-    return false;
+    return !dbal__list_empty(&loop->ready.tasks);
 }
 
 /* Everything that is due now, for a slice; the rest goes on from a 0 s timer. */
@@ -278,8 +278,9 @@ shut_down(dbal_loop *loop)
     let_waiters_go(loop);
     each_resource(loop, JOIN);
     dbal__loop_settle(loop);
-    loop->abandoned +=
-        dbal__helpers_stop(loop->helpers, dbal__after(dbal__monotonic(), HELPERS_GRACE));
+    int64_t patience = dbal__after(dbal__monotonic(), HELPERS_GRACE);
+    loop->abandoned += dbal__helpers_stop(loop->helpers, patience);
+    loop->abandoned += dbal__helpers_stop(loop->hosts, patience);
     take_messages(loop, dbal__inbox_close(loop->inbox));
     dbal__loop_settle(loop);
     loop->joined = true;
@@ -349,11 +350,15 @@ dbal_loop_new(struct ev_loop *ev)
     atomic_init(&loop->refusing, false);
     atomic_init(&loop->entered_once, false);
     loop->inbox = dbal__inbox_new();
-    if (loop->inbox != NULL)
+    if (loop->inbox != NULL) {
         loop->helpers = dbal__helpers_new(loop->inbox);
-    if (loop->helpers == NULL || !dbal__deferred_fill_reserve(&loop->ready)) {
+        loop->hosts = dbal__helpers_new(loop->inbox);
+    }
+    if (loop->helpers == NULL || loop->hosts == NULL ||
+        !dbal__deferred_fill_reserve(&loop->ready)) {
         dbal__deferred_free_spare(&loop->ready);
         dbal__helpers_unref(loop->helpers);
+        dbal__helpers_unref(loop->hosts);
         dbal__inbox_unref(loop->inbox);
         dbal__free(loop);
         return NULL;
@@ -383,6 +388,7 @@ dbal_loop_free(dbal_loop *loop)
     each_resource(loop, FREE);
     dbal__deferred_free_spare(&loop->ready);
     dbal__helpers_unref(loop->helpers);
+    dbal__helpers_unref(loop->hosts);
     dbal__inbox_unref(loop->inbox);
     dbal__free(loop);
 }

@@ -49,7 +49,8 @@ struct dbal_loop {
     int64_t armed; /* what the timer is set to */
     dbal__inbox *inbox;
     dbal__message *messages, *last_message; /* taken, not yet delivered */
-    dbal__helpers *helpers;
+    dbal__helpers *helpers;                 /* for what is soon done */
+    dbal__helpers *hosts; /* for what drivers on the loop gate hand out, which may hang */
     dbal__list resources;
     dbal__list closing;       /* Deferreds of dbal_loop_close() */
     dbal__timer close_timer;  /* its grace */

@@ -130,7 +130,8 @@ on_granted(void *arg)
     end_claim(connection);
     connection->has_token = true;
     dbal__connection_pump(connection);
-    if (connection->flying == 0 && !connection->in_transaction)
+    /* it may have been lost while the word was on its way: what hangs there needs no token */
+    if (connection->slot == NULL || (connection->flying == 0 && !connection->in_transaction))
         give_token_back(connection);
     dbal__connection_unref(connection);
     dbal__pool_check_closed(pool);
@@ -147,20 +148,37 @@ stop_claiming(dbal_connection *connection)
     dbal__connection_unref(connection);
 }
 
-static dbal__ticket *
-first_queued(const dbal_connection *connection)
+/* What was given outside a scope waits for the scope's end, unless it stands before its BEGIN. */
+static bool
+may_go(const dbal_connection *connection, const dbal__ticket *ticket)
 {
-    return dbal__list_empty(&connection->queue)
-               ? NULL
-               : DBAL__OF(connection->queue.next, dbal__ticket, link);
+    const dbal__scope *scope = connection->scope;
+    if (ticket->internal || ticket->again)
+        return true;
+    while (scope != NULL && scope != ticket->scope)
+        scope = scope->underway ? NULL : scope->outer;
+    return scope != NULL;
 }
 
-/* The first statement has waited for the token long enough. */
+/* The statement that goes next, or NULL. */
+static dbal__ticket *
+next_queued(const dbal_connection *connection)
+{
+    const dbal__list *queue = &connection->queue;
+    for (dbal__list *link = queue->next; link != queue; link = link->next) {
+        dbal__ticket *ticket = DBAL__OF(link, dbal__ticket, link);
+        if (may_go(connection, ticket))
+            return ticket;
+    }
+    return NULL;
+}
+
+/* The next statement has waited for the token long enough. */
 static void
 on_token_timeout(dbal__timer *timer)
 {
     dbal_connection *connection = DBAL__OF(timer, dbal_connection, token_timer);
-    dbal__ticket *ticket = first_queued(connection);
+    dbal__ticket *ticket = next_queued(connection);
     dbal__connection_ref(connection);
     stop_claiming(connection);
     if (ticket != NULL && ticket->writes) {
@@ -310,14 +328,14 @@ dbal__connection_add_in(dbal__scope *scope, const dbal_query *query, dbal__ticke
 }
 
 static void
-start_control(dbal_connection *connection, dbal__ticket *ticket,
+start_control(dbal_connection *connection, dbal__ticket *ticket, bool first,
               void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
 {
     ticket->internal = true;
     ticket->done = done;
     ticket->done_arg = arg;
     dbal__ticket_start(ticket);
-    enqueue(connection, ticket, true);
+    enqueue(connection, ticket, first);
     dbal__connection_pump(connection);
 }
 
@@ -331,13 +349,14 @@ dbal__connection_reset(dbal_connection *connection,
     dbal__ticket *ticket = dbal__ticket_new_reset(pool);
     if (ticket == NULL)
         return false;
-    start_control(connection, ticket, done, arg);
+    start_control(connection, ticket, true, done, arg);
     return true;
 }
 
 void
-dbal__connection_control(dbal_connection *connection, const char *sql, bool writes,
-                         void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
+dbal__connection_control(dbal_connection *connection, const char *sql, dbal__scope *beginning,
+                         bool writes, void (*done)(dbal__ticket *ticket, dbal_outcome outcome),
+                         void *arg)
 {
     dbal_query query = {.size = sizeof query, .sql = sql, .timeout = DBAL_OFF};
     dbal_error *error = NULL;
@@ -348,7 +367,9 @@ dbal__connection_control(dbal_connection *connection, const char *sql, bool writ
         return;
     }
     ticket->writes = writes;
-    start_control(connection, ticket, done, arg);
+    if (beginning != NULL)
+        ticket->scope = dbal__scope_ref(beginning);
+    start_control(connection, ticket, beginning == NULL, done, arg);
 }
 
 void
@@ -358,13 +379,13 @@ dbal__connection_pump(dbal_connection *connection)
     dbal__ticket *ticket;
     if (connection->flying == 0)
         connection->settling = false;
-    while ((ticket = first_queued(connection)) != NULL && connection->slot != NULL &&
+    while ((ticket = next_queued(connection)) != NULL && connection->slot != NULL &&
            connection->flying < FLYING_MOST && !connection->settling) {
-        if (!ticket->internal && ticket->scope != connection->scope)
-            return; /* made in an outer scope while an inner one ends: it waits for that */
         if (ticket->writes && pool->token != NULL && !get_token(connection, ticket))
             return;
         dbal__list_remove(&ticket->link);
+        if (ticket->internal && ticket->scope != NULL)
+            ticket->scope->underway = true;
         ticket->flew = true;
         ticket->again = false;
         ticket->job.alone = connection->flying == 0;
@@ -390,7 +411,11 @@ dbal__connection_again(dbal__ticket *ticket)
     dbal__list_insert_before(place, &ticket->link);
     connection->flying--;
     connection->settling = true;
+    dbal__connection_ref(connection);
+    if (connection->lost)
+        dbal__ticket_fail_waiting(ticket, dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT));
     dbal__connection_pump(connection);
+    dbal__connection_unref(connection);
 }
 
 /* A stream that its consumer has not taken whole keeps its connection in sight, see each_mine(). */
@@ -459,9 +484,12 @@ each_mine(dbal__ticket *ticket, void *arg)
 void
 dbal__connection_stop(dbal_connection *connection, dbal_error_class why)
 {
-    if (connection->why != 0 || connection->over)
+    /* one that was cancelled let its statements go on: they can still be stopped */
+    bool more = connection->why == DBAL_ERROR_CANCELLED && why != DBAL_ERROR_CANCELLED;
+    if (connection->over || (connection->why != 0 && !more))
         return;
-    connection->why = why;
+    if (!more)
+        connection->why = why;
     dbal__connection_ref(connection);
     /* what begins a transaction that has not begun is of no use any more */
     bool beginning = connection->scope != NULL && !connection->scope->begun;

@@ -25,6 +25,7 @@ typedef struct dbal__scope {
     dbal__task task;         /* calls the work, or ends the scope, from the loop */
     dbal_deferred *working;  /* the work's chain while it runs; a reference */
     dbal_deferred *deferred; /* whose caller waits; NULL: the session's ticket has it */
+    bool underway; /* what begins it has been handed down: what is outside waits for its end */
     bool begun, work_done, ending, ended;
     bool read_only, deferrable;
     dbal_isolation isolation;
@@ -78,9 +79,13 @@ dbal_deferred *dbal__connection_add_in(dbal__scope *scope, const dbal_query *que
 dbal__scope *dbal__connection_working(const dbal_connection *connection);
 /* A ticket that has come back is done with. */
 void dbal__connection_forget(dbal__ticket *ticket);
-/* A statement of dbal's own, ahead of all that waits; `done` is told. */
-void dbal__connection_control(dbal_connection *connection, const char *sql, bool writes,
-                              void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg);
+/*
+ * A statement of dbal's own; `done` is told. What begins a scope goes behind all that waits, any
+ * other, with NULL for the scope, ahead of it.
+ */
+void dbal__connection_control(dbal_connection *connection, const char *sql, dbal__scope *beginning,
+                              bool writes, void (*done)(dbal__ticket *ticket, dbal_outcome outcome),
+                              void *arg);
 /* Makes the session as new, where the driver can; `done` is told. False: it cannot. */
 bool dbal__connection_reset(dbal_connection *connection,
                             void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg);

@@ -201,8 +201,12 @@ dbal__ticket_finished(dbal__job *job)
         ticket->back = !settled && dbal__stream_holds(ticket);
         if (ticket->kind == DBAL__TICKET_BOUND)
             dbal__connection_returned(ticket);
-        if (!ticket->back)
+        if (ticket->back) {
+            ticket->slot = NULL; /* its connection may go before it does */
+            job->channel = NULL;
+        } else {
             dbal__ticket_end(ticket);
+        }
     }
     /* one that was handed to a connection given up since counts no more */
     if (under_token && slot == pool->writes_slot)

@@ -203,6 +203,8 @@ dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *option
     }
     dbal__loop_add(loop, &pool->resource);
     dbal__helpers_begin(loop->helpers);
+    if (pool->gate == DBAL_GATE_LOOP)
+        dbal__helpers_begin(loop->hosts);
     if (pool->settings.min_size > 0)
         dbal__slots_grow(pool);
     return pool;
@@ -474,8 +476,9 @@ free_pool(dbal__resource *resource)
 {
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
     dbal__list_remove(&resource->link);
-    if (pool->abandoned)
-        return; /* a thread may still come back to it */
+    /* a thread may still come back to it; those of the pool's own have been joined */
+    if (pool->abandoned || (pool->hanging > 0 && pool->gate != DBAL_GATE_THREAD))
+        return;
     dbal__slots_free(pool);
     release(pool);
 }

@@ -1,6 +1,5 @@
 /* Sessions, transactions and savepoints: how a piece of work begins, runs and ends. */
 #include <stdio.h>
-#include <string.h>
 
 #include "dbal/alloc.h"
 #include "dbal/outcome.h"
@@ -142,10 +141,17 @@ on_begun(dbal__ticket *ticket, dbal_outcome outcome)
 }
 
 static void
-control(dbal__scope *scope, const char *sql, bool writes,
+begin_with(dbal__scope *scope, const char *sql, bool writes)
+{
+    dbal__connection_control(scope->connection, sql, scope, writes, on_begun,
+                             dbal__scope_ref(scope));
+}
+
+static void
+control(dbal__scope *scope, const char *sql,
         void (*done)(dbal__ticket *ticket, dbal_outcome outcome))
 {
-    dbal__connection_control(scope->connection, sql, writes, done, dbal__scope_ref(scope));
+    dbal__connection_control(scope->connection, sql, NULL, false, done, dbal__scope_ref(scope));
 }
 
 void
@@ -164,7 +170,7 @@ dbal__scope_begin(dbal__scope *scope)
         const char *begin = driver->begin(scope->connection->pool->config, scope->isolation,
                                           scope->read_only, scope->deferrable, &fault);
         if (begin != NULL)
-            control(scope, begin, !scope->read_only, on_begun);
+            begin_with(scope, begin, !scope->read_only);
         else
             end_with(scope, dbal_fail(dbal__fault_take(&fault)));
         dbal__fault_clear(&fault);
@@ -173,7 +179,7 @@ dbal__scope_begin(dbal__scope *scope)
     case DBAL__SCOPE_SAVEPOINT:
         scope->number = ++scope->connection->savepoints;
         snprintf(sql, sizeof sql, "savepoint dbal_%u", scope->number);
-        control(scope, sql, false, on_begun);
+        begin_with(scope, sql, false);
         break;
     }
 }
@@ -228,7 +234,7 @@ on_released(dbal__ticket *ticket, dbal_outcome outcome)
     if (dbal_outcome_error(outcome) != NULL) {
         set_outcome(scope, outcome);
         if (scope->kind == DBAL__SCOPE_TRANSACTION && scope->connection->in_transaction) {
-            control(scope, "rollback", false, on_undone);
+            control(scope, "rollback", on_undone);
             dbal__scope_unref(scope);
             return;
         }
@@ -251,7 +257,7 @@ on_rolled_back_to(dbal__ticket *ticket, dbal_outcome outcome)
     } else {
         dbal__outcome_fini(outcome);
         snprintf(sql, sizeof sql, "release savepoint dbal_%u", scope->number);
-        control(scope, sql, false, on_undone);
+        control(scope, sql, on_undone);
     }
     dbal__scope_unref(scope);
 }
@@ -273,9 +279,9 @@ end_transaction(dbal__scope *scope)
 {
     dbal_connection *connection = scope->connection;
     if (!must_undo(scope))
-        control(scope, "commit", false, on_released);
+        control(scope, "commit", on_released);
     else if (connection->in_transaction)
-        control(scope, "rollback", false, on_undone);
+        control(scope, "rollback", on_undone);
     else
         finish(scope);
 }
@@ -286,10 +292,10 @@ end_savepoint(dbal__scope *scope)
     char sql[SQL_ROOM];
     if (must_undo(scope)) {
         snprintf(sql, sizeof sql, "rollback to savepoint dbal_%u", scope->number);
-        control(scope, sql, false, on_rolled_back_to);
+        control(scope, sql, on_rolled_back_to);
     } else {
         snprintf(sql, sizeof sql, "release savepoint dbal_%u", scope->number);
-        control(scope, sql, false, on_released);
+        control(scope, sql, on_released);
     }
 }
 
@@ -302,7 +308,7 @@ roll_back_left(dbal__scope *scope)
         dbal__ready_log(&connection->pool->loop->ready, DBAL_LOG_WARNING,
                         "a session (%s) ended with its transaction open: it is rolled back",
                         connection->ticket != NULL ? dbal__ticket_name(connection->ticket) : "?");
-    control(scope, "rollback", false, on_undone);
+    control(scope, "rollback", on_undone);
 }
 
 static void
@@ -351,7 +357,7 @@ retry(dbal__scope *scope)
         return false;
     scope->retries--;
     connection->attempt++;
-    scope->begun = scope->work_done = scope->ending = false;
+    scope->underway = scope->begun = scope->work_done = scope->ending = false;
     scope->working = dbal_deferred_unref(scope->working);
     set_outcome(scope, dbal_done());
     scope->unhandled = dbal_error_unref(scope->unhandled);
@@ -451,174 +457,4 @@ dbal__scope_cancel(dbal__scope *scope)
 {
     if (scope->working != NULL && !scope->work_done)
         dbal_deferred_cancel(scope->working);
-}
-
-/* ---- entry points ---- */
-
-/* NULL, or what is missing in a call. */
-static dbal_error *
-wrong_call(dbal_work *work, const size_t *size)
-{
-    if (work == NULL)
-        return dbal_error_new(DBAL_ERROR_INTERFACE, "there is no work to be run");
-    if (size != NULL && *size == 0)
-        return dbal_error_new(DBAL_ERROR_INTERFACE,
-                              "the options do not say their size: make them with DBAL_SESSION(), "
-                              "DBAL_TRANSACTION() or the _INIT macros");
-    return NULL;
-}
-
-static dbal_deferred *
-out_of_memory(dbal_pool *pool)
-{
-    return dbal__deferred_failed(
-        pool->loop, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
-}
-
-dbal_deferred *
-dbal_pool_session(dbal_pool *pool, const dbal_session_options *options, dbal_work *work, void *arg)
-{
-    bool ok;
-    dbal_session_options given = {.size = sizeof given};
-    dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_session", &ok);
-    if (!ok)
-        return refused;
-    dbal_error *wrong = wrong_call(work, options != NULL ? &options->size : NULL);
-    if (wrong != NULL)
-        return dbal__deferred_failed(pool->loop, wrong);
-    if (options != NULL)
-        memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
-    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_SESSION, work, arg);
-    if (scope == NULL)
-        return out_of_memory(pool);
-    scope->read_only = given.read_only;
-    return dbal__connection_start(pool, scope, given.timeout, given.label);
-}
-
-static dbal__scope *
-transaction_scope(const dbal_transaction_options *options, dbal_work *work, void *arg)
-{
-    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_TRANSACTION, work, arg);
-    if (scope == NULL)
-        return NULL;
-    scope->isolation = options->isolation;
-    scope->read_only = options->read_only;
-    scope->deferrable = options->deferrable;
-    scope->retries = options->retries;
-    return scope;
-}
-
-static dbal_transaction_options
-given_options(const dbal_transaction_options *options)
-{
-    dbal_transaction_options given = {.size = sizeof given};
-    if (options != NULL)
-        memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
-    return given;
-}
-
-dbal_deferred *
-dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_options *options, dbal_work *work,
-                      void *arg)
-{
-    bool ok;
-    dbal_transaction_options given = given_options(options);
-    dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_transaction", &ok);
-    if (!ok)
-        return refused;
-    dbal_error *wrong = wrong_call(work, options != NULL ? &options->size : NULL);
-    if (wrong != NULL)
-        return dbal__deferred_failed(pool->loop, wrong);
-    dbal__scope *scope = transaction_scope(&given, work, arg);
-    if (scope == NULL)
-        return out_of_memory(pool);
-    return dbal__connection_start(pool, scope, given.timeout, given.label);
-}
-
-static void
-cancel_inner(dbal_deferred *deferred, void *arg)
-{
-    (void)deferred;
-    dbal__scope_cancel(arg);
-}
-
-/* An inner scope begins, inside the one that works now. */
-static dbal_deferred *
-start_inner(dbal_connection *connection, dbal__scope *scope)
-{
-    dbal__scope *outer = connection->scope;
-    dbal_deferred *deferred = dbal__deferred_new(connection->pool->loop, cancel_inner, scope);
-    if (deferred == NULL) {
-        dbal__scope_unref(scope);
-        return NULL;
-    }
-    scope->connection = dbal__connection_ref(connection);
-    scope->outer = dbal__scope_ref(outer);
-    scope->deferred = deferred;
-    scope->read_only = scope->read_only || outer->read_only;
-    outer->pending++;
-    dbal__deferred_watch(deferred, dbal__scope_watch, dbal__scope_ref(outer));
-    dbal__scope_unref(outer); /* the connection's: it holds the inner one now */
-    connection->scope = scope;
-    dbal__scope_begin(scope);
-    return deferred;
-}
-
-/* NULL, or why an inner scope of this kind cannot begin here. */
-static dbal_error *
-inner_refusal(const dbal_connection *connection, bool wants_transaction, const char *call)
-{
-    dbal_error *error = dbal__connection_refusal(connection, call);
-    if (error != NULL)
-        return error;
-    if (connection->scope->work_done)
-        return dbal_error_new(DBAL_ERROR_INTERFACE,
-                              "%s: another piece of work is just ending on "
-                              "this connection; wait for its outcome",
-                              call);
-    bool inside = connection->in_transaction || dbal__scope_has_transaction(connection->scope);
-    if (wants_transaction && inside)
-        return dbal_error_new(DBAL_ERROR_INTERFACE,
-                              "%s: a transaction is open already; use dbal_connection_savepoint()",
-                              call);
-    if (!wants_transaction && !inside)
-        return dbal_error_new(DBAL_ERROR_INTERFACE,
-                              "%s: no transaction is open; use dbal_connection_transaction()",
-                              call);
-    return NULL;
-}
-
-dbal_deferred *
-dbal_connection_transaction(dbal_connection *connection, const dbal_transaction_options *options,
-                            dbal_work *work, void *arg)
-{
-    dbal_pool *pool = connection->pool;
-    dbal_transaction_options given = given_options(options);
-    if (!dbal__loop_check(pool->loop, "dbal_connection_transaction"))
-        return NULL;
-    dbal_error *error = wrong_call(work, options != NULL ? &options->size : NULL);
-    if (error == NULL)
-        error = inner_refusal(connection, true, "dbal_connection_transaction");
-    if (error != NULL)
-        return dbal__deferred_failed(pool->loop, error);
-    dbal__scope *scope = transaction_scope(&given, work, arg);
-    return scope != NULL ? start_inner(connection, scope) : out_of_memory(pool);
-}
-
-dbal_deferred *
-dbal_connection_savepoint(dbal_connection *connection, dbal_work *work, void *arg)
-{
-    dbal_pool *pool = connection->pool;
-    if (!dbal__loop_check(pool->loop, "dbal_connection_savepoint"))
-        return NULL;
-    dbal_error *error = wrong_call(work, NULL);
-    if (error == NULL)
-        error = inner_refusal(connection, false, "dbal_connection_savepoint");
-    if (error == NULL && (pool->capabilities & DBAL_CAN_SAVEPOINT) == 0)
-        error = dbal_error_new(DBAL_ERROR_NOT_SUPPORTED, "driver %s has no savepoints",
-                               pool->driver->driver->name);
-    if (error != NULL)
-        return dbal__deferred_failed(pool->loop, error);
-    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_SAVEPOINT, work, arg);
-    return scope != NULL ? start_inner(connection, scope) : out_of_memory(pool);
 }

@@ -67,7 +67,9 @@ next(script *self)
     const char *start;
     size_t size;
     if (self->cancelled) {
-        end(self, dbal__fail_constant(DBAL_ERROR_CANCELLED, DBAL_EXECUTION_NOT_SENT));
+        end(self, dbal__fail_constant(DBAL_ERROR_CANCELLED, self->outcomes->count == 0
+                                                                ? DBAL_EXECUTION_NOT_SENT
+                                                                : DBAL_EXECUTION_UNKNOWN));
         return;
     }
     if (!dbal__sql_split(pool->driver->driver->dialect, &self->cursor, &start, &size)) {

@@ -55,9 +55,10 @@ is_over(const dbal_stream *stream)
 static void
 took_one(dbal_stream *stream)
 {
-    dbal__slot *slot = dbal__slot_of(stream->ticket);
+    /* once the job is back, its connection may be gone */
+    dbal__slot *slot = stream->back ? NULL : dbal__slot_of(stream->ticket);
     atomic_fetch_add(&stream->credit, 1);
-    if (!stream->back && slot != NULL)
+    if (slot != NULL)
         slot->channel->ops->resume(slot->channel, &stream->ticket->job);
 }
 

@@ -194,6 +194,16 @@ dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault)
  */
 static pthread_mutex_t leaving = PTHREAD_MUTEX_INITIALIZER;
 
+/* False: another one hangs, or hung when the process was forked; a log that stays does no harm. */
+static bool
+wait_to_leave(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    return pthread_mutex_timedlock(&leaving, &until) == 0;
+}
+
 void
 dbal__sqlite_close(void *connection)
 {
@@ -207,8 +217,9 @@ dbal__sqlite_close(void *connection)
      * The last one to close a database copies its log back. That is safe beside writers in other
      * connections and processes: SQLite does it only after it got the file's exclusive lock.
      */
-    pthread_mutex_lock(&leaving);
+    bool alone = wait_to_leave();
     sqlite3_close(c->db);
-    pthread_mutex_unlock(&leaving);
+    if (alone)
+        pthread_mutex_unlock(&leaving);
     c->db = NULL;
 }

@@ -1,4 +1,5 @@
 /* A driver that hangs: given up after cancel_timeout, close_timeout, and nobody waits for it. */
+#include <sched.h>
 #include <string.h>
 
 #include "tests/lib/suite.h"
@@ -159,7 +160,82 @@ START_TEST(a_commit_that_hangs_does_not_keep_the_pool_open)
 }
 END_TEST
 
+/* Nobody frees what a thread that hangs may come back to. */
+START_TEST(the_loop_may_end_while_a_statement_hangs)
+{
+    static const char *const others[] = {
+        "fake:pool?level=0&pool_max_size=2&pool_cancel_timeout=0.05&pool_close_timeout=0.1",
+        "fake:pool?pool_max_size=2&pool_cancel_timeout=0.05&pool_close_timeout=0.1"};
+    seen one;
+    pool = dbal_pool_open(fixture.loop, others[_i], NULL, NULL);
+    watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "hang g", .timeout = 0.05)), &one);
+    until_settled(&one);
+    ck_assert_int_eq(one.error_class, DBAL_ERROR_TIMEOUT);
+    dbal_loop_free(fixture.loop);
+    fixture.loop = NULL;
+    fake_script_open_gate(script, "g");
+    while (fake_script_count(script, &script->live) > 0)
+        sched_yield();
+}
+END_TEST
+
 /* ---- the write token ---- */
+
+static dbal_outcome
+hang_for_ever(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    return dbal_wait(dbal_connection_run(connection, DBAL_QUERY(.sql = "hang g", .timeout = 1)));
+}
+
+/* what stands behind a statement that hangs */
+typedef struct later_two {
+    seen read, write;
+} later_two;
+
+static dbal_outcome
+hang_before_a_write(dbal_connection *connection, void *arg)
+{
+    later_two *self = arg;
+    dbal_deferred *hanging =
+        dbal_connection_run(connection, DBAL_QUERY(.sql = "hang g", .timeout = 1));
+    watch(dbal_connection_query(connection, "get", DBAL_NO_PARAMS), &self->read);
+    watch(dbal_connection_query(connection, "add 5", DBAL_NO_PARAMS), &self->write);
+    return dbal_wait(hanging);
+}
+
+/* The token is granted to one that is lost before the word of it has arrived. */
+START_TEST(a_session_that_is_lost_does_not_keep_the_token)
+{
+    char parameters[160] = "token=on&";
+    seen first, second, later;
+    later_two two;
+    strcat(parameters, targets[_i][1]);
+    open_driven(targets[_i][0], parameters);
+    watch(dbal_pool_transaction(pool, NULL, hang_for_ever, NULL), &first);
+    until_count(&script->waiting, 1);
+    dbal_pool *holding = pool;
+    open_pool(targets[_i][0], parameters);
+    watch(dbal_pool_session(pool, NULL, hang_before_a_write, &two), &second);
+    until_count(&script->waiting, 2);
+    settle();
+    loop_fixture_advance(&fixture, 1.1);
+    settle();
+    loop_fixture_advance(&fixture, 2.1);
+    until_settled(&first);
+    until_settled(&second);
+    until_settled(&two.write);
+    watch(ask("add 10"), &later);
+    until_settled(&later);
+    ck_assert_int_eq(later.error_class, 0);
+    fake_script_open_gate(script, "g");
+    good(dbal_pool_close(pool));
+    good(dbal_pool_close(holding));
+    /* what hung comes back, so that nothing is left of it */
+    while (fake_script_count(script, &script->live) > 0)
+        ev_run(fixture.ev, EVRUN_NOWAIT);
+}
+END_TEST
 
 START_TEST(a_writer_that_hangs_loses_the_token)
 {
@@ -219,6 +295,8 @@ main(void)
     add(suite, closing_gives_up_a_statement_that_hangs);
     add(suite, closing_gives_up_a_close_that_hangs);
     add(suite, a_commit_that_hangs_does_not_keep_the_pool_open);
+    add(suite, the_loop_may_end_while_a_statement_hangs);
     add(suite, a_writer_that_hangs_loses_the_token);
+    add(suite, a_session_that_is_lost_does_not_keep_the_token);
     return suite_run(suite);
 }

@@ -138,6 +138,35 @@ take(dbal_stream *stream, dbal_result *rows, void *arg)
     return DBAL_CONTINUE;
 }
 
+static dbal_flow
+pause_first(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    dbal_stream **paused = arg;
+    (void)rows;
+    if (*paused != NULL)
+        return DBAL_CONTINUE;
+    *paused = stream;
+    return DBAL_PAUSE;
+}
+
+/* All of the stream has come when its connection is lost: the consumer takes the rest later. */
+START_TEST(a_stream_outlives_its_connection)
+{
+    dbal_stream *paused = NULL;
+    seen end;
+    open_target(_i);
+    watch(dbal_pool_stream(pool, DBAL_QUERY(.sql = "rows 1000"), pause_first, &paused), &end);
+    good(ask("get"));
+    ck_assert_ptr_nonnull(paused);
+    bad(ask("rows 3 lose"), DBAL_ERROR_OPERATIONAL, "08006", DBAL_EXECUTION_UNKNOWN, NULL);
+    good(ask("get"));
+    ck_assert_int_eq(end.settled, 0);
+    dbal_stream_resume(paused);
+    until_settled(&end);
+    ck_assert_int_eq(end.error_class, 0);
+}
+END_TEST
+
 START_TEST(a_stream_fails_after_its_rows)
 {
     size_t rows = 0;
@@ -183,6 +212,7 @@ main(void)
     add(suite, those_behind_it_settle_too);
     add(suite, a_transaction_fails_with_it);
     add(suite, the_work_of_a_session_is_cancelled);
+    add(suite, a_stream_outlives_its_connection);
     add(suite, a_stream_fails_after_its_rows);
     add(suite, lost_again_and_again);
     return suite_run(suite);
