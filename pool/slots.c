@@ -54,6 +54,33 @@ abandon(dbal__slot *slot)
     slot->channel->ops->give_up(slot->channel);
 }
 
+static dbal_error *
+thread_hangs(void)
+{
+    return dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
+                            "the driver's one thread hangs and was given up");
+}
+
+/* Where one thread serves all, what one connection hangs in is the end of the others. */
+static void
+share_fate(dbal_pool *pool)
+{
+    bool hangs = false;
+    if (pool->gate != DBAL_GATE_DRIVER_THREAD)
+        return;
+    dbal__driver_thread_again(pool->worker, &hangs);
+    if (!hangs)
+        return;
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        if (slot->state == DBAL__SLOT_OPEN)
+            dbal__slot_give_up(slot);
+    }
+    dbal_error *error = thread_hangs();
+    dbal__waiters_fail(pool, error);
+    dbal_error_unref(error);
+}
+
 static void
 on_connect_timeout(dbal__timer *timer)
 {
@@ -66,6 +93,7 @@ on_connect_timeout(dbal__timer *timer)
                                          "no connection within connect_timeout (%g s)",
                                          pool->settings.connect_timeout);
     dbal__slots_failed(pool, error);
+    share_fate(pool);
 }
 
 static bool
@@ -75,8 +103,7 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     dbal__channel *channel = slot->channel = make_channel(pool);
     if (channel == NULL) {
         *ret_error = pool->gate == DBAL_GATE_DRIVER_THREAD
-                         ? dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
-                                            "the driver's one thread hangs and was given up")
+                         ? thread_hangs()
                          : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
         return false;
     }
@@ -313,6 +340,7 @@ dbal__slot_give_up(dbal__slot *slot)
         dbal__connection_lost(slot->connection, NULL);
     if (slot == slot->pool->writes_slot)
         dbal__writes_abandon(slot->pool);
+    share_fate(slot->pool);
 }
 
 static void

@@ -160,6 +160,37 @@ START_TEST(a_commit_that_hangs_does_not_keep_the_pool_open)
 }
 END_TEST
 
+/* The one thread of a level 0 driver hangs: nothing that was handed to it has anything to wait for. */
+START_TEST(what_stands_behind_on_the_one_thread_settles)
+{
+    enum { MANY = 6 };
+    seen hanging, behind[MANY], later;
+    holder held;
+    open_driven("fake", "level=0&pool_max_size=3&pool_cancel_timeout=2&pool_acquire_timeout=off");
+    hold(&held);
+    until_held(&held);
+    watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "hang g", .timeout = 1)), &hanging);
+    until_count(&script->waiting, 1);
+    for (int i = 0; i < MANY; i++)
+        watch(i % 2 == 0 ? ask("get")
+                         : dbal_connection_query(held.connection, "get", DBAL_NO_PARAMS),
+              &behind[i]);
+    settle();
+    loop_fixture_advance(&fixture, 1.1);
+    settle();
+    loop_fixture_advance(&fixture, 2.1);
+    until_settled(&hanging);
+    ck_assert_int_eq(hanging.error_class, DBAL_ERROR_TIMEOUT);
+    watch(ask("get"), &later);
+    for (int i = 0; i < MANY; i++)
+        until_settled(&behind[i]);
+    until_settled(&later);
+    let_go(&held);
+    until_settled(&held.end);
+    let_come_back();
+}
+END_TEST
+
 /* Nobody frees what a thread that hangs may come back to. */
 START_TEST(the_loop_may_end_while_a_statement_hangs)
 {
@@ -295,6 +326,8 @@ main(void)
     add(suite, closing_gives_up_a_statement_that_hangs);
     add(suite, closing_gives_up_a_close_that_hangs);
     add(suite, a_commit_that_hangs_does_not_keep_the_pool_open);
+    suite_add(suite, what_stands_behind_on_the_one_thread_settles, pool_fixture_init,
+              pool_fixture_fini);
     add(suite, the_loop_may_end_while_a_statement_hangs);
     add(suite, a_writer_that_hangs_loses_the_token);
     add(suite, a_session_that_is_lost_does_not_keep_the_token);
