@@ -204,6 +204,7 @@ START_TEST(work_behind_a_workers_own_work_wakes_another_worker)
     loop_fixture_until(&fixture, is_back, &next);
     ck_assert_ptr_ne(next.by, workers[0]);
     latch_open(&go);
+    wait_parked(workers[0]); /* until then it uses what is on this stack */
 }
 END_TEST
 
