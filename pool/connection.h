@@ -27,6 +27,7 @@ typedef struct dbal__scope {
     dbal_deferred *deferred; /* whose caller waits; NULL: the session's ticket has it */
     bool underway; /* what begins it has been handed down: what is outside waits for its end */
     bool begun, work_done, ending, ended;
+    bool cancelled; /* its work is not begun any more */
     bool read_only, deferrable;
     dbal_isolation isolation;
     int retries;

@@ -90,7 +90,8 @@ stop_error(const dbal_connection *connection)
 {
     if (connection->lost)
         return dbal__error_lost(NULL, DBAL_EXECUTION_UNKNOWN);
-    return dbal__error_constant(connection->why, DBAL_EXECUTION_NOT_SENT);
+    return dbal__error_constant(connection->why != 0 ? connection->why : DBAL_ERROR_CANCELLED,
+                                DBAL_EXECUTION_NOT_SENT);
 }
 
 static void
@@ -98,7 +99,7 @@ run_work(dbal__scope *scope)
 {
     dbal_connection *connection = scope->connection;
     dbal__ready *ready = &connection->pool->loop->ready;
-    if (connection->why != 0 || connection->lost) {
+    if (connection->why != 0 || connection->lost || scope->cancelled) {
         end_with(scope, dbal_fail(stop_error(connection)));
         return;
     }

@@ -86,8 +86,10 @@ dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_options *options, 
 static void
 cancel_inner(dbal_deferred *deferred, void *arg)
 {
+    dbal__scope *scope = arg;
     (void)deferred;
-    dbal__scope_cancel(arg);
+    scope->cancelled = true;
+    dbal__scope_cancel(scope);
 }
 
 /* An inner scope begins, inside the one that works now. */

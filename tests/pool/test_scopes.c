@@ -81,6 +81,30 @@ START_TEST(a_script_that_has_begun_waits_for_the_transaction)
 }
 END_TEST
 
+static dbal_outcome
+cancel_inside(dbal_connection *connection, void *arg)
+{
+    session *self = arg;
+    watch(dbal_connection_query(connection, "get", DBAL_NO_PARAMS), &self->before[0]);
+    dbal_deferred *inner = dbal_connection_transaction(connection, NULL, ask_inside, self);
+    watch(inner, &self->inner);
+    dbal_deferred_cancel(inner);
+    return dbal_wait(inner);
+}
+
+START_TEST(a_transaction_that_is_cancelled_before_it_begins_does_nothing)
+{
+    session one = {.count = 0};
+    open_driven(targets[_i][0], targets[_i][1]);
+    watch(dbal_pool_session(pool, NULL, cancel_inside, &one), &one.end);
+    until_settled(&one.end);
+    ck_assert_int_eq(one.before[0].error_class, 0);
+    ck_assert_int_eq(one.inner.error_class, DBAL_ERROR_CANCELLED);
+    ck_assert_int_eq(one.inside.settled, 0);
+    ck_assert_int_eq(number("get"), 0);
+}
+END_TEST
+
 /* ---- with the write token ---- */
 
 static dbal_outcome
@@ -163,6 +187,7 @@ main(void)
     Suite *suite = suite_create("scopes");
     add(suite, a_transaction_begins_behind_what_was_given_before, TARGETS);
     add(suite, a_script_that_has_begun_waits_for_the_transaction, TARGETS);
+    add(suite, a_transaction_that_is_cancelled_before_it_begins_does_nothing, TARGETS);
     add(suite, a_transaction_begins_behind_a_write_that_waits_for_the_token, 2);
     add(suite, a_session_that_was_cancelled_is_still_stopped_by_closing, 2);
     return suite_run(suite);
