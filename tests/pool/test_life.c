@@ -1,6 +1,7 @@
 /* The life of connections: opened when needed, failing to open, hanging, closed. */
 #include <dbal/gate.h>
 
+#include "pool/pool.h"
 #include "tests/lib/suite.h"
 #include "tests/pool/pool_fixture.h"
 
@@ -152,6 +153,13 @@ nothing(void *arg)
     return dbal_done();
 }
 
+static bool
+none_opens(void *arg)
+{
+    (void)arg;
+    return pool->connecting == 0 && pool->hanging == 0;
+}
+
 /* Connects that hang hold up no thread that others on the loop need. */
 START_TEST(opens_that_hang_are_in_nobodys_way)
 {
@@ -172,6 +180,8 @@ START_TEST(opens_that_hang_are_in_nobodys_way)
     fake_script_open_gate(script, "open");
     until_settled(&waiting);
     ck_assert_int_eq(waiting.error_class, 0);
+    /* those that were given up come back, and are closed */
+    loop_fixture_until(&fixture, none_opens, NULL);
 }
 END_TEST
 
