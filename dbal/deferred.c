@@ -22,6 +22,9 @@ enum { HELD_BACK = 512 };
 enum { HELD_BACK = RESERVE };
 #endif
 
+/* Kept out of the way that nearly every link takes. */
+#define COLD __attribute__((noinline, cold))
+
 static void run(dbal__task *task);
 
 static dbal_deferred *
@@ -222,7 +225,7 @@ dbal__deferred_go_on(dbal_deferred *deferred)
     schedule(deferred, false);
 }
 
-static void
+COLD static void
 report_unhandled(dbal__ready *ready, const dbal_error *error)
 {
     const char *where = dbal__error_where(error);
@@ -323,7 +326,7 @@ dbal_deferred_unref(dbal_deferred *deferred)
     return NULL;
 }
 
-static void
+COLD static void
 replace(dbal_deferred *deferred, dbal_outcome outcome)
 {
     dbal_outcome old = deferred->outcome;
@@ -339,7 +342,7 @@ is_at_rest(const dbal_deferred *deferred)
 }
 
 /* Its outcome is another Deferred: takes that one's outcome, now or when it has one. */
-static void
+COLD static void
 chain(dbal_deferred *deferred)
 {
     dbal_deferred *inner = deferred->outcome.pointer;
@@ -364,7 +367,7 @@ chain(dbal_deferred *deferred)
 }
 
 /* Hands the outcome to one that waits for it. Whether that one runs next. */
-static bool
+COLD static bool
 hand_over(dbal_deferred *deferred, dbal_deferred *outer)
 {
     outer->outcome = deferred->outcome;
@@ -376,7 +379,7 @@ hand_over(dbal_deferred *deferred, dbal_deferred *outer)
 }
 
 /* The result that a callback was handed has an error of its own, which nobody looked for. */
-static dbal_outcome
+COLD static dbal_outcome
 with_error_of(void *result, dbal_error *error, dbal_outcome out)
 {
     if (out.kind == DBAL_OUTCOME_ERROR) {
@@ -408,7 +411,7 @@ call_pair(dbal_deferred *deferred, const dbal__link *link)
         replace(deferred, out);
 }
 
-static void
+COLD static void
 call_finally(dbal_deferred *deferred, const dbal__link *link)
 {
     dbal__ready_app_enter(deferred->ready);
@@ -416,7 +419,7 @@ call_finally(dbal_deferred *deferred, const dbal__link *link)
     dbal__ready_app_leave(deferred->ready);
 }
 
-static void
+COLD static void
 starve(dbal_deferred *deferred)
 {
     if (deferred->outcome.kind != DBAL_OUTCOME_ERROR)
@@ -453,7 +456,7 @@ pass(dbal_deferred *deferred, const dbal__link *link)
 }
 
 /* Puts it back, next or next but one. */
-static void
+COLD static void
 yield(dbal_deferred *deferred, bool behind_first)
 {
     dbal__list *tasks = &deferred->ready->tasks;
