@@ -461,6 +461,7 @@ dbal__connection_returned(dbal__ticket *ticket)
 typedef struct fate {
     const dbal_connection *connection;
     bool internal;    /* to those of dbal's own too */
+    bool others;      /* to those of the program */
     dbal_error *lost; /* they fail so, if they have not begun; or NULL: they are stopped */
     dbal_error_class why;
 } fate;
@@ -470,7 +471,7 @@ each_mine(dbal__ticket *ticket, void *arg)
 {
     const fate *one = arg;
     if (ticket->kind != DBAL__TICKET_BOUND || ticket->connection != one->connection ||
-        (ticket->internal && !one->internal))
+        (ticket->internal ? !one->internal : !one->others))
         return;
     if (one->lost == NULL) {
         dbal__ticket_stop(ticket, one->why);
@@ -493,8 +494,11 @@ dbal__connection_stop(dbal_connection *connection, dbal_error_class why)
     dbal__connection_ref(connection);
     /* what begins a transaction that has not begun is of no use any more */
     bool beginning = connection->scope != NULL && !connection->scope->begun;
-    fate one = {.connection = connection, .internal = beginning, .why = why};
-    if (why != DBAL_ERROR_CANCELLED || beginning)
+    fate one = {.connection = connection,
+                .internal = beginning,
+                .others = why != DBAL_ERROR_CANCELLED,
+                .why = why};
+    if (one.internal || one.others)
         dbal__pool_each_ticket(connection->pool, each_mine, &one);
     for (dbal__scope *scope = connection->scope; scope != NULL; scope = scope->outer)
         dbal__scope_cancel(scope);
@@ -516,7 +520,7 @@ dbal__connection_lost(dbal_connection *connection, dbal_error *error)
         connection->slot->held = false;
         connection->slot = NULL;
     }
-    fate one = {.connection = connection, .internal = true, .lost = lost};
+    fate one = {.connection = connection, .internal = true, .others = true, .lost = lost};
     dbal__pool_each_ticket(connection->pool, each_mine, &one);
     stop_claiming(connection);
     give_token_back(connection);

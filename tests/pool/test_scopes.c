@@ -146,6 +146,37 @@ wait_beside(dbal_connection *connection, void *arg)
     return dbal_wait((dbal_deferred *)arg);
 }
 
+static dbal_outcome
+begin_behind(dbal_connection *connection, void *arg)
+{
+    session *self = arg;
+    watch(dbal_connection_query(connection, "wait g", DBAL_NO_PARAMS), &self->before[0]);
+    return dbal_wait(
+        watch(dbal_connection_transaction(connection, NULL, ask_inside, self), &self->inner));
+}
+
+/* What begins behind them does not, but the statements before it go on. */
+START_TEST(a_session_that_is_cancelled_stops_only_what_has_not_begun)
+{
+    session one = {.count = 1};
+    open_driven(targets[_i][0], targets[_i][1]);
+    dbal_deferred *deferred = dbal_deferred_ref(dbal_pool_session(pool, NULL, begin_behind, &one));
+    watch(deferred, &one.end);
+    until_count(&script->waiting, 1);
+    dbal_deferred_cancel(deferred);
+    settle();
+    ck_assert_int_eq(one.before[0].settled, 0);
+    fake_script_open_gate(script, "g");
+    until_settled(&one.end);
+    ck_assert_int_eq(one.before[0].error_class, 0);
+    /* BEGIN's own at most, where that was handed down already */
+    ck_assert_int_le(fake_script_count(script, &script->interrupts), 1);
+    ck_assert_int_eq(one.inner.error_class, DBAL_ERROR_CANCELLED);
+    ck_assert_int_eq(one.inside.settled, 0);
+    dbal_deferred_unref(deferred);
+}
+END_TEST
+
 /* Cancelling lets a session's statements go on; closing the pool afterwards does not. */
 START_TEST(a_session_that_was_cancelled_is_still_stopped_by_closing)
 {
@@ -189,6 +220,7 @@ main(void)
     add(suite, a_script_that_has_begun_waits_for_the_transaction, TARGETS);
     add(suite, a_transaction_that_is_cancelled_before_it_begins_does_nothing, TARGETS);
     add(suite, a_transaction_begins_behind_a_write_that_waits_for_the_token, 2);
+    add(suite, a_session_that_is_cancelled_stops_only_what_has_not_begun, TARGETS);
     add(suite, a_session_that_was_cancelled_is_still_stopped_by_closing, 2);
     return suite_run(suite);
 }
