@@ -5,86 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbal/result.h"
+#include "tests/dbal/result_fixture.h"
 #include "tests/lib/alloc_fault.h"
 #include "tests/lib/chance.h"
 #include "tests/lib/suite.h"
-
-enum { PLENTY = 1 << 30 };
-
-static dbal_result *result;
-
-static void
-setup(void)
-{
-    result = dbal__result_new(PLENTY);
-}
-
-static void
-teardown(void)
-{
-    ck_assert_ptr_null(dbal_result_unref(result));
-}
-
-static void
-columns(unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "c%u", i);
-        ck_assert_int_eq(dbal__result_add_column(result, name, DBAL_NULL), DBAL__FITS);
-    }
-}
-
-static void
-add(dbal_value value)
-{
-    dbal__refusal refusal;
-    switch (value.type) {
-    case DBAL_DOUBLE:
-        refusal = dbal__result_add_real(result, value.as.real);
-        break;
-    case DBAL_TEXT:
-    case DBAL_BLOB:
-    case DBAL_NUMERIC:
-    case DBAL_JSON:
-        refusal =
-            dbal__result_add_bytes(result, value.type, value.as.bytes.data, value.as.bytes.size);
-        break;
-    case DBAL_UUID:
-        refusal = dbal__result_add_bytes(result, value.type, value.as.uuid, 16);
-        break;
-    case DBAL_BOOL:
-        refusal = dbal__result_add_integer(result, value.type, value.as.boolean);
-        break;
-    default:
-        refusal = dbal__result_add_integer(result, value.type, value.as.integer);
-        break;
-    }
-    ck_assert_int_eq(refusal, DBAL__FITS);
-}
-
-static void
-row_of(const dbal_value *values, unsigned count)
-{
-    columns(count);
-    for (unsigned i = 0; i < count; i++)
-        add(values[i]);
-    ck_assert_int_eq(dbal__result_end_row(result), DBAL__FITS);
-}
-
-#define ROW(...)                                                                                   \
-    do {                                                                                           \
-        const dbal_value values[] = {__VA_ARGS__};                                                 \
-        row_of(values, sizeof values / sizeof values[0]);                                          \
-    } while (0)
-
-static void
-expect_no_error(void)
-{
-    dbal_error *error = dbal_result_take_error(result);
-    ck_assert_msg(error == NULL, "%s", dbal_error_message(error));
-}
 
 START_TEST(cells_and_columns_that_do_not_match_are_refused)
 {
