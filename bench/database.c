@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "place.h"
 
@@ -27,9 +28,23 @@ open_file(const char *name)
     return db;
 }
 
+/* And what belongs to it; there need not be one. */
+static void
+remove_file(const char *name)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    char path[BENCH_PATH], one[BENCH_PATH + 8];
+    bench_place_path(name, path);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        snprintf(one, sizeof one, "%s%s", path, ends[i]);
+        unlink(one);
+    }
+}
+
 void
 bench_database_make(const char *name, const char *fill)
 {
+    remove_file(name);
     sqlite3 *db = open_file(name);
     execute(db, "pragma synchronous = off; begin");
     execute(db, fill);
@@ -38,12 +53,14 @@ bench_database_make(const char *name, const char *fill)
 }
 
 sqlite3 *
-bench_database_open(const char *name)
+bench_database_open(const char *name, const char *synchronous)
 {
+    char pragma[64];
     sqlite3 *db = open_file(name);
     sqlite3_extended_result_codes(db, 1);
-    execute(db, "pragma trusted_schema = off; pragma mmap_size = 0; pragma cell_size_check = on; "
-                "pragma synchronous = full");
+    execute(db, "pragma trusted_schema = off; pragma mmap_size = 0; pragma cell_size_check = on");
+    snprintf(pragma, sizeof pragma, "pragma synchronous = %s", synchronous);
+    execute(db, pragma);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     return db;
 }
@@ -73,12 +90,12 @@ escape(const char *path, char *to)
 }
 
 dbal_pool *
-bench_database_pool(dbal_loop *loop, const char *name)
+bench_database_pool(dbal_loop *loop, const char *name, const char *synchronous)
 {
     char path[BENCH_PATH], escaped[BENCH_PATH * 3], url[URL];
     bench_place_path(name, path);
     escape(path, escaped);
-    snprintf(url, sizeof url, "sqlite:%s?cache_size=64M&synchronous=full", escaped);
+    snprintf(url, sizeof url, "sqlite:%s?cache_size=64M&synchronous=%s", escaped, synchronous);
     dbal_error *error = NULL;
     dbal_pool *pool = dbal_pool_open(loop, url, NULL, &error);
     if (pool == NULL)

@@ -5,12 +5,12 @@
 #include <dbal.h>
 #include <sqlite3.h>
 
-/* Makes a file with what `fill` (SQL) puts into it. */
+/* Makes a file, anew if there was one, with what `fill` (SQL) puts into it. */
 void bench_database_make(const char *name, const char *fill);
-/* Opens it by hand, set as dbal's driver sets it. */
-sqlite3 *bench_database_open(const char *name);
+/* Opens it by hand, set as dbal's driver sets it; `synchronous` is the pragma's word. */
+sqlite3 *bench_database_open(const char *name, const char *synchronous);
 sqlite3_stmt *bench_database_prepare(sqlite3 *db, const char *sql);
 /* A pool on the same file, with the same settings. */
-dbal_pool *bench_database_pool(dbal_loop *loop, const char *name);
+dbal_pool *bench_database_pool(dbal_loop *loop, const char *name, const char *synchronous);
 
 #endif

@@ -37,18 +37,9 @@ bench_hop_flush(bench_hop *hop)
         dbal__futex_wake(&hop->parked);
 }
 
-/* Works on one batch and sends it back as a whole. */
 static void
-work_on(bench_hop *hop, bench_item *batch)
+send_back(bench_hop *hop, bench_item *newest, bench_item *oldest)
 {
-    bench_item *newest = NULL, *oldest = batch;
-    while (batch != NULL) {
-        bench_item *next = batch->next;
-        hop->work(batch);
-        batch->next = newest;
-        newest = batch;
-        batch = next;
-    }
     bench_item *up = atomic_load_explicit(&hop->up, memory_order_relaxed);
     do {
         oldest->next = up;
@@ -56,6 +47,33 @@ work_on(bench_hop *hop, bench_item *batch)
     uint64_t one = 1;
     if (up == NULL && write(hop->watch.fd, &one, sizeof one) < 0)
         bench_fail("an eventfd cannot be written");
+}
+
+/* Works on one batch and sends it back as a whole, or in parts. */
+static void
+work_on(bench_hop *hop, bench_item *batch)
+{
+    bool shared = hop->open != NULL && batch->next != NULL;
+    bench_item *newest = NULL, *oldest = batch;
+    int count = 0;
+    if (shared)
+        hop->open();
+    while (batch != NULL) {
+        bench_item *next = batch->next;
+        hop->work(batch);
+        batch->next = newest;
+        newest = batch;
+        batch = next;
+        if (++count == hop->part && next != NULL) {
+            send_back(hop, newest, oldest);
+            newest = NULL;
+            oldest = next;
+            count = 0;
+        }
+    }
+    if (shared)
+        hop->close();
+    send_back(hop, newest, oldest);
 }
 
 static void *
@@ -109,6 +127,14 @@ bench_hop_begin(bench_hop *hop, struct ev_loop *loop, void (*work)(bench_item *i
     ev_io_start(loop, &hop->watch);
     if (pthread_create(&hop->thread, NULL, live, hop) != 0)
         bench_fail("no thread");
+}
+
+void
+bench_hop_share(bench_hop *hop, void (*open)(void), void (*close)(void), int part)
+{
+    hop->open = open;
+    hop->close = close;
+    hop->part = part;
 }
 
 void

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "disk.h"
+
 enum { PAIRS = 21, PAIRS_MOST = 101, WARM = 2 };
 
 static int
@@ -45,6 +47,7 @@ bench_measure(const bench_row *row)
     double limits[PAIRS_MOST], ours[PAIRS_MOST], ratios[PAIRS_MOST];
     int pairs = row->pairs != 0 ? row->pairs : PAIRS;
 
+    double sync = row->syncs ? bench_disk_sync() : 0;
     row->begin();
     for (int i = 0; i < WARM; i++)
         run_pair(row, i % 2 == 0, &limits[0], &ours[0]);
@@ -60,5 +63,6 @@ bench_measure(const bench_row *row)
         .low = quantile(ratios, pairs, 0.25),
         .high = quantile(ratios, pairs, 0.75),
         .pairs = pairs,
+        .sync = sync,
     };
 }

@@ -8,6 +8,7 @@ typedef struct bench_figure {
     double limit, dbal;      /* medians */
     double ratio, low, high; /* median and quartiles of the pairs' ratios; higher is better */
     int pairs;
+    double sync; /* seconds for one on this disk, where that matters; or 0 */
 } bench_figure;
 
 bench_figure bench_measure(const bench_row *row);

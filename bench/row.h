@@ -14,6 +14,7 @@ typedef struct bench_row {
     double (*limit)(void);
     double (*dbal)(void);
     void (*end)(void);
+    bool syncs; /* its target supposes a disk as in disk.h */
 } bench_row;
 
 #endif

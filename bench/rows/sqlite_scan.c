@@ -116,11 +116,11 @@ static void
 begin(void)
 {
     bench_database_make(file, fill);
-    db = bench_database_open(file);
+    db = bench_database_open(file, "full");
     stmt = bench_database_prepare(db, all);
     dbal_ev = ev_loop_new(EVFLAG_AUTO);
     loop = dbal_loop_new(dbal_ev);
-    pool = bench_database_pool(loop, file);
+    pool = bench_database_pool(loop, file, "full");
 }
 
 static void

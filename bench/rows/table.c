@@ -2,10 +2,25 @@
 
 #include <stddef.h>
 
-extern const bench_row bench_sqlite_point_1, bench_sqlite_scan, bench_gate_hop_64,
-    bench_deferred_chain, bench_pool_idle_acquire;
+/* in the order they are measured in */
+#define ROWS(ROW)                                                                                  \
+    ROW(sqlite_point_1)                                                                            \
+    ROW(sqlite_point_64)                                                                           \
+    ROW(sqlite_point_64_hop)                                                                       \
+    ROW(sqlite_point_64_slow)                                                                      \
+    ROW(sqlite_scan)                                                                               \
+    ROW(sqlite_insert_full)                                                                        \
+    ROW(sqlite_insert_full_group)                                                                  \
+    ROW(sqlite_insert_full_failing)                                                                \
+    ROW(sqlite_insert_full_1)                                                                      \
+    ROW(sqlite_insert_normal)                                                                      \
+    ROW(gate_hop_64)                                                                               \
+    ROW(deferred_chain)                                                                            \
+    ROW(pool_idle_acquire)
 
-const bench_row *const bench_rows[] = {
-    &bench_sqlite_point_1, &bench_sqlite_scan,       &bench_gate_hop_64,
-    &bench_deferred_chain, &bench_pool_idle_acquire, NULL,
-};
+#define DECLARE(NAME) extern const bench_row bench_##NAME;
+#define POINT_TO(NAME) &bench_##NAME,
+
+ROWS(DECLARE)
+
+const bench_row *const bench_rows[] = {ROWS(POINT_TO) NULL};
