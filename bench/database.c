@@ -92,12 +92,19 @@ escape(const char *path, char *to)
 dbal_pool *
 bench_database_pool(dbal_loop *loop, const char *name, const char *synchronous)
 {
+    return bench_database_pool_with(loop, name, synchronous, NULL);
+}
+
+dbal_pool *
+bench_database_pool_with(dbal_loop *loop, const char *name, const char *synchronous,
+                         const dbal_pool_options *options)
+{
     char path[BENCH_PATH], escaped[BENCH_PATH * 3], url[URL];
     bench_place_path(name, path);
     escape(path, escaped);
     snprintf(url, sizeof url, "sqlite:%s?cache_size=64M&synchronous=%s", escaped, synchronous);
     dbal_error *error = NULL;
-    dbal_pool *pool = dbal_pool_open(loop, url, NULL, &error);
+    dbal_pool *pool = dbal_pool_open(loop, url, options, &error);
     if (pool == NULL)
         bench_fail("%s", dbal_error_message(error));
     return pool;

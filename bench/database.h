@@ -12,5 +12,8 @@ sqlite3 *bench_database_open(const char *name, const char *synchronous);
 sqlite3_stmt *bench_database_prepare(sqlite3 *db, const char *sql);
 /* A pool on the same file, with the same settings. */
 dbal_pool *bench_database_pool(dbal_loop *loop, const char *name, const char *synchronous);
+/* The same with settings of one's own. */
+dbal_pool *bench_database_pool_with(dbal_loop *loop, const char *name, const char *synchronous,
+                                    const dbal_pool_options *options);
 
 #endif

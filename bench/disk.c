@@ -1,23 +1,16 @@
 #include "disk.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "place.h"
+#include "quantile.h"
 
 /* a frame is a page and its header; a log begins anew after a thousand of them */
 enum { FRAME = 4096 + 24, FRAMES = 1000, SYNCS = 201 };
 
 const double bench_disk_slow = 100e-6;
-
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static void
 put(int fd, int frame)
@@ -57,7 +50,6 @@ bench_disk_sync(void)
         took[i] = sync_once(fd, i);
     close(fd);
     unlink(path);
-    qsort(took, SYNCS, sizeof *took, compare);
-    median = took[SYNCS / 2];
+    median = bench_quantile(took, SYNCS, 0.5);
     return median;
 }

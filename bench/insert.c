@@ -112,6 +112,23 @@ bench_insert_answer(bench_insert_run *run, const bench_insert *insert)
         bench_insert_made(run, insert->changed, insert->id);
 }
 
+double
+bench_insert_plain_rate(bench_insert_hand *hand, int inserts)
+{
+    bench_insert_run *run = &hand->run;
+    bench_insert insert;
+    double began = bench_clock();
+    bench_insert_start(run, inserts);
+    while (run->to_give > 0) {
+        insert.code = bench_insert_code(run);
+        bench_insert_step(hand, &insert);
+        bench_insert_answer(run, &insert);
+    }
+    double took = bench_clock() - began;
+    bench_insert_check(run, inserts);
+    return inserts / took;
+}
+
 /* ---- dbal ---------------------------------------------------------------------------------------- */
 
 static void query(bench_insert_dbal *dbal);

@@ -54,6 +54,8 @@ void bench_insert_open(bench_insert_hand *hand, const bench_insert_kind *kind);
 void bench_insert_close(bench_insert_hand *hand);
 /* Runs one and says in it what came of it. */
 void bench_insert_step(const bench_insert_hand *hand, bench_insert *insert);
+/* Inserts a second of a plain loop. */
+double bench_insert_plain_rate(bench_insert_hand *hand, int inserts);
 /* Takes what came of it. */
 void bench_insert_answer(bench_insert_run *run, const bench_insert *insert);
 

@@ -1,28 +1,11 @@
 #include "measure.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 
 #include "disk.h"
+#include "quantile.h"
 
 enum { PAIRS = 21, PAIRS_MOST = 101, WARM = 2 };
-
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts the values; between two of them by proportion. */
-static double
-quantile(double *values, int count, double part)
-{
-    qsort(values, (size_t)count, sizeof *values, compare);
-    double place = part * (count - 1);
-    int below = (int)place;
-    int above = below + 1 < count ? below + 1 : below;
-    return values[below] + (values[above] - values[below]) * (place - below);
-}
 
 static void
 run_pair(const bench_row *row, bool limit_first, double *ret_limit, double *ret_dbal)
@@ -57,11 +40,11 @@ bench_measure(const bench_row *row)
     }
     row->end();
     return (bench_figure){
-        .limit = quantile(limits, pairs, 0.5),
-        .dbal = quantile(ours, pairs, 0.5),
-        .ratio = quantile(ratios, pairs, 0.5),
-        .low = quantile(ratios, pairs, 0.25),
-        .high = quantile(ratios, pairs, 0.75),
+        .limit = bench_quantile(limits, pairs, 0.5),
+        .dbal = bench_quantile(ours, pairs, 0.5),
+        .ratio = bench_quantile(ratios, pairs, 0.5),
+        .low = bench_quantile(ratios, pairs, 0.25),
+        .high = bench_quantile(ratios, pairs, 0.75),
         .pairs = pairs,
         .sync = sync,
     };

@@ -54,6 +54,23 @@ bench_point_select(const bench_point_hand *hand, bench_point *point)
     sqlite3_reset(stmt);
 }
 
+double
+bench_point_plain_rate(const bench_point_hand *hand, int queries)
+{
+    bench_point_run run;
+    bench_point point;
+    double began = bench_clock();
+    bench_point_start(&run, queries);
+    while (run.to_ask > 0) {
+        point.key = bench_point_key(&run);
+        bench_point_select(hand, &point);
+        bench_point_answer(&run, point.name, point.price);
+    }
+    double took = bench_clock() - began;
+    bench_point_check(&run);
+    return queries / took;
+}
+
 /* ---- dbal ---- */
 
 static void query(bench_point_dbal *dbal);

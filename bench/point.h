@@ -67,6 +67,8 @@ typedef struct bench_point {
 void bench_point_open(bench_point_hand *hand);
 void bench_point_close(bench_point_hand *hand);
 void bench_point_select(const bench_point_hand *hand, bench_point *point);
+/* Queries a second of a plain loop. */
+double bench_point_plain_rate(const bench_point_hand *hand, int queries);
 
 /* ---- dbal ---- */
 

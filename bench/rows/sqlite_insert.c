@@ -34,33 +34,16 @@ dbal_64(void)
 /* ---- a plain loop ---- */
 
 static double
-loop_of(int inserts)
-{
-    bench_insert_run *run = &hand.run;
-    bench_insert insert;
-    double began = bench_clock();
-    bench_insert_start(run, inserts);
-    while (run->to_give > 0) {
-        insert.code = bench_insert_code(run);
-        bench_insert_step(&hand, &insert);
-        bench_insert_answer(run, &insert);
-    }
-    double took = bench_clock() - began;
-    bench_insert_check(run, inserts);
-    return inserts / took;
-}
-
-static double
 limit_plain(void)
 {
-    return loop_of(PLAIN);
+    return bench_insert_plain_rate(&hand, PLAIN);
 }
 
 /* without a sync for each, so that a run of few would be over too soon to be measured */
 static double
 limit_normal(void)
 {
-    return loop_of(SHARED);
+    return bench_insert_plain_rate(&hand, SHARED);
 }
 
 static void

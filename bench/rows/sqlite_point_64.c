@@ -26,17 +26,7 @@ dbal(void)
 static double
 limit_loop(void)
 {
-    bench_point point;
-    double began = bench_clock();
-    bench_point_start(&run, QUERIES);
-    while (run.to_ask > 0) {
-        point.key = bench_point_key(&run);
-        bench_point_select(&hand, &point);
-        bench_point_answer(&run, point.name, point.price);
-    }
-    double took = bench_clock() - began;
-    bench_point_check(&run);
-    return QUERIES / took;
+    return bench_point_plain_rate(&hand, QUERIES);
 }
 
 static void

@@ -14,6 +14,8 @@
     ROW(sqlite_insert_full_failing)                                                                \
     ROW(sqlite_insert_full_1)                                                                      \
     ROW(sqlite_insert_normal)                                                                      \
+    ROW(sqlite_connection_memory)                                                                  \
+    ROW(sqlite_statement_memory)                                                                   \
     ROW(gate_hop_64)                                                                               \
     ROW(deferred_chain)                                                                            \
     ROW(pool_idle_acquire)
