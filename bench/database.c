@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "place.h"
-
 enum { URL = BENCH_PATH * 3 + 64 };
 
 static void
@@ -75,8 +73,8 @@ bench_database_prepare(sqlite3 *db, const char *sql)
 }
 
 /* Everything but ASCII letters, digits and what paths are made of, as %XX. */
-static void
-escape(const char *path, char *to)
+void
+bench_database_escape(const char *path, char to[BENCH_PATH * 3])
 {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
@@ -101,7 +99,7 @@ bench_database_pool_with(dbal_loop *loop, const char *name, const char *synchron
 {
     char path[BENCH_PATH], escaped[BENCH_PATH * 3], url[URL];
     bench_place_path(name, path);
-    escape(path, escaped);
+    bench_database_escape(path, escaped);
     snprintf(url, sizeof url, "sqlite:%s?cache_size=64M&synchronous=%s", escaped, synchronous);
     dbal_error *error = NULL;
     dbal_pool *pool = dbal_pool_open(loop, url, options, &error);

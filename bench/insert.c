@@ -15,8 +15,8 @@ static const char *const fill =
 static const char *const fill_failing =
     "create table item (id integer primary key, code integer not null unique, name text not null);"
     "insert into item (code, name) values (0, 'item number 00000000')";
-static const char *const insert_sql = "insert into item (code, name) values ($1, $2)";
-static const char name[] = "item number 00000000";
+const char bench_insert_sql[] = "insert into item (code, name) values ($1, $2)";
+const char bench_insert_name[] = "item number 00000000";
 
 /* ---- what is to come, and what came -------------------------------------------------------------- */
 
@@ -60,8 +60,8 @@ bench_insert_check(bench_insert_run *run, int inserts)
         bench_fail("the inserts made something else");
 }
 
-static void
-make(const char *file, bench_insert_run *run, const bench_insert_kind *kind)
+void
+bench_insert_make(const char *file, bench_insert_run *run, const bench_insert_kind *kind)
 {
     bench_database_make(file, kind->failing ? fill_failing : fill);
     *run = (bench_insert_run){.failing = kind->failing, .total = kind->failing ? 1 : 0};
@@ -72,9 +72,9 @@ make(const char *file, bench_insert_run *run, const bench_insert_kind *kind)
 void
 bench_insert_open(bench_insert_hand *hand, const bench_insert_kind *kind)
 {
-    make(hand_file, &hand->run, kind);
+    bench_insert_make(hand_file, &hand->run, kind);
     hand->db = bench_database_open(hand_file, kind->synchronous);
-    hand->insert = bench_database_prepare(hand->db, insert_sql);
+    hand->insert = bench_database_prepare(hand->db, bench_insert_sql);
     hand->begin = bench_database_prepare(hand->db, "begin immediate");
     hand->commit = bench_database_prepare(hand->db, "commit");
 }
@@ -93,7 +93,7 @@ bench_insert_step(const bench_insert_hand *hand, bench_insert *insert)
 {
     sqlite3_stmt *stmt = hand->insert;
     sqlite3_bind_int64(stmt, 1, insert->code);
-    sqlite3_bind_text(stmt, 2, name, sizeof name - 1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, bench_insert_name, sizeof bench_insert_name - 1, SQLITE_STATIC);
     int code = sqlite3_step(stmt);
     if (code != SQLITE_DONE && code != SQLITE_CONSTRAINT_UNIQUE)
         bench_fail("%s", sqlite3_errmsg(hand->db));
@@ -167,15 +167,16 @@ failed(dbal_outcome in, void *arg)
 static void
 query(bench_insert_dbal *dbal)
 {
-    dbal_params row =
-        DBAL_PARAMS(dbal_int64(bench_insert_code(&dbal->run)), dbal_textn(name, sizeof name - 1));
-    dbal_deferred_add_callbacks(dbal_pool_query(dbal->pool, insert_sql, row), made, failed, dbal);
+    dbal_params row = DBAL_PARAMS(dbal_int64(bench_insert_code(&dbal->run)),
+                                  dbal_textn(bench_insert_name, sizeof bench_insert_name - 1));
+    dbal_deferred_add_callbacks(dbal_pool_query(dbal->pool, bench_insert_sql, row), made, failed,
+                                dbal);
 }
 
 void
 bench_insert_dbal_begin(bench_insert_dbal *dbal, const bench_insert_kind *kind)
 {
-    make(dbal_file, &dbal->run, kind);
+    bench_insert_make(dbal_file, &dbal->run, kind);
     dbal->ev = ev_loop_new(EVFLAG_AUTO);
     dbal->loop = dbal_loop_new(dbal->ev);
     dbal->pool = bench_database_pool(dbal->loop, dbal_file, kind->synchronous);

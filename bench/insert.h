@@ -35,6 +35,11 @@ void bench_insert_failed(bench_insert_run *run);
 /* Ends the program unless each had its answer, and the right one. */
 void bench_insert_check(bench_insert_run *run, int inserts);
 
+extern const char bench_insert_sql[], bench_insert_name[];
+
+/* Makes a file for the runs of one side. */
+void bench_insert_make(const char *file, bench_insert_run *run, const bench_insert_kind *kind);
+
 /* ---- by hand ---- */
 
 typedef struct bench_insert_hand {

@@ -4,12 +4,12 @@
 #include "database.h"
 #include "place.h"
 
-static const char *const file = "point.db";
+const char bench_point_file[] = "point.db";
 static const char *const fill =
     "create table item (id integer primary key, name text not null, price integer not null);"
     "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000) "
     "insert into item select i, printf('item number %08d', i), i * 7 % 1000 from n";
-static const char *const by_key = "select name, price from item where id = $1";
+const char bench_point_sql[] = "select name, price from item where id = $1";
 
 void
 bench_point_check(const bench_point_run *run)
@@ -21,7 +21,7 @@ bench_point_check(const bench_point_run *run)
 void
 bench_point_make(void)
 {
-    bench_database_make(file, fill);
+    bench_database_make(bench_point_file, fill);
 }
 
 /* ---- by hand ---- */
@@ -29,8 +29,8 @@ bench_point_make(void)
 void
 bench_point_open(bench_point_hand *hand)
 {
-    hand->db = bench_database_open(file, "full");
-    hand->select = bench_database_prepare(hand->db, by_key);
+    hand->db = bench_database_open(bench_point_file, "full");
+    hand->select = bench_database_prepare(hand->db, bench_point_sql);
 }
 
 void
@@ -99,7 +99,8 @@ static void
 query(bench_point_dbal *dbal)
 {
     dbal_params key = DBAL_PARAMS(dbal_int64(bench_point_key(&dbal->run)));
-    dbal_deferred_add_callbacks(dbal_pool_query(dbal->pool, by_key, key), show, complain, dbal);
+    dbal_deferred_add_callbacks(dbal_pool_query(dbal->pool, bench_point_sql, key), show, complain,
+                                dbal);
 }
 
 void
@@ -107,7 +108,7 @@ bench_point_dbal_begin(bench_point_dbal *dbal)
 {
     dbal->ev = ev_loop_new(EVFLAG_AUTO);
     dbal->loop = dbal_loop_new(dbal->ev);
-    dbal->pool = bench_database_pool(dbal->loop, file, "full");
+    dbal->pool = bench_database_pool(dbal->loop, bench_point_file, "full");
 }
 
 void

@@ -46,6 +46,8 @@ bench_point_answer(bench_point_run *run, const char *name, int64_t price)
 /* Ends the program unless every query had its answer. */
 void bench_point_check(const bench_point_run *run);
 
+extern const char bench_point_file[], bench_point_sql[];
+
 /* Makes the file. */
 void bench_point_make(void);
 
