@@ -49,13 +49,12 @@ send_back(bench_hop *hop, bench_item *newest, bench_item *oldest)
         bench_fail("an eventfd cannot be written");
 }
 
-/* Works on one batch and sends it back as a whole, or in parts. */
+/* Works on one batch and sends it back as a whole. */
 static void
 work_on(bench_hop *hop, bench_item *batch)
 {
     bool shared = hop->open != NULL && batch->next != NULL;
     bench_item *newest = NULL, *oldest = batch;
-    int count = 0;
     if (shared)
         hop->open();
     while (batch != NULL) {
@@ -64,12 +63,6 @@ work_on(bench_hop *hop, bench_item *batch)
         batch->next = newest;
         newest = batch;
         batch = next;
-        if (++count == hop->part && next != NULL) {
-            send_back(hop, newest, oldest);
-            newest = NULL;
-            oldest = next;
-            count = 0;
-        }
     }
     if (shared)
         hop->close();
@@ -130,11 +123,10 @@ bench_hop_begin(bench_hop *hop, struct ev_loop *loop, void (*work)(bench_item *i
 }
 
 void
-bench_hop_share(bench_hop *hop, void (*open)(void), void (*close)(void), int part)
+bench_hop_share(bench_hop *hop, void (*open)(void), void (*close)(void))
 {
     hop->open = open;
     hop->close = close;
-    hop->part = part;
 }
 
 void

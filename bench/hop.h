@@ -19,7 +19,6 @@ typedef struct bench_hop {
     void (*work)(bench_item *item);          /* in the thread */
     void (*done)(bench_item *item);          /* on the loop */
     void (*open)(void), (*close)(void);      /* in the thread, around a batch of several */
-    int part;                                /* how many go back before their batch is closed */
     _Alignas(64) _Atomic(bench_item *) down; /* oldest first; taken as a whole */
     atomic_int parked;
     atomic_bool stopping;
@@ -28,8 +27,8 @@ typedef struct bench_hop {
 
 void bench_hop_begin(bench_hop *hop, struct ev_loop *loop, void (*work)(bench_item *item),
                      void (*done)(bench_item *item));
-/* Before anything is given. `part` 0: what is shared has to be closed before any of it counts. */
-void bench_hop_share(bench_hop *hop, void (*open)(void), void (*close)(void), int part);
+/* Before anything is given. What is shared is closed before any of it goes back. */
+void bench_hop_share(bench_hop *hop, void (*open)(void), void (*close)(void));
 void bench_hop_end(bench_hop *hop);
 
 static inline void

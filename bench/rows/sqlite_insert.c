@@ -148,7 +148,7 @@ begin_group(void)
     begin(&full);
     hop_loop = ev_loop_new(EVFLAG_AUTO);
     bench_hop_begin(&hop, hop_loop, work, done);
-    bench_hop_share(&hop, open_group, close_group, 0);
+    bench_hop_share(&hop, open_group, close_group);
 }
 
 static void

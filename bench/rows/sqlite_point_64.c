@@ -9,7 +9,7 @@
 #include "../point.h"
 #include "../row.h"
 
-enum { FLIGHT = 64, QUERIES = 40000, PART = 16 };
+enum { FLIGHT = 64, QUERIES = 40000 };
 
 static bench_point_hand hand;
 static bench_point_run run;
@@ -117,7 +117,7 @@ begin_hop(void)
     commit = bench_database_prepare(hand.db, "commit");
     hop_loop = ev_loop_new(EVFLAG_AUTO);
     bench_hop_begin(&hop, hop_loop, work, done);
-    bench_hop_share(&hop, open_snapshot, close_snapshot, PART);
+    bench_hop_share(&hop, open_snapshot, close_snapshot);
 }
 
 static void
