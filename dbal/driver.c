@@ -38,11 +38,22 @@ complaint(const dbal_driver *driver)
     if (blocking == NULL || blocking->size < sizeof *blocking || blocking->open == NULL ||
         blocking->close == NULL)
         return "it cannot open and close";
+    if ((blocking->share_begin == NULL) != (blocking->share_end == NULL))
+        return "it can begin to share a transaction, or end it, but not both";
     if (driver->native == NULL && (blocking->run == NULL || blocking->in_transaction == NULL))
         return "it has neither a whole blocking face nor a native one";
     if (driver->native != NULL && driver->native->size < sizeof *driver->native)
         return "its native face was built for another version of dbal/driver.h";
     return NULL;
+}
+
+bool
+dbal__driver_can_share(const dbal_driver *driver, unsigned capabilities)
+{
+    const dbal_blocking *blocking = driver->blocking;
+    bool any = (capabilities & (DBAL_CAN_SHARE_SNAPSHOT | DBAL_CAN_SHARE_COMMIT)) != 0;
+    bool commits = (capabilities & DBAL_CAN_SHARE_COMMIT) != 0;
+    return (!any || blocking->share_begin != NULL) && (!commits || blocking->share_holds != NULL);
 }
 
 /* A fork waits until nobody is in here, so that the child finds it unlocked. */

@@ -23,6 +23,9 @@ dbal__driver_entry *dbal__driver_find(const char *scheme);
 /* "fake, sqlite": the schemes there are; owned, NULL without memory. */
 char *dbal__driver_schemes(void);
 
+/* Whether it has the functions for the sharing that it says it can do. */
+bool dbal__driver_can_share(const dbal_driver *driver, unsigned capabilities);
+
 /* Around the life of a connection, in the thread that opens it: library_init and library_exit. */
 bool dbal__driver_use(dbal__driver_entry *entry, int threadlevel, dbal_fault *fault);
 void dbal__driver_unuse(dbal__driver_entry *entry, int threadlevel);

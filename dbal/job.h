@@ -31,6 +31,7 @@ typedef struct dbal__job {
     bool grant;             /* runs nothing: asks for the connection that reaches it */
     bool reset;             /* runs nothing: makes the session as new */
     bool quick;             /* is known to end soon: its answer may wait a little for others */
+    dbal_share share;       /* what it may share with others that wait */
     bool alone;             /* nothing of its session was on its way when it was handed down */
     uint64_t number;        /* never that of another of the same pool: memory may be used again */
     struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
@@ -41,6 +42,9 @@ typedef struct dbal__job {
     bool needs_token;
     dbal_error *error;
     int64_t began, ended; /* 0: it never ran */
+    bool shared, leads;   /* it ran in a shared snapshot or commit; it was the first there */
+    bool broke;           /* it ended a transaction that others shared */
+    unsigned undone;      /* times it ran in a commit that was not to be */
     void (*finished)(struct dbal__job *job);
 } dbal__job;
 
@@ -49,6 +53,13 @@ void dbal__job_init(dbal__job *job, void (*finished)(dbal__job *job));
 bool dbal__job_cancel(dbal__job *job);
 /* True when it may run now. */
 bool dbal__job_begin(dbal__job *job);
+/* The same, also for one that began and was undone: it runs again. In its thread. */
+static inline bool
+dbal__job_take_up(dbal__job *job)
+{
+    return atomic_load_explicit(&job->state, memory_order_relaxed) == DBAL__JOB_RUNNING ||
+           dbal__job_begin(job);
+}
 /* The same for one that no other thread knows of. */
 static inline bool
 dbal__job_begin_alone(dbal__job *job)

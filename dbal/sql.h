@@ -25,6 +25,7 @@ typedef struct dbal__sql {
     size_t size;
     dbal_sql_class sql_class;
     int64_t mean; /* running average of its time, nanoseconds; 0 until known */
+    bool alone;   /* it broke a commit that it shared with others: it runs by itself from then on */
     size_t
         value_count; /* values the driver binds: with QMARK one for each use, else one for each number */
     uint32_t *

@@ -8,9 +8,11 @@
 
 #include "dbal/alloc.h"
 #include "dbal/channel.h"
+#include "dbal/commit.h"
 #include "dbal/error.h"
 #include "dbal/futex.h"
-#include "dbal/home.h"
+#include "dbal/runner.h"
+#include "dbal/snapshot.h"
 
 typedef struct threaded {
     dbal__channel channel; /* first */
@@ -21,14 +23,10 @@ typedef struct threaded {
     dbal__message opened_message, closed_message;
     dbal_fault fault;
     bool ok;
-    pthread_mutex_t guard;  /* of `current`; the thread and helpers only */
-    uint64_t current;       /* the number of the job that may be interrupted, or 0 */
+    dbal__runner runner;    /* the thread's */
     unsigned interruptions; /* that have not come back; the loop's */
-    dbal__home *home;       /* where its results come back to */
-    bool interruptible, closing, freed;
+    bool closing, freed;
     atomic_int opening; /* whether the driver was entered to open it */
-    bool dead;    /* the thread's: the connection is lost, and is not entered but to be closed */
-    bool bounces; /* the thread's: one wanted the token, and none behind may overtake it */
 } threaded;
 
 /* an interrupt on its way; a helper makes it, and its channel stays until it has come back */
@@ -39,19 +37,6 @@ typedef struct interruption {
 } interruption;
 
 static void free_self(threaded *self);
-
-static void
-enter(threaded *self, const char *operation)
-{
-    dbal__entry_begin(&self->channel.driver->entry, &self->channel.entry, self->channel.threadlevel,
-                      self->channel.driver->driver->name, operation);
-}
-
-static void
-leave(threaded *self)
-{
-    dbal__entry_end(&self->channel.driver->entry, &self->channel.entry, self->channel.threadlevel);
-}
 
 /* Where opening is: it can be taken back as long as its thread has not come to it. */
 enum { OPENING_WAITS, OPENING_BEGAN, OPENING_TAKEN_BACK };
@@ -76,9 +61,9 @@ do_open(dbal__work *work, dbal__worker *worker)
     self->ok =
         may_open(self) && dbal__driver_use(channel->driver, channel->threadlevel, &self->fault);
     if (self->ok) {
-        enter(self, "open");
+        dbal__runner_enter(&self->runner, "open");
         self->ok = face->open(channel->connection, &channel->opening, &self->fault);
-        leave(self);
+        dbal__runner_leave(&self->runner);
         if (!self->ok)
             dbal__driver_unuse(channel->driver, channel->threadlevel);
     }
@@ -102,9 +87,9 @@ do_close(dbal__work *work, dbal__worker *worker)
     threaded *self = DBAL__OF(work, threaded, close_work);
     dbal__channel *channel = &self->channel;
     if (self->ok) {
-        enter(self, "close");
+        dbal__runner_enter(&self->runner, "close");
         channel->driver->driver->blocking->close(channel->connection);
-        leave(self);
+        dbal__runner_leave(&self->runner);
         dbal__driver_unuse(channel->driver, channel->threadlevel);
     }
     dbal__worker_publish(worker, channel->inbox, &self->closed_message, true);
@@ -117,116 +102,33 @@ did_close(dbal__message *message)
     self->channel.closed(&self->channel);
 }
 
+/* What was handed to this connection: the job and those chained to it. */
 static void
-set_current(threaded *self, uint64_t number)
+run_chain(threaded *self, dbal__job *job, dbal__worker *worker)
 {
-    if (!self->interruptible)
-        return;
-    pthread_mutex_lock(&self->guard);
-    self->current = number;
-    pthread_mutex_unlock(&self->guard);
-}
-
-static void
-run_request(threaded *self, dbal__job *job)
-{
-    dbal__channel *channel = &self->channel;
-    const dbal_blocking *face = channel->driver->driver->blocking;
-    dbal_fault fault = DBAL__FAULT_INIT;
-    bool ok = false;
-
-    dbal__home_clear(self->home);
-    if (dbal__request_begin(&job->request)) {
-        dbal__result_set_reaper(job->request.result, dbal__home_reaper(self->home));
-        set_current(self, job->number);
-        enter(self, "run");
-        ok = face->run(channel->connection, &job->request, &fault);
-        job->in_transaction = face->in_transaction(channel->connection);
-        leave(self);
-        set_current(self, 0);
-    } else {
-        dbal_fault_set(&fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
-        dbal_fault_set_execution(&fault, DBAL_EXECUTION_NOT_SENT);
-    }
-    dbal__job_end(job, ok, &fault);
-}
-
-static void
-run_reset(threaded *self, dbal__job *job)
-{
-    dbal__channel *channel = &self->channel;
-    const dbal_blocking *face = channel->driver->driver->blocking;
-    dbal_fault fault = DBAL__FAULT_INIT;
-    enter(self, "reset");
-    job->ok = face->reset(channel->connection, &fault);
-    job->in_transaction = face->in_transaction(channel->connection);
-    leave(self);
-    if (!job->ok)
-        job->error = dbal__fault_take(&fault);
-    dbal__fault_clear(&fault);
-}
-
-/* Whether a session's statement goes back because one before it went back for the token. */
-static bool
-bounced(threaded *self, dbal__job *job, bool own)
-{
-    if (job->request.has_token || job->alone || !own)
-        self->bounces = false;
-    if (self->bounces)
-        job->needs_token = true;
-    return self->bounces;
-}
-
-/* It has not ended well: is the connection still there? A dead one takes no more shared work. */
-static void
-look_at_end(threaded *self, const dbal__job *job, dbal__worker *worker)
-{
-    if (job->error == NULL || !dbal_error_connection_lost(job->error))
-        return;
-    self->dead = true;
-    if (self->dedicated)
-        atomic_store(&worker->engaged, true);
-}
-
-static void
-do_one(threaded *self, dbal__job *job, dbal__worker *worker)
-{
-    dbal__inbox *inbox = self->channel.inbox;
-    bool now = job->grant, own = job->channel != NULL;
-    job->channel = &self->channel;
-    if (dbal__job_begin(job)) {
-        if (job->grant) {
-            atomic_store(&worker->engaged, true);
-        } else if (self->dead) {
-            job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
-        } else if (!bounced(self, job, own)) {
-            /* what is the thread's own nobody else looks after, see crew.h */
-            if (!job->quick || own)
-                dbal__worker_announce(worker);
-            job->began = dbal__monotonic();
-            if (job->reset)
-                run_reset(self, job);
-            else
-                run_request(self, job);
-            job->ended = dbal__monotonic();
-            self->bounces = own && job->needs_token;
-            look_at_end(self, job, worker);
+    while (job != NULL) {
+        dbal__job *then = job->then;
+        if (!self->runner.dead && dbal__commit_fits(job)) {
+            job = dbal__commit_run(&self->runner, job, worker);
+            continue;
         }
+        dbal__runner_run(&self->runner, job, true, worker);
+        job = then;
     }
-    dbal__worker_publish(worker, inbox, &job->message, now);
 }
 
-/* Once published, a job is the loop's again and may be gone. */
 static void
 do_job(dbal__work *work, dbal__worker *worker)
 {
     dbal__job *job = DBAL__OF(work, dbal__job, work);
-    threaded *self = job->channel != NULL ? (threaded *)(void *)job->channel : worker->owner;
-    while (job != NULL) {
-        dbal__job *then = job->then;
-        do_one(self, job, worker);
-        job = then;
-    }
+    bool own = job->channel != NULL;
+    threaded *self = own ? (threaded *)(void *)job->channel : worker->owner;
+    if (own)
+        run_chain(self, job, worker);
+    else if (job->share == DBAL_SHARE_SNAPSHOT && !self->runner.dead)
+        dbal__snapshot_run(&self->runner, self->shared, job, worker);
+    else
+        dbal__runner_run(&self->runner, job, false, worker);
 }
 
 void
@@ -285,7 +187,7 @@ open_channel(dbal__channel *channel, dbal_error **ret_error)
 {
     threaded *self = (threaded *)(void *)channel;
     const dbal_driver *driver = channel->driver->driver;
-    self->interruptible =
+    self->runner.interruptible =
         (channel->capabilities & DBAL_CAN_INTERRUPT) != 0 && driver->blocking->interrupt != NULL;
     if (!self->dedicated) {
         dbal__worker_push(self->worker, &self->open_work);
@@ -301,11 +203,7 @@ static void
 do_interrupt(dbal__errand *errand)
 {
     interruption *one = DBAL__OF(errand, interruption, errand);
-    threaded *self = one->on;
-    pthread_mutex_lock(&self->guard);
-    if (self->current == one->number)
-        self->channel.driver->driver->blocking->interrupt(self->channel.connection);
-    pthread_mutex_unlock(&self->guard);
+    dbal__runner_interrupt(&one->on->runner, one->number);
 }
 
 static void
@@ -334,7 +232,7 @@ cancel(dbal__channel *channel, dbal__job *job)
     atomic_store_explicit(&job->request.stopped, true, memory_order_release);
     if (job->request.deliver != NULL)
         resume(channel, job);
-    if (!self->interruptible)
+    if (!self->runner.interruptible)
         return;
     interruption *one = dbal__zalloc(sizeof *one);
     if (one == NULL)
@@ -418,8 +316,7 @@ free_channel(dbal__channel *channel)
 static void
 free_self(threaded *self)
 {
-    pthread_mutex_destroy(&self->guard);
-    dbal__home_unref(self->home);
+    dbal__runner_fini(&self->runner);
     dbal__fault_clear(&self->fault);
     dbal__channel_fini(&self->channel);
     dbal__free(self);
@@ -443,9 +340,12 @@ dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, dbal__line *shar
     threaded *self = dbal__zalloc(sizeof *self);
     if (self == NULL)
         return NULL;
-    self->home = dbal__home_new();
-    if (self->home == NULL || !dbal__channel_init(&self->channel, &ops, loop, driver)) {
-        dbal__home_unref(self->home);
+    if (!dbal__runner_init(&self->runner, &self->channel, worker == NULL)) {
+        dbal__free(self);
+        return NULL;
+    }
+    if (!dbal__channel_init(&self->channel, &ops, loop, driver)) {
+        dbal__runner_fini(&self->runner);
         dbal__free(self);
         return NULL;
     }
@@ -456,7 +356,6 @@ dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, dbal__line *shar
     self->close_work.run = do_close;
     self->opened_message.deliver = did_open;
     self->closed_message.deliver = did_close;
-    pthread_mutex_init(&self->guard, NULL);
     return &self->channel;
 }
 

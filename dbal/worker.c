@@ -16,6 +16,7 @@ dbal__line_init(dbal__line *line)
 {
     atomic_init(&line->fresh, NULL);
     atomic_init(&line->count, 0);
+    atomic_init(&line->last, 0);
     pthread_mutex_init(&line->lock, NULL);
     line->head = line->tail = NULL;
 }
@@ -29,6 +30,7 @@ dbal__line_fini(dbal__line *line)
 void
 dbal__line_push(dbal__line *line, dbal__work *work)
 {
+    work->ticket = atomic_fetch_add(&line->last, 1) + 1;
     atomic_fetch_add_explicit(&line->count, 1, memory_order_release);
     dbal__work *fresh = atomic_load_explicit(&line->fresh, memory_order_relaxed);
     do {
@@ -84,6 +86,43 @@ dbal__line_pull(dbal__line *line)
     return work;
 }
 
+/* with the lock */
+static bool
+head_fits(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), void *arg)
+{
+    if (line->head == NULL)
+        line_refill(line);
+    return line->head != NULL && fits(line->head, arg);
+}
+
+dbal__work *
+dbal__line_pull_if(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), void *arg)
+{
+    if (dbal__line_count(line) == 0)
+        return NULL;
+    pthread_mutex_lock(&line->lock);
+    dbal__work *work = head_fits(line, fits, arg) ? line_take(line) : NULL;
+    pthread_mutex_unlock(&line->lock);
+    return work;
+}
+
+bool
+dbal__line_has(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), void *arg)
+{
+    if (dbal__line_count(line) == 0)
+        return false;
+    pthread_mutex_lock(&line->lock);
+    bool has = head_fits(line, fits, arg);
+    pthread_mutex_unlock(&line->lock);
+    return has;
+}
+
+uint64_t
+dbal__line_last(const dbal__line *line)
+{
+    return atomic_load(&line->last);
+}
+
 dbal__work *
 dbal__line_try_pull(dbal__line *line)
 {
@@ -136,6 +175,13 @@ shared_work(dbal__worker *worker)
     return dbal__worker_shares(worker) ? dbal__line_pull(worker->shared) : NULL;
 }
 
+void
+dbal__worker_took_one(dbal__worker *worker)
+{
+    unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
+    atomic_store_explicit(&worker->taken, taken + 1, memory_order_relaxed);
+}
+
 /* Runs a piece of work, its own first. False: there is none. */
 static bool
 run_one(dbal__worker *worker)
@@ -144,8 +190,7 @@ run_one(dbal__worker *worker)
     dbal__work *work = own != NULL ? own : shared_work(worker);
     if (work == NULL)
         return false;
-    unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
-    atomic_store_explicit(&worker->taken, taken + 1, memory_order_relaxed);
+    dbal__worker_took_one(worker);
     work->run(work, worker);
     if (own != NULL)
         atomic_fetch_sub_explicit(&worker->owed, 1, memory_order_relaxed);

@@ -20,11 +20,13 @@ typedef struct dbal__worker dbal__worker;
 typedef struct dbal__work {
     struct dbal__work *next;
     void (*run)(struct dbal__work *work, dbal__worker *worker);
+    uint64_t ticket; /* its place among all that were ever put on its line, from 1 */
 } dbal__work;
 
 typedef struct dbal__line {
     _Atomic(dbal__work *) fresh; /* newest first */
     atomic_size_t count;
+    _Atomic(uint64_t) last;  /* the newest ticket */
     pthread_mutex_t lock;    /* of what follows; pullers only */
     dbal__work *head, *tail; /* oldest first */
 } dbal__line;
@@ -34,6 +36,13 @@ void dbal__line_fini(dbal__line *line);
 void dbal__line_push(dbal__line *line, dbal__work *work);
 /* The oldest, or NULL. May wait for another puller. */
 dbal__work *dbal__line_pull(dbal__line *line);
+/* The oldest, if it fits; else NULL. */
+dbal__work *dbal__line_pull_if(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg),
+                               void *arg);
+/* The ticket of the newest that was ever put on it. */
+uint64_t dbal__line_last(const dbal__line *line);
+/* Whether the oldest fits. */
+bool dbal__line_has(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), void *arg);
 /* Like pull, but gives up when another is pulling just now. */
 dbal__work *dbal__line_try_pull(dbal__line *line);
 size_t dbal__line_count(const dbal__line *line);
@@ -94,6 +103,8 @@ bool dbal__worker_failed(const dbal__worker *worker);
 /* Ends the owner's interest: joins a thread that is done, lets go of one that is not. */
 void dbal__worker_release(dbal__worker *worker);
 
+/* In the thread: it has begun one more piece of work, besides those it was run for. */
+void dbal__worker_took_one(dbal__worker *worker);
 /* In the thread: hands a message to the loop, and wakes it now or with some more. */
 void dbal__worker_publish(dbal__worker *worker, dbal__inbox *inbox, dbal__message *message,
                           bool now);

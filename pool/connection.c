@@ -543,11 +543,12 @@ dbal__connection_finish(dbal_connection *connection, dbal_outcome outcome)
     connection->ticket = NULL;
     dbal__connection_ref(connection);
     stop_claiming(connection);
-    give_token_back(connection);
     if (slot != NULL) {
         slot->dirty = slot->dirty || connection->dirty || connection->in_transaction;
         dbal__waiters_release(slot);
     }
+    /* after that: what was left open is closed before the next writer begins in the same thread */
+    give_token_back(connection);
     if (ticket != NULL) {
         ticket->connection = NULL;
         dbal__ticket_settle(ticket, outcome);

@@ -67,6 +67,22 @@ learn(dbal__ticket *ticket)
     ticket->sql->mean = ticket->sql->mean == 0 ? took : (ticket->sql->mean * 7 + took) / 8;
 }
 
+/* What sharing did; one that cannot share a commit is not tried again. */
+static void
+count_shared(dbal__ticket *ticket)
+{
+    dbal__job *job = &ticket->job;
+    dbal_pool_counts *counts = &ticket->pool->counts;
+    bool commit = job->request.has_token;
+    *(commit ? &counts->shared_commits : &counts->shared_snapshots) += job->leads;
+    *(commit ? &counts->shared_writes : &counts->shared_reads) += job->shared;
+    counts->undone_writes += job->undone;
+    if (job->broke)
+        ticket->sql->alone = true;
+    job->shared = job->leads = job->broke = false;
+    job->undone = 0;
+}
+
 /* One whose connection was lost before anything of it was sent goes to another. */
 static bool
 may_move(const dbal__ticket *ticket)
@@ -97,11 +113,15 @@ again(dbal__ticket *ticket)
     dbal__job *job = &ticket->job;
     dbal__request_fini(&job->request);
     job->error = dbal_error_unref(job->error);
-    ticket->writes = ticket->writes || job->needs_token;
+    bool turned = job->needs_token;
+    ticket->writes = ticket->writes || turned;
     job->needs_token = job->request.has_token = job->request.sent = false;
     job->began = job->ended = 0;
     job->then = NULL;
     job->channel = NULL;
+    if (turned)
+        job->share = DBAL_SHARE_NOTHING; /* its text says that it reads */
+    job->shared = job->leads = false;
     ticket->on_crew = false;
     atomic_store(&job->state, DBAL__JOB_WAITING);
     ticket->place = DBAL__PLACE_NOWHERE;
@@ -193,6 +213,7 @@ dbal__ticket_finished(dbal__job *job)
     ticket->place = DBAL__PLACE_NOWHERE;
     ticket->under_token = false;
     learn(ticket);
+    count_shared(ticket);
     if (!settled && (may_write_now(ticket) || may_move(ticket))) {
         again(ticket);
     } else if (job->grant) {

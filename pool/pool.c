@@ -65,6 +65,11 @@ choose_gate(dbal_pool *pool)
         return dbal_error_new(DBAL_ERROR_INTERNAL, "driver %s declares threadlevel %d: 0 to 3 are",
                               driver->name, pool->threadlevel);
     pool->capabilities = driver->capabilities(pool->config);
+    if (!dbal__driver_can_share(driver, pool->capabilities))
+        return dbal_error_new(DBAL_ERROR_INTERNAL,
+                              "driver %s says that it can share a transaction, and has no function "
+                              "for it",
+                              driver->name);
     pool->gate =
         dbal__gate_choose(pool->threadlevel, driver->native != NULL, pool->settings.gate, &why);
     if (pool->gate == DBAL_GATE_AUTO)

@@ -145,6 +145,23 @@ make(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kind, dbal__sql
     return ticket;
 }
 
+/* Statements on a pool that only read, or only write, and that nothing else is to be said of. */
+static dbal_share
+may_share(const dbal__ticket *ticket)
+{
+    const dbal_pool *pool = ticket->pool;
+    const dbal__sql *sql = ticket->sql;
+    if (ticket->kind != DBAL__TICKET_STATEMENT)
+        return DBAL_SHARE_NOTHING;
+    if (sql->sql_class.kinds == DBAL_SQL_READS && pool->gate == DBAL_GATE_THREAD &&
+        (pool->capabilities & DBAL_CAN_SHARE_SNAPSHOT) != 0)
+        return DBAL_SHARE_SNAPSHOT;
+    if (ticket->writes && sql->sql_class.kinds == DBAL_SQL_WRITES && !sql->alone &&
+        (pool->capabilities & DBAL_CAN_SHARE_COMMIT) != 0)
+        return DBAL_SHARE_COMMIT;
+    return DBAL_SHARE_NOTHING;
+}
+
 static void
 fill_request(dbal__ticket *ticket, const dbal_query *query)
 {
@@ -159,6 +176,7 @@ fill_request(dbal__ticket *ticket, const dbal_query *query)
     request->max_result_bytes = (size_t)pool->settings.max_result_bytes;
     ticket->writes = (sql->sql_class.kinds & DBAL_SQL_WRITES) != 0 && !query->read_only;
     ticket->job.quick = sql->mean > 0 && sql->mean < QUICK;
+    ticket->job.share = may_share(ticket);
 }
 
 dbal__ticket *

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 const char *const dbal__sqlite_settings[] = {
-    "mode",         "mutex",      "journal_mode", "synchronous",
-    "busy_timeout", "cache_size", "foreign_keys", NULL,
+    "mode",       "mutex",        "journal_mode", "synchronous", "busy_timeout",
+    "cache_size", "foreign_keys", "sharing",      NULL,
 };
 
 enum { BUSY_SECONDS_MAX = 86400 };
@@ -206,13 +206,16 @@ read_choices(const dbal_url *url, dbal__sqlite_config *config, dbal_fault *fault
     int sync = journal < 0 ? -1 : choose(url, "synchronous", synchronous_levels, fault);
     const char *given = dbal_url_parameter(url, "foreign_keys");
     int keys = sync < 0 ? -1 : given == NULL ? 1 : choose(url, "foreign_keys", switches, fault);
-    if (keys < 0)
+    given = dbal_url_parameter(url, "sharing");
+    int sharing = keys < 0 ? -1 : given == NULL ? 1 : choose(url, "sharing", switches, fault);
+    if (sharing < 0)
         return false;
     config->mode = (dbal__sqlite_mode)mode;
     config->full_mutex = mutex == 1;
     config->journal_mode = journal_modes[journal];
     config->synchronous = synchronous_levels[sync];
     config->foreign_keys = keys == 1;
+    config->sharing = sharing == 1;
     return true;
 }
 

@@ -18,6 +18,7 @@ typedef struct dbal__sqlite_config {
     bool memory; /* the path is ":memory:" */
     bool full_mutex;
     bool foreign_keys;
+    bool sharing;             /* statements that wait together share snapshots and commits */
     const char *journal_mode; /* constants, as PRAGMA takes them */
     const char *synchronous;
     int64_t busy_timeout; /* nanoseconds */

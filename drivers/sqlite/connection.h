@@ -14,6 +14,8 @@ typedef struct dbal__sqlite_connection {
     sqlite3 *db;
     const dbal__sqlite_config *config;
     dbal__sqlite_cache cache;
+    sqlite3_stmt *begin, *begin_writing, *commit, *rollback; /* of what statements share */
+    bool sharing;                                            /* statements share a transaction */
     bool has_token;        /* writing needs the process's write token */
     bool tx_lost;          /* SQLite ended a transaction by itself; ROLLBACK or COMMIT clears it */
     bool lasting;          /* the session was changed in a way that reset() cannot undo */
@@ -32,6 +34,11 @@ bool dbal__sqlite_run(void *connection, dbal_request *request, dbal_fault *fault
 bool dbal__sqlite_ping(void *connection, dbal_fault *fault);
 bool dbal__sqlite_reset(void *connection, dbal_fault *fault);
 bool dbal__sqlite_in_transaction(void *connection);
+
+bool dbal__sqlite_share_begin(void *connection, dbal_share what, dbal_request *first,
+                              dbal_fault *fault);
+bool dbal__sqlite_share_holds(void *connection);
+bool dbal__sqlite_share_end(void *connection, bool keep, dbal_fault *fault);
 
 /* Settings of the session that are the same for every connection; SQLite's code. */
 int dbal__sqlite_setup(dbal__sqlite_connection *c);

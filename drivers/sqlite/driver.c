@@ -51,10 +51,12 @@ threadlevel(const void *config)
 static unsigned
 capabilities(const void *config)
 {
-    (void)config;
+    const dbal__sqlite_config *c = config;
     unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT | DBAL_CAN_LAST_INSERT_ID;
     if (sqlite3_libversion_number() >= 3035000)
         can |= DBAL_CAN_RETURNING;
+    if (c != NULL && c->sharing)
+        can |= DBAL_CAN_SHARE_SNAPSHOT | DBAL_CAN_SHARE_COMMIT;
     return can;
 }
 
@@ -89,6 +91,9 @@ static const dbal_blocking blocking = {
     .ping = dbal__sqlite_ping,
     .reset = dbal__sqlite_reset,
     .in_transaction = dbal__sqlite_in_transaction,
+    .share_begin = dbal__sqlite_share_begin,
+    .share_holds = dbal__sqlite_share_holds,
+    .share_end = dbal__sqlite_share_end,
 };
 
 const dbal_driver dbal_sqlite_driver = {

@@ -142,7 +142,8 @@ busy_timeout(const char *cursor)
 static dbal__sqlite_meaning
 pragma(const char *cursor)
 {
-    dbal__sqlite_meaning reads = {.verb = DBAL__SQLITE_PRAGMA, .kinds = DBAL_SQL_READS};
+    dbal__sqlite_meaning reads = {.verb = DBAL__SQLITE_PRAGMA,
+                                  .kinds = DBAL_SQL_READS | DBAL_SQL_UNSHARED};
     token name = next(&cursor);
     if (starts_with(peek(cursor), '.')) {
         next(&cursor);
@@ -329,7 +330,8 @@ explain(const char *cursor)
     }
     if (is(t, "pragma"))
         return pragma(cursor);
-    return (dbal__sqlite_meaning){.verb = DBAL__SQLITE_READ, .kinds = DBAL_SQL_READS};
+    return (dbal__sqlite_meaning){.verb = DBAL__SQLITE_READ,
+                                  .kinds = DBAL_SQL_READS | DBAL_SQL_UNSHARED};
 }
 
 /* the call that answers what a function of the session would, or NULL */

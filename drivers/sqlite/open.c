@@ -210,6 +210,10 @@ dbal__sqlite_close(void *connection)
     dbal__sqlite_connection *c = connection;
     if (c->cache.buckets != NULL)
         dbal__sqlite_cache_fini(&c->cache);
+    sqlite3_finalize(c->begin);
+    sqlite3_finalize(c->begin_writing);
+    sqlite3_finalize(c->commit);
+    sqlite3_finalize(c->rollback);
     /*
      * No statement of ours is left. There may be some of virtual tables, which sqlite3_close() lets
      * finalize their own: to do it for them would free them twice.

@@ -240,7 +240,7 @@ run_statement(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_reques
     sqlite3_reset(s->stmt);
     if (s->parameters != 0)
         sqlite3_clear_bindings(s->stmt);
-    if (!ok && was_open && !in_sqlite_transaction(c) && !ends_transaction(verb))
+    if (!ok && was_open && !c->sharing && !in_sqlite_transaction(c) && !ends_transaction(verb))
         c->tx_lost = true;
     c->lasting = c->lasting || s->meaning.lasts;
     return ok;
@@ -337,5 +337,5 @@ bool
 dbal__sqlite_in_transaction(void *connection)
 {
     dbal__sqlite_connection *c = connection;
-    return c->tx_lost || in_sqlite_transaction(c);
+    return c->tx_lost || (!c->sharing && in_sqlite_transaction(c));
 }

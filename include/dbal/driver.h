@@ -208,8 +208,17 @@ typedef enum dbal_capability {
     DBAL_CAN_ARRAY = 1 << 6,               /**< array parameters */
     DBAL_CAN_LAST_INSERT_ID = 1 << 7,      /**< dbal_result_last_insert_id() */
     DBAL_CAN_PARALLEL_STATEMENTS = 1 << 8, /**< level 3: statements of one connection at once */
-    DBAL_CAN_DETACHED_RESULTS = 1 << 9     /**< results may be read while the connection works on */
+    DBAL_CAN_DETACHED_RESULTS = 1 << 9,    /**< results may be read while the connection works on */
+    DBAL_CAN_SHARE_SNAPSHOT = 1 << 10,     /**< blocking.share_begin takes DBAL_SHARE_SNAPSHOT */
+    DBAL_CAN_SHARE_COMMIT = 1 << 11        /**< blocking.share_begin takes DBAL_SHARE_COMMIT; needs a write token */
 } dbal_capability;
+
+/** What statements that wait together may share. */
+typedef enum dbal_share {
+    DBAL_SHARE_NOTHING,
+    DBAL_SHARE_SNAPSHOT, /**< reads: what they see */
+    DBAL_SHARE_COMMIT    /**< writes: the transaction that keeps them */
+} dbal_share;
 
 /** What open() is told and what it tells. */
 typedef struct dbal_opening {
@@ -246,8 +255,35 @@ typedef struct dbal_blocking {
     bool (*ping)(void *connection, dbal_fault *fault);
     /** Optional. Makes the session as new; on false the connection is closed. */
     bool (*reset)(void *connection, dbal_fault *fault);
-    /** Whether a transaction is open; after each run. */
+    /** Whether a transaction is open; after each run. What share_begin() opened is none. */
     bool (*in_transaction)(void *connection);
+    /**
+     * Optional, with share_end: the requests that follow share one transaction, until share_end().
+     * Each must end as it would by itself.
+     *
+     * DBAL_SHARE_SNAPSHOT: they only read, and see one snapshot, taken no earlier than now.
+     * DBAL_SHARE_COMMIT: they write, under the write token. Takes the database's lock at once;
+     * `first` is the first of them, whose stop and deadline end the wait for it.
+     *
+     * @return false with nothing begun and the fault set: each runs by itself, but when the fault
+     *         is retryable (a lock was not to be had): then it is the answer to all of them
+     */
+    bool (*share_begin)(void *connection, dbal_share what, dbal_request *first, dbal_fault *fault);
+    /**
+     * With DBAL_CAN_SHARE_COMMIT: after each run in a shared commit. False when what has run so far
+     * could not be committed now as if each had been by itself: the database has ended the
+     * transaction, or a constraint that is checked at its end is violated. All is undone then, and
+     * runs again, the last one by itself.
+     */
+    bool (*share_holds)(void *connection);
+    /**
+     * Commits, or undoes everything since share_begin(). In any case no transaction is open after it.
+     *
+     * @param keep false: undo
+     * @return false with the fault set. Connection lost: it is of no more use. Execution unknown, or
+     *         retryable: the answer to all. Otherwise nothing was kept, and each runs by itself.
+     */
+    bool (*share_end)(void *connection, bool keep, dbal_fault *fault);
 } dbal_blocking;
 
 /** The core's services for one native connection. */

@@ -154,6 +154,11 @@ typedef struct dbal_pool_counts {
     uint64_t opened;         /**< connections opened so far */
     uint64_t connect_errors; /**< connects that failed */
     uint64_t lost;           /**< connections lost or given up */
+    uint64_t shared_snapshots; /**< snapshots that several reads shared */
+    uint64_t shared_reads;     /**< statements that read in these; divided by shared_snapshots: how many in one */
+    uint64_t shared_commits;   /**< commits that several writes shared */
+    uint64_t shared_writes;    /**< statements that these kept, failed ones included */
+    uint64_t undone_writes;    /**< runs that were undone because a shared transaction could not be kept; each statement ran again */
 } dbal_pool_counts;
 
 /** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */

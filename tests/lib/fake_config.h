@@ -5,6 +5,7 @@
  *   interrupt=off       nobody tells it that a statement is stopped: it looks by itself
  *   interrupt=blunt     an interrupt ends whatever runs, as some client libraries' do
  *   token=on            only one may write at a time: writes want the token
+ *   sharing=on          reads may share a snapshot
  *   connections=N       the database cannot have more
  *   pipeline=off        native: one statement at a time
  */
@@ -20,7 +21,7 @@
 typedef struct fake_config {
     fake_script *script;
     int level;
-    bool interrupt, blunt, token, pipeline;
+    bool interrupt, blunt, token, pipeline, sharing;
     int connections;
 } fake_config;
 

@@ -1,0 +1,173 @@
+#include "dbal/runner.h"
+
+#include "dbal/clock.h"
+#include "dbal/error.h"
+
+bool
+dbal__runner_init(dbal__runner *runner, dbal__channel *channel, bool dedicated)
+{
+    dbal__home *home = dbal__home_new();
+    if (home == NULL)
+        return false;
+    *runner = (dbal__runner){.channel = channel, .home = home, .dedicated = dedicated};
+    pthread_mutex_init(&runner->guard, NULL);
+    return true;
+}
+
+void
+dbal__runner_fini(dbal__runner *runner)
+{
+    pthread_mutex_destroy(&runner->guard);
+    dbal__home_unref(runner->home);
+}
+
+void
+dbal__runner_enter(dbal__runner *runner, const char *operation)
+{
+    dbal__channel *channel = runner->channel;
+    dbal__entry_begin(&channel->driver->entry, &channel->entry, channel->threadlevel,
+                      channel->driver->driver->name, operation);
+}
+
+void
+dbal__runner_leave(dbal__runner *runner)
+{
+    dbal__channel *channel = runner->channel;
+    dbal__entry_end(&channel->driver->entry, &channel->entry, channel->threadlevel);
+}
+
+void
+dbal__runner_bury(dbal__runner *runner, dbal__worker *worker)
+{
+    runner->dead = true;
+    if (runner->dedicated)
+        atomic_store(&worker->engaged, true);
+}
+
+/* ---- interrupting -------------------------------------------------------------------------------- */
+
+static void
+set_current(dbal__runner *runner, uint64_t number)
+{
+    if (!runner->interruptible)
+        return;
+    pthread_mutex_lock(&runner->guard);
+    runner->current = number;
+    pthread_mutex_unlock(&runner->guard);
+}
+
+void
+dbal__runner_interrupt(dbal__runner *runner, uint64_t number)
+{
+    pthread_mutex_lock(&runner->guard);
+    if (runner->current == number)
+        runner->channel->driver->driver->blocking->interrupt(runner->channel->connection);
+    pthread_mutex_unlock(&runner->guard);
+}
+
+/* ---- running --------------------------------------------------------------------------------------- */
+
+static void
+run_request(dbal__runner *runner, dbal__job *job)
+{
+    dbal__channel *channel = runner->channel;
+    const dbal_blocking *face = channel->driver->driver->blocking;
+    dbal_fault fault = DBAL__FAULT_INIT;
+    bool ok = false;
+
+    dbal__home_clear(runner->home);
+    bool begun = dbal__request_begin(&job->request);
+    dbal__runner_enter(runner, "run");
+    if (begun) {
+        dbal__result_set_reaper(job->request.result, dbal__home_reaper(runner->home));
+        set_current(runner, job->number);
+        ok = face->run(channel->connection, &job->request, &fault);
+        set_current(runner, 0);
+    } else {
+        dbal_fault_set(&fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+        dbal_fault_set_execution(&fault, DBAL_EXECUTION_NOT_SENT);
+    }
+    /* also of one that could not begin: what was open is open still */
+    job->in_transaction = face->in_transaction(channel->connection);
+    dbal__runner_leave(runner);
+    dbal__job_end(job, ok, &fault);
+}
+
+static void
+run_reset(dbal__runner *runner, dbal__job *job)
+{
+    dbal__channel *channel = runner->channel;
+    const dbal_blocking *face = channel->driver->driver->blocking;
+    dbal_fault fault = DBAL__FAULT_INIT;
+    dbal__runner_enter(runner, "reset");
+    job->ok = face->reset(channel->connection, &fault);
+    job->in_transaction = face->in_transaction(channel->connection);
+    dbal__runner_leave(runner);
+    if (!job->ok)
+        job->error = dbal__fault_take(&fault);
+    dbal__fault_clear(&fault);
+}
+
+void
+dbal__runner_execute(dbal__runner *runner, dbal__job *job)
+{
+    job->began = dbal__monotonic();
+    if (job->reset)
+        run_reset(runner, job);
+    else
+        run_request(runner, job);
+    job->ended = dbal__monotonic();
+}
+
+/* Whether a session's statement goes back because one before it went back for the token. */
+static bool
+bounced(dbal__runner *runner, dbal__job *job, bool own)
+{
+    if (job->request.has_token || job->alone || !own)
+        runner->bounces = false;
+    if (runner->bounces)
+        job->needs_token = true;
+    return runner->bounces;
+}
+
+static bool
+lost_connection(const dbal__job *job)
+{
+    return job->error != NULL && dbal_error_connection_lost(job->error);
+}
+
+/* What has begun. */
+static void
+do_one(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker)
+{
+    if (job->grant) {
+        atomic_store(&worker->engaged, true);
+    } else if (runner->dead) {
+        job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
+    } else if (!bounced(runner, job, own)) {
+        /* what is the thread's own nobody else looks after, see crew.h */
+        if (!job->quick || own)
+            dbal__worker_announce(worker);
+        dbal__runner_execute(runner, job);
+        runner->bounces = own && job->needs_token;
+        if (lost_connection(job))
+            dbal__runner_bury(runner, worker);
+    }
+}
+
+void
+dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker)
+{
+    job->channel = runner->channel; /* whoever stops it once it has begun looks there */
+    if (dbal__job_take_up(job))
+        do_one(runner, job, own, worker);
+    dbal__runner_return(runner, job, worker);
+}
+
+/* Once published, a job is the loop's again and may be gone. */
+void
+dbal__runner_return(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
+{
+    job->channel = runner->channel;
+    dbal__worker_publish(worker, runner->channel->inbox, &job->message, job->grant);
+}

@@ -1,0 +1,46 @@
+/* Runs jobs on one connection, through its driver's blocking face, in the connection's thread. */
+#ifndef DBAL__RUNNER_H
+#define DBAL__RUNNER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbal/channel.h"
+#include "dbal/home.h"
+#include "dbal/job.h"
+#include "dbal/worker.h"
+
+typedef struct dbal__runner {
+    dbal__channel *channel;
+    dbal__home *home; /* where its results come back to */
+    bool dedicated;   /* its thread has no other connection */
+    bool dead;        /* the connection is lost, and is not entered but to be closed */
+    bool bounces;     /* one wanted the token, and none behind may overtake it */
+    bool interruptible;
+    pthread_mutex_t guard; /* of `current`; the thread and helpers only */
+    uint64_t current;      /* the number of the job that may be interrupted, or 0 */
+} dbal__runner;
+
+/* False without memory. */
+bool dbal__runner_init(dbal__runner *runner, dbal__channel *channel, bool dedicated);
+void dbal__runner_fini(dbal__runner *runner);
+
+/* Interrupts this job, if it runs; a helper's thread. */
+void dbal__runner_interrupt(dbal__runner *runner, uint64_t number);
+
+/* The rest: in the connection's thread. */
+
+/* Around each call of the driver. */
+void dbal__runner_enter(dbal__runner *runner, const char *operation);
+void dbal__runner_leave(dbal__runner *runner);
+/* The connection is of no more use, and its thread takes no more shared work. */
+void dbal__runner_bury(dbal__runner *runner, dbal__worker *worker);
+
+/* Runs it, and hands it back. `own`: it was handed to this connection and no other could take it. */
+void dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker);
+/* The same in two parts: runs one that has begun; hands back one that has ended or never began. */
+void dbal__runner_execute(dbal__runner *runner, dbal__job *job);
+void dbal__runner_return(dbal__runner *runner, dbal__job *job, dbal__worker *worker);
+
+#endif
