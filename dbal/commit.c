@@ -169,8 +169,9 @@ next(group *g, int64_t until)
 {
     dbal__job *job;
     while ((job = g->last->then) != NULL) {
-        if (g->count >= MOST || !may_share(job) || dbal__monotonic() >= until)
+        if (g->count >= MOST || !may_share(job) || g->runner->looked >= until)
             return NULL;
+        job->channel = g->runner->channel;
         if (dbal__job_take_up(job))
             return job;
         g->last->then = job->then;
@@ -192,10 +193,11 @@ holds(group *g)
 static dbal__job *
 run_members(group *g, dbal__job *job)
 {
-    int64_t until = dbal__after(dbal__monotonic(), TIME);
+    g->runner->looked = dbal__monotonic();
+    int64_t until = dbal__after(g->runner->looked, TIME);
     g->first = job;
     for (; job != NULL; job = next(g, until)) {
-        dbal__runner_execute(g->runner, job);
+        dbal__runner_execute(g->runner, job, g->runner->looked);
         if (!holds(g))
             return job;
         g->last = job;
@@ -240,6 +242,7 @@ dbal__commit_run(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
     group g = {.runner = runner, .worker = worker};
     dbal_fault fault = DBAL__FAULT_INIT;
     dbal__worker_announce(worker);
+    job->channel = runner->channel;
     if (!dbal__job_take_up(job)) {
         dbal__job *then = job->then;
         dbal__runner_return(runner, job, worker);

@@ -109,14 +109,14 @@ run_reset(dbal__runner *runner, dbal__job *job)
 }
 
 void
-dbal__runner_execute(dbal__runner *runner, dbal__job *job)
+dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began)
 {
-    job->began = dbal__monotonic();
+    job->began = began;
     if (job->reset)
         run_reset(runner, job);
     else
         run_request(runner, job);
-    job->ended = dbal__monotonic();
+    job->ended = runner->looked = dbal__monotonic();
 }
 
 /* Whether a session's statement goes back because one before it went back for the token. */
@@ -136,9 +136,9 @@ lost_connection(const dbal__job *job)
     return job->error != NULL && dbal_error_connection_lost(job->error);
 }
 
-/* What has begun. */
+/* What may begin, at this time, or now for 0. */
 static void
-do_one(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker)
+do_one(dbal__runner *runner, dbal__job *job, bool own, int64_t began, dbal__worker *worker)
 {
     if (job->grant) {
         atomic_store(&worker->engaged, true);
@@ -148,7 +148,7 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker)
         /* what is the thread's own nobody else looks after, see crew.h */
         if (!job->quick || own)
             dbal__worker_announce(worker);
-        dbal__runner_execute(runner, job);
+        dbal__runner_execute(runner, job, began != 0 ? began : dbal__monotonic());
         runner->bounces = own && job->needs_token;
         if (lost_connection(job))
             dbal__runner_bury(runner, worker);
@@ -160,7 +160,16 @@ dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *w
 {
     job->channel = runner->channel; /* whoever stops it once it has begun looks there */
     if (dbal__job_take_up(job))
-        do_one(runner, job, own, worker);
+        do_one(runner, job, own, 0, worker);
+    dbal__runner_return(runner, job, worker);
+}
+
+void
+dbal__runner_run_next(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
+{
+    job->channel = runner->channel;
+    if (dbal__job_take_up(job))
+        do_one(runner, job, false, runner->looked, worker);
     dbal__runner_return(runner, job, worker);
 }
 

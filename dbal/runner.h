@@ -18,6 +18,7 @@ typedef struct dbal__runner {
     bool dead;        /* the connection is lost, and is not entered but to be closed */
     bool bounces;     /* one wanted the token, and none behind may overtake it */
     bool interruptible;
+    int64_t looked;        /* at the clock, when the last job had ended */
     pthread_mutex_t guard; /* of `current`; the thread and helpers only */
     uint64_t current;      /* the number of the job that may be interrupted, or 0 */
 } dbal__runner;
@@ -39,8 +40,12 @@ void dbal__runner_bury(dbal__runner *runner, dbal__worker *worker);
 
 /* Runs it, and hands it back. `own`: it was handed to this connection and no other could take it. */
 void dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker);
-/* The same in two parts: runs one that has begun; hands back one that has ended or never began. */
-void dbal__runner_execute(dbal__runner *runner, dbal__job *job);
+/* The same for one of a group, right after the one before. */
+void dbal__runner_run_next(dbal__runner *runner, dbal__job *job, dbal__worker *worker);
+/*
+ * In two parts: runs one that has begun at this time; hands back one that has ended, or never began.
+ */
+void dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began);
 void dbal__runner_return(dbal__runner *runner, dbal__job *job, dbal__worker *worker);
 
 #endif

@@ -60,12 +60,13 @@ static void
 run_members(dbal__runner *runner, dbal__line *line, uint64_t last, dbal__job *job,
             dbal__worker *worker)
 {
-    int64_t until = dbal__after(dbal__monotonic(), TIME);
+    runner->looked = dbal__monotonic();
+    int64_t until = dbal__after(runner->looked, TIME);
     job->leads = true;
     for (int count = 1; job != NULL; count++) {
         job->shared = true;
-        dbal__runner_run(runner, job, false, worker);
-        bool more = !runner->dead && count < MOST && dbal__monotonic() < until;
+        dbal__runner_run_next(runner, job, worker);
+        bool more = !runner->dead && count < MOST && runner->looked < until;
         job = more ? next(line, last, worker) : NULL;
     }
 }

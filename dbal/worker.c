@@ -9,7 +9,7 @@
 #include "dbal/futex.h"
 
 /* Waking the loop costs a system call; this many results share one while work is quick. */
-enum { ANNOUNCE = 16, STACK = 1024 * 1024 };
+enum { ANNOUNCE = 32, STACK = 1024 * 1024 };
 
 void
 dbal__line_init(dbal__line *line)
