@@ -37,13 +37,17 @@ dbal__commit_fits(const dbal__job *job)
 
 /* ---- how it ends ---------------------------------------------------------------------------------- */
 
+/* All at once: what their callbacks write then is one group again. */
 static void
 return_members(group *g, dbal__job *behind)
 {
+    dbal__worker_collect(g->worker, true);
     for (dbal__job *job = g->first, *then; job != behind; job = then) {
         then = job->then;
         dbal__runner_return(g->runner, job, g->worker);
     }
+    dbal__worker_collect(g->worker, false);
+    dbal__worker_announce(g->worker);
 }
 
 /* Nothing of it is left in the database: it runs again. */
@@ -128,11 +132,15 @@ commit(group *g)
 
 /* ---- one that breaks it ----------------------------------------------------------------------------- */
 
-/* It was stopped, and that is its end, whatever becomes of the others. */
+/*
+ * It was stopped, and that is its end, whatever becomes of the others. The driver may also have
+ * stopped it because it made the others wait: then it runs again.
+ */
 static bool
 was_stopped(const dbal__job *job)
 {
-    return job->error != NULL && dbal_error_is(job->error, DBAL_ERROR_CANCELLED);
+    return job->error != NULL && dbal_error_is(job->error, DBAL_ERROR_CANCELLED) &&
+           (dbal_request_stopped(&job->request) || job->ended >= job->request.deadline);
 }
 
 /* The job that broke it stands behind the last member, or is the first of all. */
@@ -163,13 +171,16 @@ break_up(group *g, dbal__job *broke)
 
 /* ---- running ------------------------------------------------------------------------------------------ */
 
-/* The next that may join, begun; cancelled ones on the way are handed back. */
+/*
+ * The next that may join, begun; cancelled ones on the way are handed back. One that is not known
+ * to be quick may only be the first: those that ran before it would be told late.
+ */
 static dbal__job *
 next(group *g, int64_t until)
 {
     dbal__job *job;
     while ((job = g->last->then) != NULL) {
-        if (g->count >= MOST || !may_share(job) || g->runner->looked >= until)
+        if (g->count >= MOST || !job->quick || !may_share(job) || g->runner->looked >= until)
             return NULL;
         job->channel = g->runner->channel;
         if (dbal__job_take_up(job))
@@ -198,6 +209,7 @@ run_members(group *g, dbal__job *job)
     g->first = job;
     for (; job != NULL; job = next(g, until)) {
         dbal__runner_execute(g->runner, job, g->runner->looked);
+        job->grouped = true;
         if (!holds(g))
             return job;
         g->last = job;

@@ -40,6 +40,8 @@ complaint(const dbal_driver *driver)
         return "it cannot open and close";
     if ((blocking->share_begin == NULL) != (blocking->share_end == NULL))
         return "it can begin to share a transaction, or end it, but not both";
+    if ((blocking->upkeep_wanted == NULL) != (blocking->upkeep == NULL))
+        return "it can want upkeep, or do it, but not both";
     if (driver->native == NULL && (blocking->run == NULL || blocking->in_transaction == NULL))
         return "it has neither a whole blocking face nor a native one";
     if (driver->native != NULL && driver->native->size < sizeof *driver->native)

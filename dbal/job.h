@@ -30,6 +30,7 @@ typedef struct dbal__job {
     atomic_int signal;      /* a stream's thread sleeps on it while its consumer is slow */
     bool grant;             /* runs nothing: asks for the connection that reaches it */
     bool reset;             /* runs nothing: makes the session as new */
+    bool upkeep;            /* runs nothing: does what the database wants done */
     bool quick;             /* is known to end soon: its answer may wait a little for others */
     dbal_share share;       /* what it may share with others that wait */
     bool alone;             /* nothing of its session was on its way when it was handed down */
@@ -43,8 +44,10 @@ typedef struct dbal__job {
     dbal_error *error;
     int64_t began, ended; /* 0: it never ran */
     bool shared, leads;   /* it ran in a shared snapshot or commit; it was the first there */
-    bool broke;           /* it ended a transaction that others shared */
-    unsigned undone;      /* times it ran in a commit that was not to be */
+    dbal_upkeep upkeep_wanted;
+    bool grouped;    /* its time is without that of its commit */
+    bool broke;      /* it ended a transaction that others shared */
+    unsigned undone; /* times it ran in a commit that was not to be */
     void (*finished)(struct dbal__job *job);
 } dbal__job;
 

@@ -108,11 +108,26 @@ run_reset(dbal__runner *runner, dbal__job *job)
     dbal__fault_clear(&fault);
 }
 
+static void
+run_upkeep(dbal__runner *runner, dbal__job *job)
+{
+    dbal__channel *channel = runner->channel;
+    dbal_fault fault = DBAL__FAULT_INIT;
+    dbal__runner_enter(runner, "upkeep");
+    job->ok = channel->driver->driver->blocking->upkeep(channel->connection, &fault);
+    dbal__runner_leave(runner);
+    if (!job->ok)
+        job->error = dbal__fault_take(&fault);
+    dbal__fault_clear(&fault);
+}
+
 void
 dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began)
 {
     job->began = began;
-    if (job->reset)
+    if (job->upkeep)
+        run_upkeep(runner, job);
+    else if (job->reset)
         run_reset(runner, job);
     else
         run_request(runner, job);
@@ -173,10 +188,24 @@ dbal__runner_run_next(dbal__runner *runner, dbal__job *job, dbal__worker *worker
     dbal__runner_return(runner, job, worker);
 }
 
+static dbal_upkeep
+upkeep_wanted(dbal__runner *runner)
+{
+    const dbal_blocking *face = runner->channel->driver->driver->blocking;
+    if (face->upkeep_wanted == NULL)
+        return DBAL_UPKEEP_NONE;
+    dbal__runner_enter(runner, "upkeep_wanted");
+    dbal_upkeep when = face->upkeep_wanted(runner->channel->connection);
+    dbal__runner_leave(runner);
+    return when;
+}
+
 /* Once published, a job is the loop's again and may be gone. */
 void
 dbal__runner_return(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
 {
     job->channel = runner->channel;
+    if (job->request.has_token && !runner->dead)
+        job->upkeep_wanted = upkeep_wanted(runner);
     dbal__worker_publish(worker, runner->channel->inbox, &job->message, job->grant);
 }

@@ -359,6 +359,12 @@ dbal__worker_announce(dbal__worker *worker)
 }
 
 void
+dbal__worker_collect(dbal__worker *worker, bool collect)
+{
+    worker->collects = collect;
+}
+
+void
 dbal__worker_publish(dbal__worker *worker, dbal__inbox *inbox, dbal__message *message, bool now)
 {
     /* once pushed, the message and whatever it is part of may be gone: hold the inbox before */
@@ -370,6 +376,6 @@ dbal__worker_publish(dbal__worker *worker, dbal__inbox *inbox, dbal__message *me
         return; /* the loop is gone: what comes back from an abandoned thread is nobody's */
     unsigned count = atomic_load_explicit(&worker->unannounced_count, memory_order_relaxed) + 1;
     atomic_store_explicit(&worker->unannounced_count, count, memory_order_relaxed);
-    if (count >= ANNOUNCE || now)
+    if ((count >= ANNOUNCE && !worker->collects) || now)
         dbal__worker_announce(worker);
 }

@@ -72,6 +72,7 @@ struct dbal__worker {
     dbal__list crew;      /* among those that pull from the same line; the loop's */
     dbal__inbox *
         unannounced; /* one that was given messages without a wake, a reference; the thread's own */
+    bool collects;   /* the loop is woken when all of it is there; the thread's own */
     atomic_uint unannounced_count;
     const char *name;
     dbal__work ending; /* of whoever ends it, when nothing else is left to do */
@@ -108,6 +109,8 @@ void dbal__worker_took_one(dbal__worker *worker);
 /* In the thread: hands a message to the loop, and wakes it now or with some more. */
 void dbal__worker_publish(dbal__worker *worker, dbal__inbox *inbox, dbal__message *message,
                           bool now);
+/* In the thread: while it collects, what is published does not wake the loop. */
+void dbal__worker_collect(dbal__worker *worker, bool collect);
 /* In the thread: wakes the loop for what was published without waking it. */
 void dbal__worker_announce(dbal__worker *worker);
 

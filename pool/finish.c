@@ -63,6 +63,8 @@ learn(dbal__ticket *ticket)
     dbal__job *job = &ticket->job;
     if (job->began == 0 || job->ended == 0 || ticket->sql == NULL || job->reset)
         return;
+    if (job->share == DBAL_SHARE_COMMIT && !job->grouped)
+        return; /* its time is that of its commit, most of it */
     int64_t took = job->ended - job->began;
     ticket->sql->mean = ticket->sql->mean == 0 ? took : (ticket->sql->mean * 7 + took) / 8;
 }
@@ -79,7 +81,7 @@ count_shared(dbal__ticket *ticket)
     counts->undone_writes += job->undone;
     if (job->broke)
         ticket->sql->alone = true;
-    job->shared = job->leads = job->broke = false;
+    job->shared = job->leads = job->grouped = job->broke = false;
     job->undone = 0;
 }
 
@@ -214,6 +216,7 @@ dbal__ticket_finished(dbal__job *job)
     ticket->under_token = false;
     learn(ticket);
     count_shared(ticket);
+    dbal__upkeep_wanted(pool, job->upkeep_wanted);
     if (!settled && (may_write_now(ticket) || may_move(ticket))) {
         again(ticket);
     } else if (job->grant) {

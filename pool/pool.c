@@ -245,6 +245,18 @@ tell(dbal__list *list, dbal_error *error)
     }
 }
 
+const char *
+dbal__pool_oldest_session(const dbal_pool *pool)
+{
+    /* they are listed in the order of asking */
+    for (const dbal__list *link = pool->tickets.next; link != &pool->tickets; link = link->next) {
+        const dbal__ticket *ticket = DBAL__OF(link, const dbal__ticket, all);
+        if (ticket->kind == DBAL__TICKET_SESSION && ticket->slot != NULL)
+            return dbal__ticket_name(ticket);
+    }
+    return "";
+}
+
 void
 dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error)
 {

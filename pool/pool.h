@@ -88,6 +88,10 @@ struct dbal_pool {
     unsigned writing;    /* handed down under the token */
     unsigned claims_out; /* claims, the sessions' too, that wait or have been granted just now */
     dbal__timer writes_timer;
+    bool upkeep_due; /* goes down with the next writes, or by itself */
+    dbal__job keeper;
+    dbal__slot *keeper_slot; /* where it is, or NULL */
+    dbal__timer upkeep_timer;
 
     dbal__list closers, readiers;
     dbal__timer close_timer;
@@ -240,6 +244,14 @@ void dbal__writes_stop(dbal_pool *pool);
 /* The connection they went to hangs: those not begun fail, the others count no more. */
 void dbal__writes_abandon(dbal_pool *pool);
 
+/* ---- upkeep.c: what the database wants done under the token ---- */
+
+/* What a statement under the token has left to do. */
+void dbal__upkeep_wanted(dbal_pool *pool, dbal_upkeep when);
+/* The job that does it, for the connection of the writes, if it is due; else NULL. */
+dbal__job *dbal__upkeep_take(dbal_pool *pool);
+void dbal__upkeep_stop(dbal_pool *pool);
+
 /* ---- slots.c: the life of connections ---- */
 
 /* One connection more, if the pool may have one. */
@@ -265,6 +277,8 @@ void dbal__pool_check_closed(dbal_pool *pool);
 /* Calls fn for each that has not settled now; it may settle any of them. */
 void dbal__pool_each_ticket(dbal_pool *pool, void (*fn)(dbal__ticket *ticket, void *arg),
                             void *arg);
+/* The name of the session that has been there for longest; "" when there is none. */
+const char *dbal__pool_oldest_session(const dbal_pool *pool);
 /* Fires the Deferreds of dbal_pool_ready(); the error is borrowed, NULL for a success. */
 void dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error);
 /* NULL, or a Deferred that has failed since the call cannot be taken; *ret_ok tells. */

@@ -14,6 +14,8 @@
 
 /* Statements that take less on average let their answers wait for one another. */
 static const int64_t QUICK = 50000; /* nanoseconds */
+/* Writes that take less, without their commit, may make others wait for a common one. */
+static const int64_t QUICK_WRITE = 500000;
 enum { ORDER_INSIDE = 16 };
 
 static void on_timer(dbal__timer *timer);
@@ -175,7 +177,7 @@ fill_request(dbal__ticket *ticket, const dbal_query *query)
     request->statement_cache = pool->settings.statement_cache;
     request->max_result_bytes = (size_t)pool->settings.max_result_bytes;
     ticket->writes = (sql->sql_class.kinds & DBAL_SQL_WRITES) != 0 && !query->read_only;
-    ticket->job.quick = sql->mean > 0 && sql->mean < QUICK;
+    ticket->job.quick = sql->mean > 0 && sql->mean < (ticket->writes ? QUICK_WRITE : QUICK);
     ticket->job.share = may_share(ticket);
 }
 

@@ -48,25 +48,38 @@ take(dbal_pool *pool)
     return ticket;
 }
 
+/* The next of those that wait; behind all of them what keeps the database in order. */
+static dbal__job *
+next(dbal_pool *pool, int taken)
+{
+    if (taken < BATCH && !dbal__list_empty(&pool->writes))
+        return &take(pool)->job;
+    dbal__job *keeper = dbal__upkeep_take(pool);
+    pool->writing += keeper != NULL;
+    return keeper;
+}
+
 /* All that wait now go down, in their order; threads get them as one chain. */
 static void
 send(dbal_pool *pool)
 {
     dbal__channel *channel = pool->writes_slot->channel;
     bool chained = pool->gate != DBAL_GATE_LOOP;
-    dbal__ticket *first = take(pool), *last = first;
-    if (!chained)
-        channel->ops->submit(channel, &first->job);
-    for (int i = 1; i < BATCH && !dbal__list_empty(&pool->writes); i++) {
-        dbal__ticket *next = take(pool);
-        if (chained)
-            last->job.then = &next->job;
-        else
-            channel->ops->submit(channel, &next->job);
-        last = next;
+    dbal__job *first = NULL, **end = &first, *job;
+    for (int taken = 0; (job = next(pool, taken)) != NULL; taken++) {
+        *end = job;
+        end = &job->then;
+        if (!chained)
+            channel->ops->submit(channel, job);
     }
     if (chained)
-        channel->ops->submit(channel, &first->job);
+        channel->ops->submit(channel, first);
+}
+
+static bool
+has_work(const dbal_pool *pool)
+{
+    return !dbal__list_empty(&pool->writes) || pool->upkeep_due;
 }
 
 static void
@@ -89,7 +102,7 @@ ask_for_connection(dbal_pool *pool)
 static void
 go_on(dbal_pool *pool)
 {
-    bool wanted = !dbal__list_empty(&pool->writes);
+    bool wanted = has_work(pool);
     dbal__slot *idle = wanted && pool->writes_slot == NULL ? dbal__waiters_take_idle(pool) : NULL;
     if (idle != NULL)
         hold(pool, idle);
@@ -223,7 +236,7 @@ void
 dbal__writes_granted(dbal_pool *pool, dbal__slot *slot)
 {
     hold(pool, slot);
-    if (dbal__list_empty(&pool->writes))
+    if (!has_work(pool))
         leave_slot(pool);
     else if (!pool->claiming) /* else it is granted already, and on its way */
         claim_token(pool);
@@ -239,7 +252,7 @@ dbal__writes_refused(dbal_pool *pool)
 void
 dbal__writes_serve(dbal_pool *pool)
 {
-    if (dbal__list_empty(&pool->writes)) {
+    if (!has_work(pool)) {
         /* nothing is left to write: the request for a connection is taken back */
         if (pool->writer_busy && pool->writes_slot == NULL)
             dbal__ticket_withdraw(pool->writer);
@@ -278,13 +291,14 @@ dbal__writes_done(dbal_pool *pool)
     give_back(pool);
     if (pool->writes_slot != NULL)
         leave_slot(pool);
-    dbal__writes_serve(pool);
+    dbal__writes_serve_soon(pool); /* what the answers make the program write goes along */
 }
 
 void
 dbal__writes_stop(dbal_pool *pool)
 {
     dbal__clock_stop(&pool->loop->ready.clock, &pool->writes_timer);
+    dbal__upkeep_stop(pool);
     dbal__writes_serve(pool);
 }
 

@@ -8,11 +8,12 @@
 
 const char *const dbal__sqlite_settings[] = {
     "mode",       "mutex",        "journal_mode", "synchronous", "busy_timeout",
-    "cache_size", "foreign_keys", "sharing",      NULL,
+    "cache_size", "foreign_keys", "sharing",      "wal_limit",   NULL,
 };
 
 enum { BUSY_SECONDS_MAX = 86400 };
 static const int64_t cache_min = 16 << 10, cache_max = INT64_C(64) << 30;
+static const int64_t wal_min = 4 << 20, wal_default = 64 << 20;
 static const int64_t second = 1000000000;
 
 static const char *const modes[] = {"rwc", "rw", "ro", NULL};
@@ -144,6 +145,25 @@ read_cache_size(const dbal_url *url, int64_t *ret_kib, dbal_fault *fault)
     return true;
 }
 
+static bool
+read_wal_limit(const dbal_url *url, int64_t *ret_bytes, dbal_fault *fault)
+{
+    const char *value = dbal_url_parameter(url, "wal_limit");
+    *ret_bytes = wal_default;
+    if (value == NULL)
+        return true;
+    if (strcmp(value, "off") == 0)
+        *ret_bytes = INT64_MAX;
+    else if (!parse_size(value, ret_bytes) || *ret_bytes < wal_min) {
+        dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
+                       "the URL parameter wal_limit cannot be \"%s\": it is a number of bytes "
+                       "from 4M to 64G, or off",
+                       value);
+        return false;
+    }
+    return true;
+}
+
 /* the directory's real path, when it has one, so that a later chdir() or symlink changes nothing */
 static bool
 resolve(const char *path, char *to, size_t room)
@@ -222,7 +242,8 @@ read_choices(const dbal_url *url, dbal__sqlite_config *config, dbal_fault *fault
 static bool
 read_url(const dbal_url *url, dbal__sqlite_config *config, dbal_fault *fault)
 {
-    if (!only_known(url, fault) || !read_choices(url, config, fault) ||
+    if (!only_known(url, fault) || !read_wal_limit(url, &config->wal_limit, fault) ||
+        !read_choices(url, config, fault) ||
         !read_busy_timeout(url, &config->busy_timeout, fault) ||
         !read_cache_size(url, &config->cache_kib, fault))
         return false;
@@ -247,14 +268,23 @@ dbal__sqlite_configure(const dbal_url *url, dbal_fault *fault)
     }
     memcpy(config->path, path, size);
     config->memory = strcmp(path, ":memory:") == 0;
+    config->log = dbal_driver_alloc(sizeof *config->log);
+    if (config->log == NULL) {
+        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, "53200", "out of memory");
+        dbal_driver_free(config);
+        return NULL;
+    }
+    dbal__sqlite_log_init(config->log);
     if (read_url(url, config, fault))
         return config;
-    dbal_driver_free(config);
+    dbal__sqlite_configure_free(config);
     return NULL;
 }
 
 void
 dbal__sqlite_configure_free(void *config)
 {
+    if (config != NULL)
+        dbal_driver_free(((dbal__sqlite_config *)config)->log);
     dbal_driver_free(config);
 }

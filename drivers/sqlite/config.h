@@ -1,4 +1,4 @@
-/* What a URL asks of SQLite, read once for a pool; immutable afterwards. */
+/* What a URL asks of SQLite, read once for a pool; immutable afterwards but for the log. */
 #ifndef DBAL__SQLITE_CONFIG_H
 #define DBAL__SQLITE_CONFIG_H
 
@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <dbal/driver.h>
+
+#include "checkpoint.h"
 
 typedef enum dbal__sqlite_mode {
     DBAL__SQLITE_RWC,
@@ -21,9 +23,11 @@ typedef struct dbal__sqlite_config {
     bool sharing;             /* statements that wait together share snapshots and commits */
     const char *journal_mode; /* constants, as PRAGMA takes them */
     const char *synchronous;
-    int64_t busy_timeout; /* nanoseconds */
-    int64_t cache_kib;    /* 0: SQLite's own default */
-    char path[];          /* absolute, or ":memory:" */
+    int64_t busy_timeout;  /* nanoseconds */
+    int64_t cache_kib;     /* 0: SQLite's own default */
+    int64_t wal_limit;     /* bytes */
+    dbal__sqlite_log *log; /* what changes: the log's length */
+    char path[];           /* absolute, or ":memory:" */
 } dbal__sqlite_config;
 
 /* the names of the URL parameters, NULL at the end */

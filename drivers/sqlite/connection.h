@@ -16,16 +16,19 @@ typedef struct dbal__sqlite_connection {
     dbal__sqlite_cache cache;
     sqlite3_stmt *begin, *begin_writing, *commit, *rollback; /* of what statements share */
     bool sharing;                                            /* statements share a transaction */
-    bool has_token;        /* writing needs the process's write token */
-    bool tx_lost;          /* SQLite ended a transaction by itself; ROLLBACK or COMMIT clears it */
-    bool lasting;          /* the session was changed in a way that reset() cannot undo */
-    bool inserted;         /* the running statement made a row with an id */
-    bool stopped;          /* a handler stopped the running statement */
-    unsigned ticks;        /* of the progress handler */
-    int64_t busy_timeout;  /* nanoseconds */
-    int64_t busy_since;    /* when the running statement first met a lock, 0: not yet */
-    int64_t deadline;      /* of the running statement */
-    dbal_request *request; /* the running one, NULL while opening */
+    bool has_token;       /* writing needs the process's write token */
+    bool tx_lost;         /* SQLite ended a transaction by itself; ROLLBACK or COMMIT clears it */
+    bool lasting;         /* the session was changed in a way that reset() cannot undo */
+    bool inserted;        /* the running statement made a row with an id */
+    bool stopped;         /* a handler stopped the running statement */
+    int page_size;        /* bytes, 0: not known */
+    unsigned ticks;       /* of the progress handler */
+    int64_t busy_timeout; /* nanoseconds */
+    int64_t busy_since;   /* when the running statement first met a lock, 0: not yet */
+    int64_t deadline;     /* of the running statement */
+    const dbal_request *leader; /* the first of those that share a commit */
+    int64_t slow_since;         /* when the running one was seen to take its time, 0: not yet */
+    dbal_request *request;      /* the running one, NULL while opening */
 } dbal__sqlite_connection;
 
 bool dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault);

@@ -94,6 +94,8 @@ static const dbal_blocking blocking = {
     .share_begin = dbal__sqlite_share_begin,
     .share_holds = dbal__sqlite_share_holds,
     .share_end = dbal__sqlite_share_end,
+    .upkeep_wanted = dbal__sqlite_upkeep_wanted,
+    .upkeep = dbal__sqlite_upkeep,
 };
 
 const dbal_driver dbal_sqlite_driver = {

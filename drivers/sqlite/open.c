@@ -129,6 +129,8 @@ open_handle(dbal__sqlite_connection *c, char *ret_mode)
     if (code == SQLITE_OK)
         code = sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_update_hook(c->db, on_update, c);
+    if (code == SQLITE_OK && config->mode != DBAL__SQLITE_RO && !config->memory)
+        dbal__sqlite_checkpoint_install(c);
     return code;
 }
 

@@ -48,6 +48,7 @@ dbal__sqlite_share_begin(void *connection, dbal_share what, dbal_request *first,
         dbal__sqlite_failure_step(c, code, DBAL__SQLITE_BEGIN, false, fault);
     dbal__sqlite_wait_end(c);
     c->sharing = code == SQLITE_OK;
+    c->leader = what == DBAL_SHARE_COMMIT ? first : NULL;
     return c->sharing;
 }
 
@@ -89,6 +90,7 @@ dbal__sqlite_share_end(void *connection, bool keep, dbal_fault *fault)
 {
     dbal__sqlite_connection *c = connection;
     c->sharing = false;
+    c->leader = NULL;
     if (!keep) {
         leave(c, fault);
         return !in_sqlite_transaction(c);

@@ -5,6 +5,9 @@
 /* A stop is seen within a slice, so it must be short; but a long wait should not burn the CPU. */
 static const int64_t first_slice = 250000, longest_slice = 10000000;
 
+/* Others that share its commit wait so long for one that was thought to be quick. */
+static const int64_t patience = 50000000;
+
 /* Operations of SQLite's machine between two looks at the stop flag: some tens of microseconds. */
 enum { OPERATIONS = 1000, TICKS_PER_CLOCK = 8 };
 
@@ -66,15 +69,30 @@ on_busy(void *arg, int count)
     return dbal__sqlite_wait_once(arg, count) ? 1 : 0;
 }
 
+/* Those that ran before it in a shared commit wait for it to end. */
+static bool
+keeps_others_waiting(dbal__sqlite_connection *c, int64_t time)
+{
+    if (c->leader == NULL || c->leader == c->request)
+        return false;
+    if (c->slow_since == 0)
+        c->slow_since = time;
+    return time - c->slow_since > patience;
+}
+
 static int
 on_progress(void *arg)
 {
     dbal__sqlite_connection *c = arg;
     if (c->request != NULL && dbal_request_stopped(c->request))
         c->stopped = true;
-    else if (c->deadline != INT64_MAX && ++c->ticks % TICKS_PER_CLOCK == 0)
-        return over_at(c, dbal__sqlite_wait_clock()) ? 1 : 0;
-    return c->stopped ? 1 : 0;
+    bool looks = c->deadline != INT64_MAX || c->leader != NULL;
+    if (c->stopped || !looks || ++c->ticks % TICKS_PER_CLOCK != 0)
+        return c->stopped ? 1 : 0;
+    int64_t time = dbal__sqlite_wait_clock();
+    if (keeps_others_waiting(c, time))
+        c->stopped = true;
+    return over_at(c, time) ? 1 : 0;
 }
 
 void
@@ -89,7 +107,7 @@ dbal__sqlite_wait_begin(dbal__sqlite_connection *c, dbal_request *request, int64
 {
     c->request = request;
     c->deadline = deadline;
-    c->busy_since = 0;
+    c->busy_since = c->slow_since = 0;
     c->stopped = false;
 }
 

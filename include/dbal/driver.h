@@ -220,6 +220,13 @@ typedef enum dbal_share {
     DBAL_SHARE_COMMIT    /**< writes: the transaction that keeps them */
 } dbal_share;
 
+/** When a connection would like upkeep() to be called. */
+typedef enum dbal_upkeep {
+    DBAL_UPKEEP_NONE,  /**< there is nothing to do */
+    DBAL_UPKEEP_LATER, /**< when nothing was written for a while */
+    DBAL_UPKEEP_NOW    /**< before much more is written */
+} dbal_upkeep;
+
 /** What open() is told and what it tells. */
 typedef struct dbal_opening {
     size_t size;          /**< sizeof(dbal_opening) of the core */
@@ -263,7 +270,9 @@ typedef struct dbal_blocking {
      *
      * DBAL_SHARE_SNAPSHOT: they only read, and see one snapshot, taken no earlier than now.
      * DBAL_SHARE_COMMIT: they write, under the write token. Takes the database's lock at once;
-     * `first` is the first of them, whose stop and deadline end the wait for it.
+     * `first` is the first of them, whose stop and deadline end the wait for it. Those behind it are
+     * known to be quick; one that takes long all the same makes the others wait, and should fail
+     * with 57014 then: it runs again by itself.
      *
      * @return false with nothing begun and the fault set: each runs by itself, but when the fault
      *         is retryable (a lock was not to be had): then it is the answer to all of them
@@ -284,6 +293,15 @@ typedef struct dbal_blocking {
      *         retryable: the answer to all. Otherwise nothing was kept, and each runs by itself.
      */
     bool (*share_end)(void *connection, bool keep, dbal_fault *fault);
+    /** Optional, with upkeep. Whether there is something to do; after each run under the write token. Must not block. */
+    dbal_upkeep (*upkeep_wanted)(void *connection);
+    /**
+     * Optional. Does what keeps the database in order and is nobody's answer, as copying a log back;
+     * under the write token.
+     *
+     * @return false with the fault set: it could not, which is logged as a warning
+     */
+    bool (*upkeep)(void *connection, dbal_fault *fault);
 } dbal_blocking;
 
 /** The core's services for one native connection. */

@@ -159,6 +159,7 @@ typedef struct dbal_pool_counts {
     uint64_t shared_commits;   /**< commits that several writes shared */
     uint64_t shared_writes;    /**< statements that these kept, failed ones included */
     uint64_t undone_writes;    /**< runs that were undone because a shared transaction could not be kept; each statement ran again */
+    uint64_t upkeeps;          /**< times the database was kept in order (SQLite: its log copied back) when nothing waited for it */
 } dbal_pool_counts;
 
 /** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */
