@@ -251,7 +251,7 @@ dbal__pool_oldest_session(const dbal_pool *pool)
     /* they are listed in the order of asking */
     for (const dbal__list *link = pool->tickets.next; link != &pool->tickets; link = link->next) {
         const dbal__ticket *ticket = DBAL__OF(link, const dbal__ticket, all);
-        if (ticket->kind == DBAL__TICKET_SESSION && ticket->slot != NULL)
+        if (ticket->kind == DBAL__TICKET_SESSION && ticket->connection->slot != NULL)
             return dbal__ticket_name(ticket);
     }
     return "";

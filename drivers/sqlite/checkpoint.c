@@ -84,12 +84,32 @@ dbal__sqlite_upkeep_wanted(void *connection)
     return now ? DBAL_UPKEEP_NOW : DBAL_UPKEEP_LATER;
 }
 
-/* copies back what no reader's state forbids; with TRUNCATE waits for readers and empties the log */
+/* copies back what no reader's state forbids */
 static int
 copy_back(dbal__sqlite_connection *c, int mode, int *ret_length, int *ret_copied)
 {
+    return sqlite3_wal_checkpoint_v2(c->db, "main", mode, ret_length, ret_copied);
+}
+
+/*
+ * Waits for the readers of old states, and empties the log. SQLite's own wait looks for a moment
+ * when nobody reads at all, which readers that overlap never give it. But while nothing is written
+ * new ones read the newest state, and once that is copied back they need the log no more: so old
+ * ones are waited for first.
+ */
+static int
+empty(dbal__sqlite_connection *c, int *ret_length, int *ret_copied)
+{
+    int code = SQLITE_OK;
     dbal__sqlite_wait_begin(c, NULL, dbal__sqlite_wait_clock() + readers_wait);
-    int code = sqlite3_wal_checkpoint_v2(c->db, "main", mode, ret_length, ret_copied);
+    for (int i = 0;; i++) {
+        code = copy_back(c, SQLITE_CHECKPOINT_PASSIVE, ret_length, ret_copied);
+        bool waits = code == SQLITE_OK && *ret_length > *ret_copied;
+        if (!waits || !dbal__sqlite_wait_once(c, i))
+            break;
+    }
+    if (code == SQLITE_OK && *ret_length == *ret_copied)
+        code = copy_back(c, SQLITE_CHECKPOINT_TRUNCATE, ret_length, ret_copied);
     dbal__sqlite_wait_end(c);
     return code;
 }
@@ -99,8 +119,10 @@ static bool
 is_stuck(dbal__sqlite_connection *c, int pages, dbal_fault *fault)
 {
     dbal__sqlite_log *log = c->config->log;
+    if (pages < limit_of(c))
+        return true;
     atomic_store(&log->most, pages + STEP);
-    if (pages < limit_of(c) || atomic_exchange(&log->stuck, true))
+    if (atomic_exchange(&log->stuck, true))
         return true;
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "55P03",
                    "%s-wal has grown to %lld kB, beyond wal_limit, and cannot be emptied: somebody "
@@ -116,8 +138,8 @@ dbal__sqlite_upkeep(void *connection, dbal_fault *fault)
     dbal__sqlite_log *log = c->config->log;
     bool too_long = atomic_load(&log->pages) >= atomic_load(&log->most);
     int length = 0, copied = 0;
-    int code = copy_back(c, too_long ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-                         &length, &copied);
+    int code = too_long ? empty(c, &length, &copied)
+                        : copy_back(c, SQLITE_CHECKPOINT_PASSIVE, &length, &copied);
     if (length < 0)
         length = 0;
     if (code == SQLITE_OK && length == copied)
