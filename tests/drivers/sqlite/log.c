@@ -71,7 +71,7 @@ keep_up_well(void)
 START_TEST(nothing_is_copied_back_by_a_commit)
 {
     struct stat before, after;
-    database_open(&db, NULL);
+    database_open(&db, "synchronous=off");
     ASK(&db, "create table t (a)");
     ck_assert_int_eq(stat(db.path, &before), 0);
     ck_assert_int_eq(wanted(), DBAL_UPKEEP_NONE);
@@ -99,7 +99,7 @@ END_TEST
 
 START_TEST(what_a_reader_needs_stays)
 {
-    database_open(&db, "wal_limit=off");
+    database_open(&db, "synchronous=off&wal_limit=off");
     ASK(&db, "create table t (a)");
     reader = outsider_open(&db);
     outsider_run(reader, "begin; select * from t");
@@ -130,7 +130,7 @@ end_reader(void)
 
 START_TEST(writers_wait_for_readers_beyond_the_limit)
 {
-    database_open(&db, "wal_limit=4M");
+    database_open(&db, "synchronous=off&wal_limit=4M");
     ASK(&db, "create table t (a)");
     reader = outsider_open(&db);
     outsider_run(reader, "begin; select * from t");
@@ -149,7 +149,7 @@ END_TEST
 START_TEST(a_reader_that_does_not_end_is_reported_once)
 {
     dbal_fault fault = DBAL__FAULT_INIT;
-    database_open(&db, "wal_limit=4M&busy_timeout=0.02");
+    database_open(&db, "synchronous=off&wal_limit=4M&busy_timeout=0.02");
     ASK(&db, "create table t (a)");
     reader = outsider_open(&db);
     outsider_run(reader, "begin; select * from t");
