@@ -300,6 +300,13 @@ dbal__connection_add_in(dbal__scope *scope, const dbal_query *query, dbal__ticke
         ticket = dbal__ticket_new(pool, query, DBAL__TICKET_BOUND, &error);
     if (ticket == NULL)
         return dbal__deferred_failed(pool->loop, error);
+    return dbal__connection_add_ticket(scope, ticket, ret_ticket);
+}
+
+dbal_deferred *
+dbal__connection_add_ticket(dbal__scope *scope, dbal__ticket *ticket, dbal__ticket **ret_ticket)
+{
+    dbal_connection *connection = scope->connection;
     if (scope->read_only) {
         ticket->job.request.read_only = true;
         ticket->writes = false;
@@ -309,7 +316,7 @@ dbal__connection_add_in(dbal__scope *scope, const dbal_query *query, dbal__ticke
     bool controls = is_transaction_control(ticket);
     if (controls && dbal__scope_has_transaction(scope)) {
         dbal__ticket_free(ticket);
-        return dbal__deferred_failed(pool->loop, not_in_transaction());
+        return dbal__deferred_failed(connection->pool->loop, not_in_transaction());
     }
     if ((ticket->sql->sql_class.kinds & DBAL_SQL_SESSION) != 0 && !controls)
         connection->dirty = true;

@@ -76,6 +76,9 @@ dbal_deferred *dbal__connection_add(dbal_connection *connection, const dbal_quer
 /* The same for a scope that may have ended its work: for what was begun before. */
 dbal_deferred *dbal__connection_add_in(dbal__scope *scope, const dbal_query *query,
                                        dbal__ticket **ret_ticket);
+/* The same for a ticket that is there already; taken over. The connection is not lost. */
+dbal_deferred *dbal__connection_add_ticket(dbal__scope *scope, dbal__ticket *ticket,
+                                           dbal__ticket **ret_ticket);
 /* The scope that a statement given now is made in. */
 dbal__scope *dbal__connection_working(const dbal_connection *connection);
 /* A ticket that has come back is done with. */

@@ -164,6 +164,12 @@ dbal__ticket_has_settled(const dbal__ticket *ticket)
 /* Everything that may be wrong with a query is an error here. NULL with *ret_error set. */
 dbal__ticket *dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kind,
                                dbal_error **ret_error);
+/* A statement's text made ready, if it may be one of this kind. NULL with *ret_error set. */
+dbal__sql *dbal__ticket_sql(dbal_pool *pool, const char *text, dbal__ticket_kind kind,
+                            dbal_error **ret_error);
+/* A BOUND one whose parameters were bound and packed before; both are copied. NULL without memory. */
+dbal__ticket *dbal__ticket_new_packed(dbal_pool *pool, dbal__sql *sql, const void *block,
+                                      size_t size);
 dbal__ticket *dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label);
 /* Makes a connection's session as new. NULL without memory. */
 dbal__ticket *dbal__ticket_new_reset(dbal_pool *pool);

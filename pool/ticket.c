@@ -164,19 +164,20 @@ may_share(const dbal__ticket *ticket)
     return DBAL_SHARE_NOTHING;
 }
 
+/* Takes over the reference to the statement. */
 static void
-fill_request(dbal__ticket *ticket, const dbal_query *query)
+fill_request(dbal__ticket *ticket, dbal__sql *sql, bool read_only)
 {
     dbal_pool *pool = ticket->pool;
     dbal_request *request = &ticket->job.request;
-    dbal__sql *sql = ticket->sql;
+    ticket->sql = sql;
     request->sql = sql;
     request->block = ticket->block;
     request->value_count = sql->value_count;
-    request->read_only = query->read_only;
+    request->read_only = read_only;
     request->statement_cache = pool->settings.statement_cache;
     request->max_result_bytes = (size_t)pool->settings.max_result_bytes;
-    ticket->writes = (sql->sql_class.kinds & DBAL_SQL_WRITES) != 0 && !query->read_only;
+    ticket->writes = (sql->sql_class.kinds & DBAL_SQL_WRITES) != 0 && !read_only;
     ticket->job.quick = sql->mean > 0 && sql->mean < (ticket->writes ? QUICK_WRITE : QUICK);
     ticket->job.share = may_share(ticket);
 }
@@ -221,9 +222,39 @@ dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kin
         dbal__fault_clear(&fault);
         return NULL;
     }
-    ticket->sql = sql;
-    fill_request(ticket, &given);
+    fill_request(ticket, sql, given.read_only);
     set_deadlines(ticket, given.timeout);
+    return ticket;
+}
+
+dbal__sql *
+dbal__ticket_sql(dbal_pool *pool, const char *text, dbal__ticket_kind kind, dbal_error **ret_error)
+{
+    dbal_fault fault = DBAL__FAULT_INIT;
+    dbal__sql *sql = dbal__sql_table_get(pool->table, text, &fault);
+    dbal_error *error = sql != NULL ? check_class(sql, kind) : NULL;
+    if (sql == NULL) {
+        error = dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
+        dbal__error_set_where(error, text);
+    } else if (error != NULL) {
+        dbal__sql_unref(sql);
+    }
+    dbal__fault_clear(&fault);
+    if (error == NULL)
+        return sql;
+    *ret_error = error;
+    return NULL;
+}
+
+dbal__ticket *
+dbal__ticket_new_packed(dbal_pool *pool, dbal__sql *sql, const void *block, size_t size)
+{
+    dbal__ticket *ticket = allocate(pool, DBAL__TICKET_BOUND, size, NULL);
+    if (ticket == NULL)
+        return NULL;
+    memcpy(ticket->block, block, size);
+    fill_request(ticket, dbal__sql_ref(sql), false);
+    set_deadlines(ticket, 0);
     return ticket;
 }
 

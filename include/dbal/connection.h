@@ -89,6 +89,19 @@ dbal_deferred *dbal_connection_run(dbal_connection *connection, const dbal_query
 dbal_deferred *dbal_connection_script(dbal_connection *connection, const char *sql);
 
 /**
+ * Runs one statement with many sets of parameters, all or nothing: see dbal_pool_batch(). In a
+ * transaction it is a part that can be undone by itself, otherwise a transaction of its own.
+ *
+ * @param connection  the connection
+ * @param sql         copied
+ * @param count       how many sets
+ * @param sets        copied, values included; may be NULL when count is 0
+ * @return floating; outcomes as from dbal_pool_batch()
+ */
+dbal_deferred *dbal_connection_batch(dbal_connection *connection, const char *sql, size_t count,
+                                     const dbal_params *sets);
+
+/**
  * A transaction in a session; in a transaction, an INTERFACE error (use dbal_connection_savepoint()).
  * Parameters as for dbal_pool_transaction().
  *

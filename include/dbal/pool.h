@@ -95,6 +95,29 @@ dbal_deferred *dbal_pool_query(dbal_pool *pool, const char *sql, dbal_params par
 dbal_deferred *dbal_pool_run(dbal_pool *pool, const dbal_query *query);
 
 /**
+ * Runs one statement with many sets of parameters in one transaction, all or nothing (PEP 249
+ * executemany). The sets are handed down a few at a time, in their order.
+ *
+ * The outcome is a result with a row for each set, in their order, and two columns: `affected`, as
+ * dbal_result_affected() of that set, and `last_insert_id`, NULL where it made no row with an id.
+ * dbal_result_affected() of the whole is their sum.
+ *
+ * The first set that fails ends it; the error is that set's and its message begins with which it
+ * was, from 0: "sets[3]: UNIQUE constraint failed: t.a". Sets that do not fit the statement are
+ * found before anything has run. A statement that gives rows (SELECT, RETURNING) fails with
+ * NOT_SUPPORTED, 0A000. The pool's query_timeout is for the whole.
+ *
+ * @param pool   the pool
+ * @param sql    see dbal_query.sql
+ * @param count  how many sets; 0 is a success without rows, for which the database is not asked
+ * @param sets   copied, values included; may be NULL when count is 0
+ * @return floating; a result, or an error, after which nothing of it is left in the
+ *         database (but for a COMMIT whose outcome is unknown, see dbal_error_execution())
+ */
+dbal_deferred *dbal_pool_batch(dbal_pool *pool, const char *sql, size_t count,
+                               const dbal_params *sets);
+
+/**
  * Runs work in a transaction: success commits, an error rolls back and is what the caller sees. All
  * of its statements settle before the COMMIT. One whose error was neither handled by a callback on
  * its Deferred nor part of the work's outcome rolls back. Serialization failures and deadlocks run

@@ -18,6 +18,9 @@ typedef struct contract_sql {
     const char *echo_both; /* $2, $1 */
     const char *by_name;   /* :b, :a */
     const char *add;       /* adds $1 to the one number there is */
+    const char *gain;      /* the same, but fails with 23502 when it is negative */
+    const char *gain_name; /* the same with :much */
+    const char *insert;    /* makes a row with the id $1, from 2 */
     const char *add_two;   /* adds 2, without a parameter */
     const char *get;       /* that number */
     const char *duplicate; /* violates a unique constraint */
@@ -84,6 +87,7 @@ void contract_add(Suite *suite, const TTest *test);
 void add_statements(Suite *suite);
 void add_values(Suite *suite);
 void add_transactions(Suite *suite);
+void add_batches(Suite *suite);
 void add_stops(Suite *suite);
 void add_streams(Suite *suite);
 void add_pools(Suite *suite);

@@ -53,6 +53,23 @@ run_script(dbal_connection *connection, void *arg)
     return dbal_wait(dbal_connection_script(connection, target->sql->get));
 }
 
+static void
+ask_batches(tally *self)
+{
+    const dbal_params sets[] = {DBAL_PARAMS(dbal_int64(1)), DBAL_PARAMS(dbal_int64(2)),
+                                DBAL_PARAMS(dbal_int64(-1))};
+    watch(self, dbal_pool_batch(self->pool, target->sql->gain, 2, sets));
+    watch(self, dbal_pool_batch(self->pool, target->sql->gain, 3, sets));
+}
+
+static dbal_outcome
+work_with_batch(dbal_connection *connection, void *arg)
+{
+    const dbal_params sets[] = {DBAL_PARAMS(dbal_int64(1)), DBAL_PARAMS(dbal_int64(2))};
+    watch(arg, dbal_connection_batch(connection, target->sql->gain, 2, sets));
+    return dbal_done();
+}
+
 static dbal_flow
 take(dbal_stream *stream, dbal_result *rows, void *arg)
 {
@@ -77,6 +94,8 @@ ask_everything(tally *self)
     watch(self, dbal_pool_transaction(self->pool, DBAL_TRANSACTION(.retries = 1),
                                       work_with_savepoint, self));
     watch(self, dbal_pool_session(self->pool, DBAL_SESSION(.label = "session"), run_script, self));
+    ask_batches(self);
+    watch(self, dbal_pool_transaction(self->pool, NULL, work_with_batch, self));
     watch(self,
           dbal_pool_stream(self->pool,
                            DBAL_QUERY(.sql = sql->rows, .params = DBAL_PARAMS(dbal_int64(700))),

@@ -6,6 +6,7 @@
  *   echo $2, $1         its parameters, as one row
  *   get                 the database's one number, as a row
  *   add 5, add $1       adds to that number; a write
+ *   gain $1             the same, or fails with 23502 when it is negative
  *   bytes 1000          a row with so many bytes
  *   wait g              until the test opens the gate g, or the statement is stopped
  *   hang g              until the test opens the gate g, or the connection is closed

@@ -12,6 +12,7 @@ static const struct {
     const char *instead;
 } classes[] = {
     {"add", DBAL_SQL_WRITES, NULL},
+    {"gain", DBAL_SQL_WRITES, NULL},
     {"begin", DBAL_SQL_SESSION | DBAL_SQL_BEGINS, "dbal_pool_transaction()"},
     {"commit", DBAL_SQL_SESSION, "dbal_pool_transaction()"},
     {"rollback", DBAL_SQL_SESSION, "dbal_pool_transaction()"},
@@ -247,6 +248,18 @@ do_add(run *self)
 }
 
 static void
+do_gain(run *self)
+{
+    const char *from = self->cursor;
+    if (take_number(self) < 0) {
+        fail(self, DBAL_ERROR_INTEGRITY, "23502", "a gain is not negative");
+        return;
+    }
+    self->cursor = from;
+    do_add(self);
+}
+
+static void
 do_sneak(run *self)
 {
     if (!may_write(self))
@@ -453,28 +466,14 @@ static const struct {
     const char *word;
     void (*run)(run *self);
 } words[] = {
-    {"rows", do_rows},
-    {"echo", do_echo},
-    {"get", do_get},
-    {"bytes", do_bytes},
-    {"add", do_add},
-    {"sneak", do_sneak},
-    {"begin", do_begin},
-    {"commit", do_commit},
-    {"rollback", do_rollback},
-    {"wait", do_wait},
-    {"savepoint", do_savepoint},
-    {"release", do_release},
-    {"hang", do_hang},
-    {"fail", do_fail},
-    {"setting", do_setting},
-    {"lose", do_lose},
-    {"forbidden", do_nothing},
-    {"swap", do_swap},
-    {"early", do_early},
-    {"tick", do_tick},
-    {"errand", do_errand},
-    {"changed", do_changed},
+    {"rows", do_rows},         {"echo", do_echo},       {"get", do_get},
+    {"bytes", do_bytes},       {"add", do_add},         {"gain", do_gain},
+    {"sneak", do_sneak},       {"begin", do_begin},     {"commit", do_commit},
+    {"rollback", do_rollback}, {"wait", do_wait},       {"savepoint", do_savepoint},
+    {"release", do_release},   {"hang", do_hang},       {"fail", do_fail},
+    {"setting", do_setting},   {"lose", do_lose},       {"forbidden", do_nothing},
+    {"swap", do_swap},         {"early", do_early},     {"tick", do_tick},
+    {"errand", do_errand},     {"changed", do_changed},
 };
 
 static void
