@@ -10,6 +10,7 @@ dbal__channel_init(dbal__channel *channel, const dbal__channel_ops *ops, dbal_lo
     channel->loop = loop;
     channel->driver = driver;
     channel->opening.size = sizeof channel->opening;
+    channel->opening.notes = &channel->notes;
     channel->connection = dbal__zalloc(driver->driver->connection_size);
     if (channel->connection == NULL)
         return false;
@@ -20,6 +21,7 @@ dbal__channel_init(dbal__channel *channel, const dbal__channel_ops *ops, dbal_lo
 void
 dbal__channel_fini(dbal__channel *channel)
 {
+    dbal__notes_fini(&channel->notes);
     dbal__free(channel->connection);
     dbal__inbox_unref(channel->inbox);
 }

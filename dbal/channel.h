@@ -7,6 +7,7 @@
 #include "dbal/driver.h"
 #include "dbal/job.h"
 #include "dbal/loop.h"
+#include "dbal/note.h"
 
 typedef struct dbal__channel dbal__channel;
 
@@ -37,6 +38,7 @@ struct dbal__channel {
     int threadlevel;
     unsigned capabilities;
     dbal_opening opening;
+    dbal_notes notes; /* of opening */
     void *connection; /* the driver's own memory */
     dbal__entry entry;
     bool opened_once;

@@ -158,6 +158,7 @@ release(dbal_pool *pool)
     if (pool->config != NULL)
         pool->driver->driver->configure_free(pool->config);
     dbal_error_unref(pool->last_error);
+    dbal__notes_fini(&pool->notes);
     dbal__ticket_free(pool->writer);
     dbal__list_remove(&pool->writes_task.link);
     dbal__list_remove(&pool->serve_task.link);

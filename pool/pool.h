@@ -71,6 +71,7 @@ struct dbal_pool {
     dbal__list tickets;                 /* all that was asked for and has not settled */
     dbal__list waiting;                 /* of these, those the loop holds back, in order */
     size_t waiting_count;               /* on that list */
+    dbal_notes notes;                   /* of opening connections, which the log has */
     uint64_t last_job;                  /* the number it was given */
     struct dbal__ticket_cursor *cursor; /* the innermost dbal__pool_each_ticket(), or NULL */
     dbal__task serve_task; /* gives out what can be given out, at the end of the turn */

@@ -237,6 +237,16 @@ learn_from(dbal_pool *pool, const dbal_opening *opening)
     pool->probed = true;
 }
 
+/* What the driver has noted, once for all connections of the pool. */
+static void
+log_notes(dbal_pool *pool, const dbal_notes *notes)
+{
+    for (size_t i = 0; i < notes->count; i++)
+        if (dbal__notes_add(&pool->notes, notes->texts[i]))
+            dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "%s: %s",
+                            pool->driver->driver->name, notes->texts[i]);
+}
+
 static void
 on_opened(dbal__channel *channel, dbal_error *error)
 {
@@ -264,6 +274,7 @@ on_opened(dbal__channel *channel, dbal_error *error)
     pool->failures = 0;
     pool->last_error = dbal_error_unref(pool->last_error);
     learn_from(pool, &channel->opening);
+    log_notes(pool, &channel->notes);
     if (pool->gate == DBAL_GATE_THREAD)
         dbal__crew_join(&pool->crew, dbal__threaded_worker(channel));
     if (pool->stopped) {

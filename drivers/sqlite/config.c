@@ -6,15 +6,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "parameter.h"
+
 const char *const dbal__sqlite_settings[] = {
-    "mode",       "mutex",        "journal_mode", "synchronous", "busy_timeout",
-    "cache_size", "foreign_keys", "sharing",      "wal_limit",   NULL,
+    /* clang-format off */
+    "mode", "mutex", "journal_mode", "synchronous", "busy_timeout", "cache_size", "foreign_keys",
+    "sharing", "wal_limit",
+    /* those of option.c */
+    "page_size", "auto_vacuum", "mmap_size", "cell_size_check", "temp_store", "secure_delete",
+    "recursive_triggers", "journal_size_limit", "trusted_schema", "enable_view", "enable_trigger",
+    "defensive", "attach", "check", "limit_length", "limit_sql_length", "limit_column",
+    "limit_expr_depth", "limit_compound_select", "limit_vdbe_op", "limit_function_arg",
+    "limit_attached", "limit_like_pattern_length", "limit_variable_number", "limit_trigger_depth",
+    "limit_worker_threads", NULL,
+    /* clang-format on */
 };
 
 enum { BUSY_SECONDS_MAX = 86400 };
-static const int64_t cache_min = 16 << 10, cache_max = INT64_C(64) << 30;
-static const int64_t wal_min = 4 << 20, wal_default = 64 << 20;
-static const int64_t second = 1000000000;
+static const int64_t BUSY_NANOSECONDS = INT64_C(5000000000);
 
 static const char *const modes[] = {"rwc", "rw", "ro", NULL};
 static const char *const mutexes[] = {"none", "full", NULL};
@@ -22,33 +31,6 @@ static const char *const switches[] = {"off", "on", NULL};
 static const char *const journal_modes[] = {"wal",    "delete", "truncate", "persist",
                                             "memory", "off",    NULL};
 static const char *const synchronous_levels[] = {"full", "normal", "extra", "off", NULL};
-
-/* "a, b, c" */
-static void
-join(char *to, size_t room, const char *const *words)
-{
-    size_t used = 0;
-    to[0] = '\0';
-    for (size_t i = 0; words[i] != NULL && used < room; i++)
-        used += (size_t)snprintf(to + used, room - used, "%s%s", i == 0 ? "" : ", ", words[i]);
-}
-
-/* an index into `words`: the first when the parameter is not there, -1 when it has another value */
-static int
-choose(const dbal_url *url, const char *name, const char *const *words, dbal_fault *fault)
-{
-    const char *value = dbal_url_parameter(url, name);
-    if (value == NULL)
-        return 0;
-    for (int i = 0; words[i] != NULL; i++)
-        if (strcmp(value, words[i]) == 0)
-            return i;
-    char known[128];
-    join(known, sizeof known, words);
-    dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
-                   "the URL parameter %s cannot be \"%s\": it is one of %s", name, value, known);
-    return -1;
-}
 
 static bool
 only_known(const dbal_url *url, dbal_fault *fault)
@@ -61,8 +43,8 @@ only_known(const dbal_url *url, dbal_fault *fault)
             known++;
         if (dbal__sqlite_settings[known] != NULL)
             continue;
-        char list[256];
-        join(list, sizeof list, dbal__sqlite_settings);
+        char list[1024];
+        dbal__sqlite_parameter_join(list, sizeof list, dbal__sqlite_settings);
         dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
                        "SQLite has no URL parameter \"%s\": it knows %s", name, list);
         return false;
@@ -70,97 +52,22 @@ only_known(const dbal_url *url, dbal_fault *fault)
     return true;
 }
 
-/* digits, and at most nine after a point: by hand, because strtod() follows the locale */
 static bool
-parse_seconds(const char *text, int64_t *ret_nanoseconds)
+read_numbers(const dbal_url *url, dbal__sqlite_config *config, dbal_fault *fault)
 {
-    int64_t whole = 0, part = 0, unit = second;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9' && whole <= BUSY_SECONDS_MAX; at++)
-        whole = whole * 10 + (*at - '0');
-    if (at == text || whole > BUSY_SECONDS_MAX)
+    static const dbal__sqlite_range cache_sizes = {
+        16 << 10, INT64_C(64) << 30, true, false, 0, "from 16k to 64G, such as 64M"};
+    static const dbal__sqlite_range wal_limits = {4 << 20, INT64_C(64) << 30, true,
+                                                  true,    INT64_MAX,         "from 4M to 64G"};
+    int64_t cache = 0;
+    config->busy_timeout = BUSY_NANOSECONDS;
+    config->wal_limit = 64 << 20;
+    if (!dbal__sqlite_parameter_seconds(url, "busy_timeout", BUSY_SECONDS_MAX,
+                                        &config->busy_timeout, fault) ||
+        !dbal__sqlite_parameter_number(url, "cache_size", &cache_sizes, &cache, fault) ||
+        !dbal__sqlite_parameter_number(url, "wal_limit", &wal_limits, &config->wal_limit, fault))
         return false;
-    if (*at == '.') {
-        for (at++; *at >= '0' && *at <= '9' && unit > 1; at++) {
-            unit /= 10;
-            part += (*at - '0') * unit;
-        }
-    }
-    if (*at != '\0')
-        return false;
-    *ret_nanoseconds = whole * second + part;
-    return *ret_nanoseconds <= BUSY_SECONDS_MAX * second;
-}
-
-static bool
-read_busy_timeout(const dbal_url *url, int64_t *ret_nanoseconds, dbal_fault *fault)
-{
-    const char *value = dbal_url_parameter(url, "busy_timeout");
-    if (value == NULL)
-        *ret_nanoseconds = 5 * second;
-    else if (strcmp(value, "off") == 0)
-        *ret_nanoseconds = 0;
-    else if (!parse_seconds(value, ret_nanoseconds)) {
-        dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
-                       "the URL parameter busy_timeout cannot be \"%s\": it is a number of "
-                       "seconds from 0 to %d, or off",
-                       value, BUSY_SECONDS_MAX);
-        return false;
-    }
-    return true;
-}
-
-/* bytes, with k, M or G behind them */
-static bool
-parse_size(const char *text, int64_t *ret_bytes)
-{
-    int64_t bytes = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9' && bytes <= cache_max; at++)
-        bytes = bytes * 10 + (*at - '0');
-    if (at == text || bytes > cache_max)
-        return false;
-    int shift = *at == 'k' ? 10 : *at == 'M' ? 20 : *at == 'G' ? 30 : 0;
-    if (shift != 0)
-        at++;
-    if (*at != '\0' || bytes > cache_max >> shift)
-        return false;
-    *ret_bytes = bytes << shift;
-    return true;
-}
-
-static bool
-read_cache_size(const dbal_url *url, int64_t *ret_kib, dbal_fault *fault)
-{
-    const char *value = dbal_url_parameter(url, "cache_size");
-    int64_t bytes = 0;
-    if (value != NULL && (!parse_size(value, &bytes) || bytes < cache_min)) {
-        dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
-                       "the URL parameter cache_size cannot be \"%s\": it is a number of bytes "
-                       "from 16k to 64G, such as 64M",
-                       value);
-        return false;
-    }
-    *ret_kib = bytes >> 10;
-    return true;
-}
-
-static bool
-read_wal_limit(const dbal_url *url, int64_t *ret_bytes, dbal_fault *fault)
-{
-    const char *value = dbal_url_parameter(url, "wal_limit");
-    *ret_bytes = wal_default;
-    if (value == NULL)
-        return true;
-    if (strcmp(value, "off") == 0)
-        *ret_bytes = INT64_MAX;
-    else if (!parse_size(value, ret_bytes) || *ret_bytes < wal_min) {
-        dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
-                       "the URL parameter wal_limit cannot be \"%s\": it is a number of bytes "
-                       "from 4M to 64G, or off",
-                       value);
-        return false;
-    }
+    config->cache_kib = cache >> 10;
     return true;
 }
 
@@ -217,35 +124,45 @@ read_path(const dbal_url *url, char *to, size_t room, dbal_fault *fault)
     return false;
 }
 
+/* *value stays as it is when the parameter is not there */
+static bool
+read_switch(const dbal_url *url, const char *name, bool *value, dbal_fault *fault)
+{
+    if (dbal_url_parameter(url, name) == NULL)
+        return true;
+    int word = dbal__sqlite_parameter_word(url, name, switches, fault);
+    if (word >= 0)
+        *value = word == 1;
+    return word >= 0;
+}
+
 static bool
 read_choices(const dbal_url *url, dbal__sqlite_config *config, dbal_fault *fault)
 {
-    int mode = choose(url, "mode", modes, fault);
-    int mutex = mode < 0 ? -1 : choose(url, "mutex", mutexes, fault);
-    int journal = mutex < 0 ? -1 : choose(url, "journal_mode", journal_modes, fault);
-    int sync = journal < 0 ? -1 : choose(url, "synchronous", synchronous_levels, fault);
-    const char *given = dbal_url_parameter(url, "foreign_keys");
-    int keys = sync < 0 ? -1 : given == NULL ? 1 : choose(url, "foreign_keys", switches, fault);
-    given = dbal_url_parameter(url, "sharing");
-    int sharing = keys < 0 ? -1 : given == NULL ? 1 : choose(url, "sharing", switches, fault);
-    if (sharing < 0)
+    int mode, mutex, journal, synchronous;
+    config->foreign_keys = config->sharing = true;
+    if ((mode = dbal__sqlite_parameter_word(url, "mode", modes, fault)) < 0 ||
+        (mutex = dbal__sqlite_parameter_word(url, "mutex", mutexes, fault)) < 0 ||
+        (journal = dbal__sqlite_parameter_word(url, "journal_mode", journal_modes, fault)) < 0 ||
+        (synchronous = dbal__sqlite_parameter_word(url, "synchronous", synchronous_levels, fault)) <
+            0 ||
+        !read_switch(url, "foreign_keys", &config->foreign_keys, fault) ||
+        !read_switch(url, "sharing", &config->sharing, fault))
         return false;
     config->mode = (dbal__sqlite_mode)mode;
     config->full_mutex = mutex == 1;
     config->journal_mode = journal_modes[journal];
-    config->synchronous = synchronous_levels[sync];
-    config->foreign_keys = keys == 1;
-    config->sharing = sharing == 1;
+    config->journal_given = dbal_url_parameter(url, "journal_mode") != NULL;
+    config->synchronous = synchronous_levels[synchronous];
     return true;
 }
 
 static bool
 read_url(const dbal_url *url, dbal__sqlite_config *config, dbal_fault *fault)
 {
-    if (!only_known(url, fault) || !read_wal_limit(url, &config->wal_limit, fault) ||
-        !read_choices(url, config, fault) ||
-        !read_busy_timeout(url, &config->busy_timeout, fault) ||
-        !read_cache_size(url, &config->cache_kib, fault))
+    if (!only_known(url, fault) || !read_choices(url, config, fault) ||
+        !read_numbers(url, config, fault) ||
+        !dbal__sqlite_options_read(url, &config->options, fault))
         return false;
     if (!config->memory || config->mode == DBAL__SQLITE_RWC)
         return true;
@@ -267,6 +184,7 @@ dbal__sqlite_configure(const dbal_url *url, dbal_fault *fault)
         return NULL;
     }
     memcpy(config->path, path, size);
+    config->was_checked = &config->checked;
     config->memory = strcmp(path, ":memory:") == 0;
     config->log = dbal_driver_alloc(sizeof *config->log);
     if (config->log == NULL) {

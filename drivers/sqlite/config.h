@@ -2,12 +2,14 @@
 #ifndef DBAL__SQLITE_CONFIG_H
 #define DBAL__SQLITE_CONFIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <dbal/driver.h>
 
 #include "checkpoint.h"
+#include "option.h"
 
 typedef enum dbal__sqlite_mode {
     DBAL__SQLITE_RWC,
@@ -22,12 +24,15 @@ typedef struct dbal__sqlite_config {
     bool foreign_keys;
     bool sharing;             /* statements that wait together share snapshots and commits */
     const char *journal_mode; /* constants, as PRAGMA takes them */
+    bool journal_given;       /* in the URL */
     const char *synchronous;
     int64_t busy_timeout;  /* nanoseconds */
     int64_t cache_kib;     /* 0: SQLite's own default */
     int64_t wal_limit;     /* bytes */
     dbal__sqlite_log *log; /* what changes: the log's length */
-    char path[];           /* absolute, or ":memory:" */
+    dbal__sqlite_options options;
+    atomic_bool checked, *was_checked; /* the content, see check.c; it changes too */
+    char path[];                       /* absolute, or ":memory:" */
 } dbal__sqlite_config;
 
 /* the names of the URL parameters, NULL at the end */

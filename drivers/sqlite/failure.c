@@ -229,7 +229,8 @@ reason(const dbal__sqlite_config *config)
 }
 
 void
-dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, dbal_fault *fault)
+dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, const char *damage,
+                          dbal_fault *fault)
 {
     const char *path = c->config->path;
     mapping m = map(code);
@@ -255,7 +256,7 @@ dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, dbal_fault *faul
         break;
     default:
         dbal_fault_set(fault, m.error_class, m.sqlstate, "cannot open %s: %s", path,
-                       words(c, code));
+                       damage[0] != '\0' ? damage : words(c, code));
         dbal_fault_set_retryable(fault, m.retryable);
         break;
     }

@@ -14,7 +14,8 @@ void dbal__sqlite_failure_step(dbal__sqlite_connection *c, int code, dbal__sqlit
                                bool commits, dbal_fault *fault);
 
 /* While a database was opened. */
-void dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, dbal_fault *fault);
+void dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, const char *damage,
+                               dbal_fault *fault);
 
 /* What needs no code of SQLite's. */
 void dbal__sqlite_failure_stopped(dbal_fault *fault);

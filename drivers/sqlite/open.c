@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "check.h"
 #include "connection.h"
 #include "failure.h"
 #include "wait.h"
@@ -25,8 +26,6 @@ execute_with(dbal__sqlite_connection *c, const char *format, const char *word)
 static void
 set_switches(dbal__sqlite_connection *c)
 {
-    /* not SQLITE_DBCONFIG_DEFENSIVE yet: it would refuse journal_mode=off */
-    sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
@@ -37,7 +36,7 @@ int
 dbal__sqlite_setup(dbal__sqlite_connection *c)
 {
     set_switches(c);
-    int code = execute(c, "pragma mmap_size = 0; pragma cell_size_check = on");
+    int code = dbal__sqlite_options_set(c);
     if (code == SQLITE_OK)
         code = execute_with(c, "pragma synchronous = %s", c->config->synchronous);
     if (code == SQLITE_OK && c->config->cache_kib != 0) {
@@ -60,13 +59,19 @@ store_word(void *arg, int columns, char **cells, char **names)
     return 0;
 }
 
+/* whether the journal mode is what it is */
+static bool
+is_fixed(const dbal__sqlite_connection *c)
+{
+    return c->config->memory || sqlite3_db_readonly(c->db, "main") == 1;
+}
+
 /* asks for the journal mode, and reads what it became: a failure is not always an error */
 static int
 set_journal(dbal__sqlite_connection *c, char *ret_mode)
 {
     char sql[64];
-    bool fixed = c->config->memory || sqlite3_db_readonly(c->db, "main") == 1;
-    if (fixed)
+    if (is_fixed(c))
         sqlite3_snprintf(sizeof sql, sql, "pragma journal_mode");
     else
         sqlite3_snprintf(sizeof sql, sql, "pragma journal_mode = %s", c->config->journal_mode);
@@ -109,7 +114,7 @@ on_update(void *arg, int what, const char *database, const char *table, sqlite3_
 
 /* SQLite's code; the handle may be there in any case */
 static int
-open_handle(dbal__sqlite_connection *c, char *ret_mode)
+open_handle(dbal__sqlite_connection *c)
 {
     const dbal__sqlite_config *config = c->config;
     if (!may_be_a_database(config))
@@ -124,13 +129,32 @@ open_handle(dbal__sqlite_connection *c, char *ret_mode)
     /* nothing has touched the file so far: what is wrong with it shall be known now */
     if (code == SQLITE_OK)
         code = execute(c, "select 1 from sqlite_schema limit 1");
-    if (code == SQLITE_OK)
-        code = set_journal(c, ret_mode);
-    if (code == SQLITE_OK)
-        code = sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_update_hook(c->db, on_update, c);
     if (code == SQLITE_OK && config->mode != DBAL__SQLITE_RO && !config->memory)
         dbal__sqlite_checkpoint_install(c);
+    return code;
+}
+
+static void
+note_journal(const dbal__sqlite_config *config, const char *mode, bool fixed, dbal_opening *opening)
+{
+    if (strcmp(mode, config->journal_mode) != 0 && (config->journal_given || !fixed))
+        dbal_opening_note(opening, "%s: journal_mode is %s, not %s%s", config->path, mode,
+                          config->journal_mode, config->journal_given ? " as the URL asks" : "");
+}
+
+/* What is done once it is known that there is a database; SQLite's code. */
+static int
+settle(dbal__sqlite_connection *c, char *ret_mode, dbal_opening *opening)
+{
+    int code = set_journal(c, ret_mode);
+    /* only now: it would have refused journal_mode=off */
+    if (code == SQLITE_OK)
+        code = dbal__sqlite_options_lock(c);
+    if (code != SQLITE_OK)
+        return code;
+    note_journal(c->config, ret_mode, is_fixed(c), opening);
+    dbal__sqlite_options_compare(c, opening);
     return code;
 }
 
@@ -171,18 +195,22 @@ bool
 dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault)
 {
     dbal__sqlite_connection *c = connection;
-    char mode[16] = "";
+    char mode[16] = "", damage[DBAL__SQLITE_DAMAGE] = "";
     c->config = opening->config;
     c->busy_timeout = c->config->busy_timeout;
     dbal__sqlite_wait_begin(c, NULL, opening->deadline);
     int code =
         dbal__sqlite_cache_init(&c->cache, opening->statement_cache) ? SQLITE_OK : SQLITE_NOMEM;
     if (code == SQLITE_OK)
-        code = open_handle(c, mode);
+        code = open_handle(c);
+    if (code == SQLITE_OK)
+        code = dbal__sqlite_check(c, damage);
+    if (code == SQLITE_OK)
+        code = settle(c, mode, opening);
     if (code == SQLITE_OK && !describe(c, mode, opening))
         code = SQLITE_CANTOPEN;
     if (code != SQLITE_OK) {
-        dbal__sqlite_failure_open(c, code, fault);
+        dbal__sqlite_failure_open(c, code, damage, fault);
         dbal__sqlite_close(c);
         return false;
     }

@@ -227,6 +227,9 @@ typedef enum dbal_upkeep {
     DBAL_UPKEEP_NOW    /**< before much more is written */
 } dbal_upkeep;
 
+/** What open() has noted; the core's. */
+typedef struct dbal_notes dbal_notes;
+
 /** What open() is told and what it tells. */
 typedef struct dbal_opening {
     size_t size;          /**< sizeof(dbal_opening) of the core */
@@ -238,7 +241,18 @@ typedef struct dbal_opening {
     size_t token_size;    /**< set by open(): bytes of it, 0 when there is no such thing */
     double token_timeout; /**< set by open(): seconds to wait for it */
     bool sole;            /**< set by open(): the database is gone with this connection, so it is kept to the end */
+    dbal_notes *notes;    /**< for dbal_opening_note() */
 } dbal_opening;
+
+/**
+ * Notes what the program should know of a connection that opens all the same: a setting that the
+ * database took otherwise than asked, say. The core writes it to the log as a warning, on the loop,
+ * once for a pool, however many of its connections note the same.
+ *
+ * @param opening  what open() was given
+ * @param format   printf-like; a line of up to 500 bytes. Never a password.
+ */
+void dbal_opening_note(dbal_opening *opening, const char *format, ...) DBAL_PRINTF(2, 3);
 
 /**
  * The blocking face. Calls come through a gate that keeps to the declared threadlevel, never on

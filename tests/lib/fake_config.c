@@ -4,7 +4,7 @@
 #include <string.h>
 
 const char *const fake_settings[] = {"level",    "interrupt", "token", "connections",
-                                     "pipeline", "sharing",   NULL};
+                                     "pipeline", "sharing",   "notes", NULL};
 
 static int
 number(const dbal_url *url, const char *name, int otherwise)
@@ -41,6 +41,7 @@ fake_configure(const dbal_url *url, dbal_fault *fault)
     config->token = is_on(url, "token", false);
     config->sharing = is_on(url, "sharing", false);
     config->pipeline = is_on(url, "pipeline", true);
+    config->notes = is_on(url, "notes", false);
     config->connections = number(url, "connections", 0);
     return config;
 }
@@ -61,6 +62,11 @@ void
 fake_describe(const fake_config *config, dbal_opening *opening)
 {
     opening->max_connections = config->connections;
+    if (config->notes) {
+        dbal_opening_note(opening, "it is %s, not %s", "old", "new");
+        dbal_opening_note(opening, "it is %s, not %s", "old", "new");
+        dbal_opening_note(opening, "and slow");
+    }
     if (!config->token)
         return;
     strncpy((char *)opening->token, config->script->name, sizeof opening->token);

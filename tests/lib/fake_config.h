@@ -7,6 +7,7 @@
  *   token=on            only one may write at a time: writes want the token
  *   sharing=on          reads may share a snapshot
  *   connections=N       the database cannot have more
+ *   notes=on            each connection notes two things, one of them twice
  *   pipeline=off        native: one statement at a time
  */
 #ifndef TESTS_LIB_FAKE_CONFIG_H
@@ -21,7 +22,7 @@
 typedef struct fake_config {
     fake_script *script;
     int level;
-    bool interrupt, blunt, token, pipeline, sharing;
+    bool interrupt, blunt, token, pipeline, sharing, notes;
     int connections;
 } fake_config;
 

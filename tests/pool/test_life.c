@@ -37,6 +37,18 @@ START_TEST(min_size_is_opened_at_once)
 }
 END_TEST
 
+START_TEST(what_connections_note_is_logged_once)
+{
+    open_pool(schemes[_i], "pool_min_size=3&notes=on");
+    until_connections(3);
+    settle();
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "it is old, not new"), 1);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "and slow"), 1);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, schemes[_i]), 2);
+    ck_assert_uint_eq(fixture.log.count, 2);
+}
+END_TEST
+
 START_TEST(busy_connections_make_more)
 {
     seen ends[6];
@@ -323,6 +335,7 @@ main(void)
     Suite *suite = suite_create("life");
     add(suite, none_is_opened_before_it_is_needed);
     add(suite, min_size_is_opened_at_once);
+    add(suite, what_connections_note_is_logged_once);
     add(suite, busy_connections_make_more);
     add(suite, a_database_that_has_one_connection_gets_one);
     add(suite, a_failure_that_passes_is_tried_again);

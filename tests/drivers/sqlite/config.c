@@ -76,6 +76,21 @@ static const struct {
     {"sqlite:x?cache_size=99999999999999999999", "cache_size", "64G"},
     {"sqlite:x?cache_size=12T", "cache_size", "bytes"},
     {"sqlite:x?cache_size=M", "cache_size", "bytes"},
+    {"sqlite:x?page_size=1000", "page_size", "power of two"},
+    {"sqlite:x?page_size=256", "page_size", "512 to 64k"},
+    {"sqlite:x?page_size=off", "page_size", "512 to 64k"},
+    {"sqlite:x?mmap_size=-1", "mmap_size", "or off"},
+    {"sqlite:x?mmap_size=1025G", "mmap_size", "1024G"},
+    {"sqlite:x?auto_vacuum=1", "auto_vacuum", "none, full, incremental"},
+    {"sqlite:x?temp_store=ram", "temp_store", "default, file, memory"},
+    {"sqlite:x?secure_delete=yes", "secure_delete", "off, on, fast"},
+    {"sqlite:x?attach=no", "attach", "off, on"},
+    {"sqlite:x?check=on", "check", "off, quick, full"},
+    {"sqlite:x?limit_length=10", "limit_length", "from 1000 to 2147483647"},
+    {"sqlite:x?limit_length=1M", "limit_length", "from 1000 to 2147483647"},
+    {"sqlite:x?limit_column=99999999999999999999", "limit_column", "from 10"},
+    {"sqlite:x?limit_attached=-1", "limit_attached", "from 0"},
+    {"sqlite:x?limit_rows=1", "limit_rows", "limit_worker_threads"},
     {"sqlite:x?foreign_keys=1", "foreign_keys", "off, on"},
     {"sqlite::memory:?mode=ro", "memory", "rwc"},
     {"sqlite:", "path", "sqlite:bank.db"},
@@ -159,6 +174,13 @@ END_TEST
 
 START_TEST(the_table_is_complete)
 {
+    for (int i = 0; dbal__sqlite_option_name(i) != NULL; i++) {
+        int known = 0;
+        while (driver->settings[known] != NULL &&
+               strcmp(driver->settings[known], dbal__sqlite_option_name(i)) != 0)
+            known++;
+        ck_assert_msg(driver->settings[known] != NULL, "%s", dbal__sqlite_option_name(i));
+    }
     ck_assert_uint_eq(driver->size, sizeof(dbal_driver));
     ck_assert_uint_eq(driver->abi, DBAL_DRIVER_ABI);
     ck_assert_str_eq(driver->version(), sqlite3_libversion());

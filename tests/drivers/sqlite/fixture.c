@@ -82,6 +82,7 @@ database_fini(database *db)
     database_close(db);
     driver->configure_free(db->config);
     forget_answer(db);
+    dbal__notes_fini(&db->notes);
     database_on_nap = NULL;
     remove_folder(db->folder);
 }
@@ -107,10 +108,12 @@ database_try_open(database *db)
 {
     dbal_fault fault = DBAL__FAULT_INIT;
     forget_answer(db);
+    dbal__notes_fini(&db->notes);
     db->opening = (dbal_opening){.size = sizeof(dbal_opening),
                                  .config = db->config,
                                  .deadline = db->deadline,
-                                 .statement_cache = db->statement_cache};
+                                 .statement_cache = db->statement_cache,
+                                 .notes = &db->notes};
     db->connection = dbal__zalloc(driver->connection_size);
     ck_assert_ptr_nonnull(db->connection);
     if (driver->blocking->open(db->connection, &db->opening, &fault)) {

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <sqlite3.h>
 
+#include "dbal/note.h"
 #include "dbal/request.h"
 #include "drivers/sqlite/sqlite.h"
 
@@ -12,6 +13,7 @@ typedef struct database {
     char folder[64], path[96];
     void *config, *connection; /* connection: NULL while it is not open */
     dbal_opening opening;
+    dbal_notes notes;     /* of the last opening */
     dbal_request request; /* the last one */
     dbal_result *result;  /* of the last request, or NULL */
     dbal_error *error;    /* of the last failure, or NULL */
@@ -58,6 +60,7 @@ int64_t now(void);
 Suite *config_suite(void);
 Suite *meaning_suite(void);
 Suite *open_suite(void);
+Suite *option_suite(void);
 Suite *types_suite(void);
 Suite *failure_suite(void);
 Suite *statement_suite(void);

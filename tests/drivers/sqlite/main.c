@@ -8,6 +8,7 @@ main(void)
     SRunner *runner = srunner_create(config_suite());
     srunner_add_suite(runner, meaning_suite());
     srunner_add_suite(runner, open_suite());
+    srunner_add_suite(runner, option_suite());
     srunner_add_suite(runner, types_suite());
     srunner_add_suite(runner, failure_suite());
     srunner_add_suite(runner, statement_suite());
