@@ -31,6 +31,7 @@ typedef struct dbal__job {
     bool grant;             /* runs nothing: asks for the connection that reaches it */
     bool reset;             /* runs nothing: makes the session as new */
     bool upkeep;            /* runs nothing: does what the database wants done */
+    bool backup;            /* runs nothing: copies the database */
     bool quick;             /* is known to end soon: its answer may wait a little for others */
     dbal_share share;       /* what it may share with others that wait */
     bool alone;             /* nothing of its session was on its way when it was handed down */

@@ -81,7 +81,8 @@ run_request(dbal__runner *runner, dbal__job *job)
     if (begun) {
         dbal__result_set_reaper(job->request.result, dbal__home_reaper(runner->home));
         set_current(runner, job->number);
-        ok = face->run(channel->connection, &job->request, &fault);
+        ok = job->backup ? face->backup(channel->connection, &job->request, &fault)
+                         : face->run(channel->connection, &job->request, &fault);
         set_current(runner, 0);
     } else {
         dbal_fault_set(&fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");

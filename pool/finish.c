@@ -45,7 +45,7 @@ outcome_of(dbal__ticket *ticket)
                 DBAL_EXECUTION_NOT_SENT, NULL, "stopped before it began"));
         return dbal_fail(told(ticket, error));
     }
-    if (job->reset)
+    if (job->reset || job->backup)
         return dbal_done();
     dbal_result *result = job->request.result;
     job->request.result = NULL;

@@ -132,6 +132,7 @@ struct dbal__ticket {
     bool again;                /* BOUND: has come back for the token and waits for its turn */
     bool returned;             /* BOUND: its connection knows that it has come back */
     struct dbal_stream *stream;
+    struct dbal__backup *backup;
     dbal_deferred *deferred;                                         /* NULL once it has fired */
     void (*done)(struct dbal__ticket *ticket, dbal_outcome outcome); /* instead of the Deferred */
     void *done_arg;
@@ -174,6 +175,8 @@ dbal__ticket *dbal__ticket_new_packed(dbal_pool *pool, dbal__sql *sql, const voi
 dbal__ticket *dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label);
 /* Makes a connection's session as new. NULL without memory. */
 dbal__ticket *dbal__ticket_new_reset(dbal_pool *pool);
+/* Copies the database, without a deadline; see backup.c for the rest of it. NULL without memory. */
+dbal__ticket *dbal__ticket_new_backup(dbal_pool *pool, const char *target);
 /* Makes its Deferred and starts its clock. False without memory: the ticket is freed. */
 bool dbal__ticket_start(dbal__ticket *ticket);
 /* The pool's writer: no Deferred, no clock; used again and again. NULL without memory. */
@@ -290,6 +293,11 @@ const char *dbal__pool_oldest_session(const dbal_pool *pool);
 void dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error);
 /* NULL, or a Deferred that has failed since the call cannot be taken; *ret_ok tells. */
 dbal_deferred *dbal__pool_refuse(dbal_pool *pool, const char *call, bool *ret_ok);
+
+/* ---- backup.c ---- */
+
+/* Its ticket is freed, after a success or not. */
+void dbal__backup_end(struct dbal__backup *backup, bool ok);
 
 /* ---- stream.c ---- */
 

@@ -55,6 +55,7 @@ dbal__ticket_free(dbal__ticket *ticket)
     dbal__ticket_unlink(ticket);
     dbal__list_remove(&ticket->link);
     dbal__stream_end(ticket->stream);
+    dbal__backup_end(ticket->backup, ticket->job.ok);
     dbal__connection_forget(ticket);
     /* what nobody wants any more is not freed by the loop when it is large */
     if (ticket->job.request.result != NULL && dbal__result_is_large(ticket->job.request.result))
@@ -279,6 +280,25 @@ dbal__ticket_new_reset(dbal_pool *pool)
     if (ticket == NULL)
         return NULL;
     ticket->job.reset = true;
+    set_deadlines(ticket, DBAL_OFF);
+    return ticket;
+}
+
+dbal__ticket *
+dbal__ticket_new_backup(dbal_pool *pool, const char *target)
+{
+    dbal_value value = dbal_text(target);
+    dbal__ticket *ticket =
+        allocate(pool, DBAL__TICKET_STATEMENT, dbal__pack_size(&value, NULL, 1), "backup");
+    if (ticket == NULL)
+        return NULL;
+    dbal_request *request = &ticket->job.request;
+    dbal__pack(ticket->block, &value, NULL, 1);
+    request->block = ticket->block;
+    request->value_count = 1;
+    request->read_only = true;
+    request->max_result_bytes = (size_t)pool->settings.max_result_bytes;
+    ticket->job.backup = true;
     set_deadlines(ticket, DBAL_OFF);
     return ticket;
 }

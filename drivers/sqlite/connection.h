@@ -37,6 +37,7 @@ bool dbal__sqlite_run(void *connection, dbal_request *request, dbal_fault *fault
 bool dbal__sqlite_ping(void *connection, dbal_fault *fault);
 bool dbal__sqlite_reset(void *connection, dbal_fault *fault);
 bool dbal__sqlite_in_transaction(void *connection);
+bool dbal__sqlite_backup(void *connection, dbal_request *request, dbal_fault *fault);
 
 bool dbal__sqlite_share_begin(void *connection, dbal_share what, dbal_request *first,
                               dbal_fault *fault);

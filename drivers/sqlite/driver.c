@@ -52,7 +52,8 @@ static unsigned
 capabilities(const void *config)
 {
     const dbal__sqlite_config *c = config;
-    unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT | DBAL_CAN_LAST_INSERT_ID;
+    unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT |
+                   DBAL_CAN_LAST_INSERT_ID | DBAL_CAN_BACKUP;
     if (sqlite3_libversion_number() >= 3035000)
         can |= DBAL_CAN_RETURNING;
     if (c != NULL && c->sharing)
@@ -96,6 +97,7 @@ static const dbal_blocking blocking = {
     .share_end = dbal__sqlite_share_end,
     .upkeep_wanted = dbal__sqlite_upkeep_wanted,
     .upkeep = dbal__sqlite_upkeep,
+    .backup = dbal__sqlite_backup,
 };
 
 const dbal_driver dbal_sqlite_driver = {

@@ -262,3 +262,17 @@ dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, const char *dama
     }
     dbal_fault_set_vendor_code(fault, code);
 }
+
+void
+dbal__sqlite_failure_backup(dbal__sqlite_connection *c, sqlite3 *db, int code, const char *target,
+                            dbal_fault *fault)
+{
+    mapping m = map(code);
+    if (set_common(c, code, fault))
+        return;
+    bool its_own = db != NULL && sqlite3_extended_errcode(db) == code;
+    dbal_fault_set(fault, m.error_class, m.sqlstate, "cannot back up to %s: %s", target,
+                   its_own ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+    dbal_fault_set_retryable(fault, m.retryable);
+    dbal_fault_set_vendor_code(fault, code);
+}

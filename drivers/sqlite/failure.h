@@ -17,6 +17,10 @@ void dbal__sqlite_failure_step(dbal__sqlite_connection *c, int code, dbal__sqlit
 void dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, const char *damage,
                                dbal_fault *fault);
 
+/* While the database was copied: `db` is the handle that met it. */
+void dbal__sqlite_failure_backup(dbal__sqlite_connection *c, sqlite3 *db, int code,
+                                 const char *target, dbal_fault *fault);
+
 /* What needs no code of SQLite's. */
 void dbal__sqlite_failure_stopped(dbal_fault *fault);
 void dbal__sqlite_failure_memory(dbal_fault *fault);

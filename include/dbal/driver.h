@@ -210,7 +210,8 @@ typedef enum dbal_capability {
     DBAL_CAN_PARALLEL_STATEMENTS = 1 << 8, /**< level 3: statements of one connection at once */
     DBAL_CAN_DETACHED_RESULTS = 1 << 9,    /**< results may be read while the connection works on */
     DBAL_CAN_SHARE_SNAPSHOT = 1 << 10,     /**< blocking.share_begin takes DBAL_SHARE_SNAPSHOT */
-    DBAL_CAN_SHARE_COMMIT = 1 << 11        /**< blocking.share_begin takes DBAL_SHARE_COMMIT; needs a write token */
+    DBAL_CAN_SHARE_COMMIT = 1 << 11,       /**< blocking.share_begin takes DBAL_SHARE_COMMIT; needs a write token */
+    DBAL_CAN_BACKUP = 1 << 12              /**< blocking.backup is there */
 } dbal_capability;
 
 /** What statements that wait together may share. */
@@ -316,6 +317,13 @@ typedef struct dbal_blocking {
      * @return false with the fault set: it could not, which is logged as a warning
      */
     bool (*upkeep)(void *connection, dbal_fault *fault);
+    /**
+     * Optional, with DBAL_CAN_BACKUP. Copies the database as it is at one moment, while others go on
+     * using it. The request has no SQL but one parameter: where to, a text. How far it is it tells by
+     * rows of two integers, `done` and `total` in bytes, as often as it likes: adding one never
+     * waits. It ends early by the request's stop flag and deadline. On false nothing of the copy is left.
+     */
+    bool (*backup)(void *connection, dbal_request *request, dbal_fault *fault);
 } dbal_blocking;
 
 /** The core's services for one native connection. */

@@ -159,6 +159,34 @@ char *dbal_quote_identifier(dbal_pool *pool, const char *name);
 /** Frees text that dbal made for the caller. @param pointer may be NULL */
 void dbal_free(void *pointer);
 
+/**
+ * Hears how far a backup is. Runs on the loop, some ten times a second at most, and once at the end
+ * of a backup that succeeds, before the callbacks of its Deferred.
+ *
+ * @param done   bytes copied
+ * @param total  bytes there are
+ * @param arg    what was given with it
+ */
+typedef void dbal_progress_fn(int64_t done, int64_t total, void *arg);
+
+/**
+ * Copies the whole database, as it is at one moment, while others go on reading and writing. It
+ * holds a connection for as long as it takes. Not every driver can: NOT_SUPPORTED, 0A000.
+ *
+ * The copy is made under another name and gets its own when it is whole and on the disk: after a
+ * failure, a cancel or a crash there is nothing under that name. What is there already is never
+ * overwritten: OPERATIONAL, 58P02.
+ *
+ * No query_timeout ends it, only dbal_deferred_cancel() and dbal_deferred_add_timeout().
+ *
+ * @param pool    the pool
+ * @param target  where to, copied; SQLite: a path, best an absolute one
+ * @param fn      may be NULL
+ * @param arg     for fn
+ * @return floating; a success without a value, or an error
+ */
+dbal_deferred *dbal_pool_backup(dbal_pool *pool, const char *target, dbal_progress_fn *fn, void *arg);
+
 /** A pool's state and counters. */
 typedef struct dbal_pool_counts {
     size_t size;             /**< sizeof(dbal_pool_counts), set by the caller */

@@ -31,7 +31,7 @@ make_place(void)
 static void
 remove_place(void)
 {
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal", "-copy"};
     char file[128];
     if (!target->on_disk)
         return;
@@ -50,6 +50,15 @@ contract_url(char *url, size_t size, const char *settings)
     snprintf(url, size, "%s%s%s%s%s%s", target->scheme, memory ? "" : place,
              target->parameters[0] != '\0' || settings[0] != '\0' ? "?" : "", target->parameters,
              between, settings);
+}
+
+void
+contract_backup_target(char *to, size_t size)
+{
+    if (target->sql->backup != NULL)
+        snprintf(to, size, "%s", target->sql->backup);
+    else
+        snprintf(to, size, "%s-copy", target->on_disk ? place : "/proc/nowhere/db");
 }
 
 dbal_pool *

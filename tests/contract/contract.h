@@ -26,6 +26,7 @@ typedef struct contract_sql {
     const char *duplicate; /* violates a unique constraint */
     const char *syntax;    /* is no SQL */
     int syntax_position;
+    const char *backup;  /* a target for a backup, or NULL: a file beside the place */
     const char *endless; /* runs until it is stopped */
     const char *begin, *rollback;
     const char *setting; /* changes the session so that `changed` gives a 1 */
@@ -33,11 +34,12 @@ typedef struct contract_sql {
 } contract_sql;
 
 enum contract_quirk {
-    CONTRACT_UNTYPED = 1,  /* values lose the finer type that they had as parameters */
-    CONTRACT_ONE = 2,      /* there can be one connection only */
-    CONTRACT_FORGETS = 4,  /* the database is gone with its last connection */
-    CONTRACT_PRIVATE = 8,  /* another pool has a database of its own */
-    CONTRACT_LISTENS = 16, /* sees a stop only where its own statements look for it */
+    CONTRACT_UNTYPED = 1,    /* values lose the finer type that they had as parameters */
+    CONTRACT_ONE = 2,        /* there can be one connection only */
+    CONTRACT_FORGETS = 4,    /* the database is gone with its last connection */
+    CONTRACT_PRIVATE = 8,    /* another pool has a database of its own */
+    CONTRACT_NO_BACKUP = 32, /* it cannot be copied */
+    CONTRACT_LISTENS = 16,   /* sees a stop only where its own statements look for it */
 };
 
 typedef struct contract_target {
@@ -60,6 +62,8 @@ extern dbal_pool *pool;
 
 /* The target's URL, with settings behind its parameters ("" for none). */
 void contract_url(char *url, size_t size, const char *settings);
+/* Where a backup may go to; there is nothing yet, and what gets there is removed in the end. */
+void contract_backup_target(char *to, size_t size);
 /* One more pool on the same database, with such settings. */
 dbal_pool *contract_open(dbal_loop *loop, const char *settings);
 
@@ -88,6 +92,7 @@ void add_statements(Suite *suite);
 void add_values(Suite *suite);
 void add_transactions(Suite *suite);
 void add_batches(Suite *suite);
+void add_backups(Suite *suite);
 void add_stops(Suite *suite);
 void add_streams(Suite *suite);
 void add_pools(Suite *suite);

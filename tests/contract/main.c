@@ -25,6 +25,7 @@ main(int argc, char **argv)
     add_values(suite);
     add_transactions(suite);
     add_batches(suite);
+    add_backups(suite);
     add_stops(suite);
     add_streams(suite);
     add_pools(suite);

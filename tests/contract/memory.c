@@ -62,6 +62,23 @@ ask_batches(tally *self)
     watch(self, dbal_pool_batch(self->pool, target->sql->gain, 3, sets));
 }
 
+static void
+hear(int64_t done, int64_t total, void *arg)
+{
+    ck_assert_ptr_nonnull(arg);
+    ck_assert_int_le(done, total);
+}
+
+/* The first may be made, the second is then refused, for it is there. */
+static void
+ask_backups(tally *self)
+{
+    char where[256];
+    contract_backup_target(where, sizeof where);
+    watch(self, dbal_pool_backup(self->pool, where, hear, self));
+    watch(self, dbal_pool_backup(self->pool, where, NULL, NULL));
+}
+
 static dbal_outcome
 work_with_batch(dbal_connection *connection, void *arg)
 {
@@ -95,6 +112,7 @@ ask_everything(tally *self)
                                       work_with_savepoint, self));
     watch(self, dbal_pool_session(self->pool, DBAL_SESSION(.label = "session"), run_script, self));
     ask_batches(self);
+    ask_backups(self);
     watch(self, dbal_pool_transaction(self->pool, NULL, work_with_batch, self));
     watch(self,
           dbal_pool_stream(self->pool,

@@ -15,6 +15,7 @@ static const contract_sql fake_sql = {
     .duplicate = "fail '23505'",
     .syntax = "rows 1 nonsense",
     .syntax_position = 8,
+    .backup = "progress 0 10 progress 5 10 progress 10 10",
     .endless = "wait never",
     .begin = "begin",
     .rollback = "rollback",
@@ -53,7 +54,7 @@ static const contract_sql sqlite_sql = {
     }
 #define NATIVE(name, parameters, quirks, gate)                                                     \
     {                                                                                              \
-        name, "native:", false, parameters, &fake_sql, quirks, gate, 2                             \
+        name, "native:", false, parameters, &fake_sql, (quirks) | CONTRACT_NO_BACKUP, gate, 2      \
     }
 #define SQLITE(name, parameters, quirks, gate, level)                                              \
     {                                                                                              \

@@ -69,9 +69,8 @@ emit(void *arg, const fake_frame *frame, const void *data)
 }
 
 static bool
-run_fake(void *arg, dbal_request *request, dbal_fault *fault)
+run_text(connection *self, const char *sql, dbal_request *request, dbal_fault *fault)
 {
-    connection *self = arg;
     fake_script *script = self->config->script;
     size_t count = dbal_request_parameter_count(request);
     dbal_value *values = calloc(count + 1, sizeof *values);
@@ -82,7 +81,7 @@ run_fake(void *arg, dbal_request *request, dbal_fault *fault)
     self->request = request;
     self->fault = fault;
     self->failed = false;
-    fake_call call = {.sql = dbal_request_sql(request, NULL),
+    fake_call call = {.sql = sql,
                       .values = values,
                       .count = count,
                       .read_only = dbal_request_read_only(request),
@@ -102,6 +101,19 @@ run_fake(void *arg, dbal_request *request, dbal_fault *fault)
     fake_script_leave(script);
     free(values);
     return !self->failed;
+}
+
+static bool
+run_fake(void *arg, dbal_request *request, dbal_fault *fault)
+{
+    return run_text(arg, dbal_request_sql(request, NULL), request, fault);
+}
+
+/* Where to is what to do. */
+static bool
+backup_fake(void *arg, dbal_request *request, dbal_fault *fault)
+{
+    return run_text(arg, dbal_request_parameter(request, 0).as.bytes.data, request, fault);
 }
 
 static void
@@ -151,7 +163,8 @@ version(void)
 static unsigned
 capabilities(const void *config)
 {
-    unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT | DBAL_CAN_LAST_INSERT_ID;
+    unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT |
+                   DBAL_CAN_LAST_INSERT_ID | DBAL_CAN_BACKUP;
     return can | (((const fake_config *)config)->interrupt ? DBAL_CAN_INTERRUPT : 0u);
 }
 
@@ -166,6 +179,7 @@ static const dbal_blocking blocking = {
     .ping = ping_fake,
     .reset = reset_fake,
     .in_transaction = in_transaction,
+    .backup = backup_fake,
 };
 
 const dbal_driver fake_blocking_driver = {

@@ -11,6 +11,7 @@
  *   wait g              until the test opens the gate g, or the statement is stopped
  *   hang g              until the test opens the gate g, or the connection is closed
  *   fail '23505'        fails with that SQLSTATE
+ *   progress 5 10       a row of a backup, see below
  *   lose                the connection is lost, in the middle of an answer
  *   sneak               adds 1, which its text did not tell
  *   setting             leaves something behind in the session
@@ -18,7 +19,9 @@
  *   forbidden           is refused by its class
  *   begin, commit, rollback, savepoint x, release savepoint x, rollback to savepoint x
  *
- * and for the native fake alone:
+ * The target of a backup is done as a statement is.
+ *
+ * And for the native fake alone:
  *
  *   swap                the rest of the answer comes through another socket of the same number
  *   early               the rest is already read: no descriptor will announce it

@@ -49,7 +49,8 @@ typedef struct run {
     const char *cursor;
     dbal_sql_token word;
     int64_t affected, id;
-    bool over; /* the answer has ended, or nobody wants the rest */
+    bool headed; /* it has its columns */
+    bool over;   /* the answer has ended, or nobody wants the rest */
 } run;
 
 static void
@@ -162,6 +163,20 @@ do_rows(run *self)
         emit_cell(self, dbal_int64(i));
         emit_row(self);
     }
+}
+
+static void
+do_progress(run *self)
+{
+    int64_t done = take_number(self), total = take_number(self);
+    if (!self->headed) {
+        emit_column(self, "done", DBAL_INT64);
+        emit_column(self, "total", DBAL_INT64);
+        self->headed = true;
+    }
+    emit_cell(self, dbal_int64(done));
+    emit_cell(self, dbal_int64(total));
+    emit_row(self);
 }
 
 static void
@@ -466,14 +481,18 @@ static const struct {
     const char *word;
     void (*run)(run *self);
 } words[] = {
-    {"rows", do_rows},         {"echo", do_echo},       {"get", do_get},
-    {"bytes", do_bytes},       {"add", do_add},         {"gain", do_gain},
-    {"sneak", do_sneak},       {"begin", do_begin},     {"commit", do_commit},
-    {"rollback", do_rollback}, {"wait", do_wait},       {"savepoint", do_savepoint},
-    {"release", do_release},   {"hang", do_hang},       {"fail", do_fail},
-    {"setting", do_setting},   {"lose", do_lose},       {"forbidden", do_nothing},
-    {"swap", do_swap},         {"early", do_early},     {"tick", do_tick},
-    {"errand", do_errand},     {"changed", do_changed},
+    {"rows", do_rows},           {"echo", do_echo},
+    {"progress", do_progress},   {"get", do_get},
+    {"bytes", do_bytes},         {"add", do_add},
+    {"gain", do_gain},           {"sneak", do_sneak},
+    {"begin", do_begin},         {"commit", do_commit},
+    {"rollback", do_rollback},   {"wait", do_wait},
+    {"savepoint", do_savepoint}, {"release", do_release},
+    {"hang", do_hang},           {"fail", do_fail},
+    {"setting", do_setting},     {"lose", do_lose},
+    {"forbidden", do_nothing},   {"swap", do_swap},
+    {"early", do_early},         {"tick", do_tick},
+    {"errand", do_errand},       {"changed", do_changed},
 };
 
 static void

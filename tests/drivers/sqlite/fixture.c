@@ -153,17 +153,17 @@ hash_of(const char *text)
     return hash;
 }
 
-/* what the core would hand down, without its scanner: the text is in the driver's spelling already */
-bool
-ask(database *db, const char *sql, dbal_params params)
+/* what the core would hand down */
+static bool
+request(database *db, dbal__sql *sql, dbal_params params,
+        bool (*run)(void *connection, dbal_request *request, dbal_fault *fault))
 {
     dbal_fault fault = DBAL__FAULT_INIT;
-    dbal__sql text = {.text = sql, .size = strlen(sql), .hash = hash_of(sql)};
     void *block = dbal__alloc(dbal__pack_size(params.values, NULL, params.count));
     ck_assert_ptr_nonnull(block);
     dbal__pack(block, params.values, NULL, params.count);
     forget_answer(db);
-    db->request = (dbal_request){.sql = &text,
+    db->request = (dbal_request){.sql = sql,
                                  .block = block,
                                  .value_count = params.count,
                                  .read_only = db->read_only,
@@ -175,7 +175,7 @@ ask(database *db, const char *sql, dbal_params params)
                                  .batch_bytes = SIZE_MAX,
                                  .deliver = db->deliver};
     ck_assert(dbal__request_begin(&db->request));
-    bool ok = driver->blocking->run(db->connection, &db->request, &fault);
+    bool ok = run(db->connection, &db->request, &fault);
     db->needs_token = fault.needs_token;
     ck_assert(!ok || (!dbal__fault_is_set(&fault) && !fault.needs_token));
     if (ok && dbal__request_end(&db->request))
@@ -185,6 +185,20 @@ ask(database *db, const char *sql, dbal_params params)
     dbal__request_fini(&db->request);
     dbal__free(block);
     return ok;
+}
+
+/* without the core's scanner: the text is in the driver's spelling already */
+bool
+ask(database *db, const char *sql, dbal_params params)
+{
+    dbal__sql text = {.text = sql, .size = strlen(sql), .hash = hash_of(sql)};
+    return request(db, &text, params, driver->blocking->run);
+}
+
+bool
+back_up(database *db, const char *target)
+{
+    return request(db, NULL, DBAL_PARAMS(dbal_text(target)), driver->blocking->backup);
 }
 
 void

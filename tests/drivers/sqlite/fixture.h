@@ -41,6 +41,8 @@ void database_close(database *db);
 
 /* Runs a statement in the driver's spelling (?1). */
 bool ask(database *db, const char *sql, dbal_params params);
+/* Copies it to a path. */
+bool back_up(database *db, const char *target);
 /* Asserts that it worked. */
 void ask_ok(database *db, const char *sql, dbal_params params);
 #define ASK(db, ...) ask_ok(db, __VA_ARGS__, DBAL_NO_PARAMS)
@@ -57,6 +59,7 @@ void outsider_run(sqlite3 *outsider, const char *sql);
 
 int64_t now(void);
 
+Suite *backup_suite(void);
 Suite *config_suite(void);
 Suite *meaning_suite(void);
 Suite *open_suite(void);

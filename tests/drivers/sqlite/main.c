@@ -15,6 +15,7 @@ main(void)
     srunner_add_suite(runner, transaction_suite());
     srunner_add_suite(runner, stop_suite());
     srunner_add_suite(runner, log_suite());
+    srunner_add_suite(runner, backup_suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
