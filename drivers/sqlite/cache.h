@@ -21,6 +21,7 @@ struct dbal__sqlite_statement {
     int columns;        /* -1: not known before the first step */
     int prepared_again; /* SQLite's count when the columns were looked at */
     uint8_t *types;     /* of dbal_type, `columns` of them */
+    bool converts;      /* there are columns whose cells may become what they were declared as */
     uint64_t hash;
     size_t size;
     char text[]; /* not NUL-terminated */

@@ -15,7 +15,7 @@ const char *const dbal__sqlite_settings[] = {
     /* those of option.c */
     "page_size", "auto_vacuum", "mmap_size", "cell_size_check", "temp_store", "secure_delete",
     "recursive_triggers", "journal_size_limit", "trusted_schema", "enable_view", "enable_trigger",
-    "defensive", "attach", "check", "limit_length", "limit_sql_length", "limit_column",
+    "defensive", "attach", "check", "types", "limit_length", "limit_sql_length", "limit_column",
     "limit_expr_depth", "limit_compound_select", "limit_vdbe_op", "limit_function_arg",
     "limit_attached", "limit_like_pattern_length", "limit_variable_number", "limit_trigger_depth",
     "limit_worker_threads", NULL,

@@ -17,7 +17,12 @@ enum { DBAL__SQLITE_MOMENT_MAX = 48 };
  */
 size_t dbal__sqlite_moment_text(dbal_type type, int64_t value, char *to);
 
+/* What the above has written, and nothing else. False, with nothing set, for any other text. */
+bool dbal__sqlite_moment_read(dbal_type type, const char *text, size_t size, int64_t *ret_value);
+
 /* 36 characters and a NUL. */
 void dbal__sqlite_uuid_text(const uint8_t *bytes, char *to);
+/* The reverse; false for any other spelling. */
+bool dbal__sqlite_uuid_read(const char *text, size_t size, uint8_t *ret_bytes);
 
 #endif

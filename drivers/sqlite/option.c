@@ -35,6 +35,7 @@ static const char *const vacuums[] = {"none", "full", "incremental", NULL};
 static const char *const stores[] = {"default", "file", "memory", NULL};
 static const char *const deletes[] = {"off", "on", "fast", NULL};
 static const char *const checks[] = {"off", "quick", "full", NULL};
+static const char *const types[] = {"stored", "declared", NULL};
 
 #define A_SIZE(least, most, off, says)                                                             \
     {                                                                                              \
@@ -76,6 +77,7 @@ static const option options[DBAL__SQLITE_OPTIONS] = {
     [DBAL__SQLITE_DEFENSIVE] = {"defensive", OURS, 0, 1, switches, {0}},
     [DBAL__SQLITE_ALLOW_ATTACH] = {"attach", OURS, 0, 1, switches, {0}},
     [DBAL__SQLITE_CHECK] = {"check", OURS, 0, DBAL__SQLITE_CHECK_OFF, checks, {0}},
+    [DBAL__SQLITE_TYPES] = {"types", OURS, 0, DBAL__SQLITE_TYPES_STORED, types, {0}},
     /* the least that still lets the driver's own statements, and a schema, be read */
     [DBAL__SQLITE_FIRST_LIMIT] = A_LIMIT("limit_length", SQLITE_LIMIT_LENGTH, 1000),
     A_LIMIT("limit_sql_length", SQLITE_LIMIT_SQL_LENGTH, 1000),

@@ -25,12 +25,14 @@ typedef enum dbal__sqlite_option {
     DBAL__SQLITE_DEFENSIVE,
     DBAL__SQLITE_ALLOW_ATTACH,
     DBAL__SQLITE_CHECK,
+    DBAL__SQLITE_TYPES,
     DBAL__SQLITE_FIRST_LIMIT,
     DBAL__SQLITE_OPTIONS = DBAL__SQLITE_FIRST_LIMIT + 12
 } dbal__sqlite_option;
 
-/* What DBAL__SQLITE_CHECK can be. */
+/* What the last two can be. */
 enum { DBAL__SQLITE_CHECK_OFF, DBAL__SQLITE_CHECK_QUICK, DBAL__SQLITE_CHECK_FULL };
+enum { DBAL__SQLITE_TYPES_STORED, DBAL__SQLITE_TYPES_DECLARED };
 
 typedef struct dbal__sqlite_options {
     int64_t value[DBAL__SQLITE_OPTIONS]; /* a number, or which of the words */

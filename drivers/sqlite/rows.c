@@ -3,46 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "declared.h"
+
 /* ---- columns ----------------------------------------------------------------------------------- */
-
-/* the first whose word is part of the declaration; SQLite's affinities are found the same way */
-static const struct {
-    const char *word;
-    dbal_type type;
-} declared[] = {
-    {"interval", DBAL_TEXT}, /* holds "int" */
-    {"point", DBAL_NULL},    {"int", DBAL_INT64},           {"char", DBAL_TEXT},
-    {"clob", DBAL_TEXT},     {"text", DBAL_TEXT},           {"blob", DBAL_BLOB},
-    {"real", DBAL_DOUBLE},   {"floa", DBAL_DOUBLE},         {"doub", DBAL_DOUBLE},
-    {"bool", DBAL_BOOL},     {"timestamp", DBAL_TIMESTAMP}, {"datetime", DBAL_TIMESTAMP},
-    {"date", DBAL_DATE},     {"time", DBAL_TIME},           {"json", DBAL_JSON},
-    {"uuid", DBAL_UUID},     {"numeric", DBAL_NUMERIC},     {"decimal", DBAL_NUMERIC},
-};
-
-static bool
-contains(const char *text, const char *word)
-{
-    size_t size = strlen(word);
-    for (; *text != '\0'; text++) {
-        size_t same = 0;
-        while (same < size && (text[same] | 0x20) == word[same])
-            same++;
-        if (same == size)
-            return true;
-    }
-    return false;
-}
-
-dbal_type
-dbal__sqlite_declared_type(const char *declaration)
-{
-    if (declaration == NULL)
-        return DBAL_NULL;
-    for (size_t i = 0; i < sizeof declared / sizeof declared[0]; i++)
-        if (contains(declaration, declared[i].word))
-            return declared[i].type;
-    return DBAL_NULL;
-}
 
 /* the declared types, kept until SQLite compiles the statement again; false without memory */
 static bool
@@ -58,8 +21,12 @@ learn_types(dbal__sqlite_statement *s)
             return false;
         s->types = types;
     }
-    for (int i = 0; i < columns; i++)
-        s->types[i] = (uint8_t)dbal__sqlite_declared_type(sqlite3_column_decltype(s->stmt, i));
+    s->converts = false;
+    for (int i = 0; i < columns; i++) {
+        dbal_type type = dbal__sqlite_declared_type(sqlite3_column_decltype(s->stmt, i));
+        s->types[i] = (uint8_t)type;
+        s->converts = s->converts || dbal__sqlite_declared_converts(type);
+    }
     s->columns = columns;
     s->prepared_again = prepared_again;
     return true;
@@ -138,6 +105,35 @@ dbal__sqlite_rows_take(sqlite3_stmt *stmt, int columns, dbal_request *request)
          */
         dbal__sqlite_taken taken = take_cell(sqlite3_column_value(stmt, i), request);
         if (__builtin_expect(taken != DBAL__SQLITE_TAKEN, 0))
+            return taken;
+    }
+    return dbal_request_row(request) ? DBAL__SQLITE_TAKEN : DBAL__SQLITE_REFUSED;
+}
+
+/* A cell that has become what its column was declared as. */
+static bool
+give(dbal_request *request, const dbal_value *value)
+{
+    if (value->type == DBAL_UUID)
+        return dbal_request_bytes(request, DBAL_UUID, value->as.uuid, sizeof value->as.uuid);
+    if (value->type == DBAL_JSON)
+        return dbal_request_bytes(request, DBAL_JSON, value->as.bytes.data, value->as.bytes.size);
+    return dbal_request_integer(request, value->type,
+                                value->type == DBAL_BOOL ? value->as.boolean : value->as.integer);
+}
+
+dbal__sqlite_taken
+dbal__sqlite_rows_take_declared(const dbal__sqlite_statement *s, dbal_request *request)
+{
+    for (int i = 0; i < s->columns; i++) {
+        sqlite3_value *cell = sqlite3_column_value(s->stmt, i);
+        dbal_value value;
+        dbal__sqlite_taken taken = DBAL__SQLITE_TAKEN;
+        if (!dbal__sqlite_declared_value(cell, (dbal_type)s->types[i], &value))
+            taken = take_cell(cell, request);
+        else if (!give(request, &value))
+            taken = DBAL__SQLITE_REFUSED;
+        if (taken != DBAL__SQLITE_TAKEN)
             return taken;
     }
     return dbal_request_row(request) ? DBAL__SQLITE_TAKEN : DBAL__SQLITE_REFUSED;

@@ -16,8 +16,8 @@ dbal__sqlite_taken dbal__sqlite_rows_columns(dbal__sqlite_statement *statement,
 
 /* Hands over the row that the statement stands on. */
 dbal__sqlite_taken dbal__sqlite_rows_take(sqlite3_stmt *stmt, int columns, dbal_request *request);
-
-/* The type a column was declared with, as far as dbal knows such a name; DBAL_NULL if not. */
-dbal_type dbal__sqlite_declared_type(const char *declaration);
+/* The same, with each cell as its column was declared, where it fits. */
+dbal__sqlite_taken dbal__sqlite_rows_take_declared(const dbal__sqlite_statement *statement,
+                                                   dbal_request *request);
 
 #endif

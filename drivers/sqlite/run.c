@@ -162,6 +162,12 @@ give_up(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal__sqlite_take
     return taken == DBAL__SQLITE_NO_MEMORY ? no_memory : refused;
 }
 
+static bool
+gives_declared_types(const dbal__sqlite_connection *c)
+{
+    return c->config->options.value[DBAL__SQLITE_TYPES] == DBAL__SQLITE_TYPES_DECLARED;
+}
+
 /* steps to the end; SQLITE_DONE, SQLite's failure, or one of the above */
 static int
 step_through(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_request *request)
@@ -170,8 +176,10 @@ step_through(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_request
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         return code;
     dbal__sqlite_taken taken = dbal__sqlite_rows_columns(s, request);
+    bool declared = s->converts && gives_declared_types(c);
     while (code == SQLITE_ROW && taken == DBAL__SQLITE_TAKEN) {
-        taken = dbal__sqlite_rows_take(s->stmt, s->columns, request);
+        taken = declared ? dbal__sqlite_rows_take_declared(s, request)
+                         : dbal__sqlite_rows_take(s->stmt, s->columns, request);
         if (taken == DBAL__SQLITE_TAKEN)
             code = sqlite3_step(s->stmt);
     }

@@ -90,6 +90,7 @@ static const struct {
     {"sqlite:x?limit_length=1M", "limit_length", "from 1000 to 2147483647"},
     {"sqlite:x?limit_column=99999999999999999999", "limit_column", "from 10"},
     {"sqlite:x?limit_attached=-1", "limit_attached", "from 0"},
+    {"sqlite:x?types=all", "types", "stored, declared"},
     {"sqlite:x?limit_rows=1", "limit_rows", "limit_worker_threads"},
     {"sqlite:x?foreign_keys=1", "foreign_keys", "off, on"},
     {"sqlite::memory:?mode=ro", "memory", "rwc"},

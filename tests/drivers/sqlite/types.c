@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers/sqlite/declared.h"
 #include "drivers/sqlite/moment.h"
-#include "drivers/sqlite/rows.h"
 #include "fixture.h"
 
 static database db;
@@ -217,6 +217,117 @@ START_TEST(declarations)
 }
 END_TEST
 
+/* ---- types=declared ---- */
+
+static const uint8_t an_uuid[16] = {0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3,
+                                    0xa4, 0x56, 0x42, 0x66, 0x14, 0x17, 0x40, 0xff};
+
+/* What is stored in a column declared so, as it comes back; its text is the database's all the same. */
+static dbal_value
+declared(const char *declaration, dbal_value stored)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "create table d (v %s)", declaration);
+    ASK(&db, "drop table if exists d");
+    ASK(&db, sql);
+    ask_ok(&db, "insert into d values (?1)", DBAL_PARAMS(stored));
+    ASK(&db, "select v, cast(v as text) from d");
+    dbal_value got = dbal_result_get(db.result, 0, 0);
+    if (stored.type != DBAL_BLOB)
+        ck_assert_str_eq(dbal_result_text(db.result, 0, 0), dbal_result_text(db.result, 0, 1));
+    return got;
+}
+
+static void
+open_declared(void)
+{
+    database_close(&db);
+    database_open(&db, "types=declared");
+}
+
+START_TEST(declared_types_come_back)
+{
+    open_declared();
+    dbal_value got = declared("boolean", dbal_bool(true));
+    ck_assert_int_eq(got.type, DBAL_BOOL);
+    ck_assert(got.as.boolean);
+    got = declared("boolean", dbal_int64(0));
+    ck_assert_int_eq(got.type, DBAL_BOOL);
+    ck_assert(!got.as.boolean);
+    for (int64_t days = -719528; days <= 2932896; days += days < 2932000 ? 89753 : 224) {
+        got = declared("date", dbal_date(days));
+        ck_assert_int_eq(got.type, DBAL_DATE);
+        ck_assert_int_eq(got.as.integer, days);
+        got = declared("datetime", dbal_timestamp(days * INT64_C(86400000000) + 12345678));
+        ck_assert_int_eq(got.type, DBAL_TIMESTAMP);
+        ck_assert_int_eq(got.as.integer, days * INT64_C(86400000000) + 12345678);
+    }
+    got = declared("time", dbal_time(INT64_C(86399999999)));
+    ck_assert_int_eq(got.type, DBAL_TIME);
+    ck_assert_int_eq(got.as.integer, INT64_C(86399999999));
+    got = declared("timestamp", dbal_text("2024-02-29 23:59:59"));
+    ck_assert_int_eq(got.type, DBAL_TIMESTAMP);
+    got = declared("json", dbal_json("{\"a\":1}"));
+    ck_assert_int_eq(got.type, DBAL_JSON);
+    ck_assert_uint_eq(got.as.bytes.size, 7);
+    got = declared("uuid", dbal_uuid(an_uuid));
+    ck_assert_int_eq(got.type, DBAL_UUID);
+    ck_assert_mem_eq(got.as.uuid, an_uuid, 16);
+    got = declared("uuid", dbal_blob(an_uuid, 16));
+    ck_assert_int_eq(got.type, DBAL_UUID);
+    ck_assert_mem_eq(got.as.uuid, an_uuid, 16);
+}
+END_TEST
+
+/* what does not fit, or would lose its spelling, stays what it is */
+START_TEST(what_does_not_fit_its_declaration_stays)
+{
+    static const struct {
+        const char *declaration, *text;
+    } texts[] = {
+        {"date", "2023-02-29"},
+        {"date", "2023-2-28"},
+        {"date", "2023-02-28 "},
+        {"date", "2023+02+28"},
+        {"date", "now"},
+        {"date", "2023-00-10"},
+        {"time", "24:00:00"},
+        {"time", "12:34"},
+        {"time", "12:60:00"},
+        {"time", "12:34:56.7"},
+        {"time", "12:34:56.000000"},
+        {"time", "-1:00:00"},
+        {"timestamp", "2023-02-28T12:34:56"},
+        {"timestamp", "2023-02-28 12:34:56Z"},
+        {"timestamp", "2023-02-28"},
+        {"uuid", "123E4567-e89b-12d3-a456-4266141740ff"},
+        {"uuid", "123e4567e89b12d3a4564266141740ff0000"},
+        {"uuid", "x"},
+        {"boolean", "true"},
+    };
+    open_declared();
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        expect_text(declared(texts[i].declaration, dbal_text(texts[i].text)), texts[i].text);
+    ck_assert_int_eq(declared("boolean", dbal_int64(2)).type, DBAL_INT64);
+    ck_assert_int_eq(declared("date", dbal_int64(20000)).type, DBAL_INT64);
+    ck_assert_int_eq(declared("date", dbal_null()).type, DBAL_NULL);
+    ck_assert_int_eq(declared("uuid", dbal_blob("x", 1)).type, DBAL_BLOB);
+    ck_assert_int_eq(declared("json", dbal_blob("{}", 2)).type, DBAL_BLOB);
+    ck_assert_int_eq(declared("integer", dbal_text("one")).type, DBAL_TEXT);
+    /* an expression was declared as nothing */
+    ask_ok(&db, "select ?1", DBAL_PARAMS(dbal_date(1)));
+    ck_assert_int_eq(dbal_result_get(db.result, 0, 0).type, DBAL_TEXT);
+}
+END_TEST
+
+START_TEST(without_being_asked_nothing_becomes_its_declaration)
+{
+    ck_assert_int_eq(declared("boolean", dbal_bool(true)).type, DBAL_INT64);
+    ck_assert_int_eq(declared("date", dbal_date(20000)).type, DBAL_TEXT);
+    ck_assert_int_eq(declared("uuid", dbal_uuid(an_uuid)).type, DBAL_TEXT);
+}
+END_TEST
+
 /* a database whose texts are UTF-16 gives UTF-8 all the same */
 START_TEST(utf16_files)
 {
@@ -251,6 +362,9 @@ types_suite(void)
     tcase_add_test(tests, a_blob_of_100_megabytes);
     tcase_add_test(tests, columns_and_their_types);
     tcase_add_test(tests, declarations);
+    tcase_add_test(tests, declared_types_come_back);
+    tcase_add_test(tests, what_does_not_fit_its_declaration_stays);
+    tcase_add_test(tests, without_being_asked_nothing_becomes_its_declaration);
     tcase_add_test(tests, utf16_files);
     suite_add_tcase(suite, tests);
     return suite;
