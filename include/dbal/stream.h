@@ -31,7 +31,9 @@ typedef enum dbal_flow {
 typedef dbal_flow dbal_rows_fn(dbal_stream *stream, dbal_result *rows, void *arg);
 
 /**
- * Streams the rows of a statement. A stream holds its connection until it ends.
+ * Streams the rows of a statement. A stream holds its connection until it ends, and with it the
+ * state of the database that it reads, also while it is paused: give one that may pause for long a
+ * timeout.
  *
  * @param pool   the pool
  * @param query  copied; its timeout covers the whole stream, pauses included

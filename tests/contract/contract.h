@@ -26,8 +26,10 @@ typedef struct contract_sql {
     const char *duplicate; /* violates a unique constraint */
     const char *syntax;    /* is no SQL */
     int syntax_position;
-    const char *backup;  /* a target for a backup, or NULL: a file beside the place */
-    const char *endless; /* runs until it is stopped */
+    const char *backup;     /* a target for a backup, or NULL: a file beside the place */
+    const char *reads;      /* as rows, but out of the database, whose state it keeps; or NULL */
+    const char *checkpoint; /* gives 0 when nobody keeps an old state, else 1; with `reads` */
+    const char *endless;    /* runs until it is stopped */
     const char *begin, *rollback;
     const char *setting; /* changes the session so that `changed` gives a 1 */
     const char *changed; /* 0 in a new session */

@@ -1,4 +1,6 @@
 /* Streams: batches in order, held back by a slow consumer, stopped early, cancelled, failing. */
+#include <string.h>
+
 #include "tests/contract/contract.h"
 
 typedef struct reader {
@@ -131,6 +133,45 @@ START_TEST(a_stream_has_a_deadline_pauses_included)
 }
 END_TEST
 
+static int64_t
+checkpoint(dbal_pool *impatient)
+{
+    dbal_outcome outcome = loop_fixture_await(
+        &fixture, dbal_pool_query(impatient, target->sql->checkpoint, DBAL_NO_PARAMS));
+    ck_assert_msg(outcome.kind == DBAL_OUTCOME_VALUE, "%s",
+                  dbal_error_message(dbal_outcome_error(outcome)));
+    int64_t busy = dbal_result_int64(dbal_outcome_result(outcome), 0, 0);
+    dbal_outcome_clear(&outcome);
+    return busy;
+}
+
+/* a paused one keeps the state of the database that it reads, but not for longer than its time */
+START_TEST(what_a_stream_sees_is_let_go_when_its_time_is_up)
+{
+    reader self = {.waits = true};
+    /* on the driver's one thread nothing else runs while it is paused */
+    if (target->sql->reads == NULL || strcmp(target->gate, "driver-thread") == 0 ||
+        (target->quirks & (CONTRACT_ONE | CONTRACT_PRIVATE)) != 0)
+        return;
+    dbal_pool *impatient = contract_open(fixture.loop, "busy_timeout=0");
+    good(dbal_pool_ready(impatient));
+    loop_fixture_drive(&fixture);
+    dbal_deferred *stream = dbal_deferred_ref(
+        dbal_pool_stream(pool,
+                         DBAL_QUERY(.sql = target->sql->reads,
+                                    .params = DBAL_PARAMS(dbal_int64(1000000)), .timeout = 60),
+                         take, &self));
+    loop_fixture_until(&fixture, has_batches, &self);
+    good(add_to_value(1));
+    ck_assert_int_eq(checkpoint(impatient), 1);
+    loop_fixture_advance(&fixture, 61);
+    bad(stream, DBAL_ERROR_TIMEOUT, "57014", DBAL_EXECUTION_FAILED);
+    dbal_deferred_unref(stream);
+    ck_assert_int_eq(checkpoint(impatient), 0);
+    ck_assert_uint_eq(self.batches, 1);
+}
+END_TEST
+
 START_TEST(a_stream_that_fails_says_why)
 {
     reader self = {.last = 0};
@@ -249,6 +290,7 @@ add_streams(Suite *suite)
     contract_add(suite, a_consumer_that_has_enough_stops_it);
     contract_add(suite, a_stream_that_is_cancelled_while_it_runs);
     contract_add(suite, a_stream_has_a_deadline_pauses_included);
+    contract_add(suite, what_a_stream_sees_is_let_go_when_its_time_is_up);
     contract_add(suite, a_stream_that_fails_says_why);
     contract_add(suite, a_stream_in_a_transaction);
     contract_add(suite, a_stream_that_is_cancelled_inside_its_own_function);

@@ -40,6 +40,9 @@ static const contract_sql sqlite_sql = {
     .duplicate = "insert into thing values (1)",
     .syntax = "select n fron number",
     .syntax_position = 15,
+    .reads = "with recursive rows(i) as (select 1 union all select i + 1 from rows where i < $1) "
+             "select i from rows, number",
+    .checkpoint = "pragma wal_checkpoint(truncate)",
     .endless =
         "with recursive e(i) as (select 1 union all select i + 1 from e) select max(i) from e",
     .begin = "begin immediate",
