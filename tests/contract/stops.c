@@ -120,7 +120,8 @@ START_TEST(a_cancelled_transaction_is_rolled_back)
     until_running();
     dbal_deferred_cancel(deferred);
     dbal_outcome outcome = loop_fixture_await(&fixture, deferred);
-    ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_CANCELLED));
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_msg(dbal_error_is(error, DBAL_ERROR_CANCELLED), "%s", dbal_error_message(error));
     dbal_outcome_clear(&outcome);
     dbal_deferred_unref(deferred);
     ck_assert_int_eq(value_now(), 0);
