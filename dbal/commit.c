@@ -182,8 +182,7 @@ next(group *g, int64_t until)
     while ((job = g->last->then) != NULL) {
         if (g->count >= MOST || !job->quick || !may_share(job) || g->runner->looked >= until)
             return NULL;
-        job->channel = g->runner->channel;
-        if (dbal__job_take_up(job))
+        if (dbal__runner_take_up(g->runner, job))
             return job;
         g->last->then = job->then;
         dbal__runner_return(g->runner, job, g->worker);
@@ -237,7 +236,7 @@ not_begun(group *g, dbal__job *first, dbal_fault *fault)
         dbal__job *then = job->then;
         if (job != first && !may_share(job))
             break;
-        if (dbal__job_take_up(job))
+        if (dbal__runner_take_up(g->runner, job))
             fail(job, error, dbal_error_execution(error));
         dbal__runner_return(g->runner, job, g->worker);
         job = then;
@@ -254,8 +253,7 @@ dbal__commit_run(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
     group g = {.runner = runner, .worker = worker};
     dbal_fault fault = DBAL__FAULT_INIT;
     dbal__worker_announce(worker);
-    job->channel = runner->channel;
-    if (!dbal__job_take_up(job)) {
+    if (!dbal__runner_take_up(runner, job)) {
         dbal__job *then = job->then;
         dbal__runner_return(runner, job, worker);
         return then;

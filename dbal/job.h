@@ -57,13 +57,6 @@ void dbal__job_init(dbal__job *job, void (*finished)(dbal__job *job));
 bool dbal__job_cancel(dbal__job *job);
 /* True when it may run now. */
 bool dbal__job_begin(dbal__job *job);
-/* The same, also for one that began and was undone: it runs again. In its thread. */
-static inline bool
-dbal__job_take_up(dbal__job *job)
-{
-    return atomic_load_explicit(&job->state, memory_order_relaxed) == DBAL__JOB_RUNNING ||
-           dbal__job_begin(job);
-}
 /* The same for one that no other thread knows of. */
 static inline bool
 dbal__job_begin_alone(dbal__job *job)

@@ -171,11 +171,19 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, int64_t began, dbal__work
     }
 }
 
+bool
+dbal__runner_take_up(dbal__runner *runner, dbal__job *job)
+{
+    if (atomic_load_explicit(&job->state, memory_order_relaxed) == DBAL__JOB_RUNNING)
+        return true;
+    job->channel = runner->channel; /* whoever stops it once it has begun looks there */
+    return dbal__job_begin(job);
+}
+
 void
 dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker)
 {
-    job->channel = runner->channel; /* whoever stops it once it has begun looks there */
-    if (dbal__job_take_up(job))
+    if (dbal__runner_take_up(runner, job))
         do_one(runner, job, own, 0, worker);
     dbal__runner_return(runner, job, worker);
 }
@@ -183,8 +191,7 @@ dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *w
 void
 dbal__runner_run_next(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
 {
-    job->channel = runner->channel;
-    if (dbal__job_take_up(job))
+    if (dbal__runner_take_up(runner, job))
         do_one(runner, job, false, runner->looked, worker);
     dbal__runner_return(runner, job, worker);
 }
@@ -205,7 +212,6 @@ upkeep_wanted(dbal__runner *runner)
 void
 dbal__runner_return(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
 {
-    job->channel = runner->channel;
     if (job->request.has_token && !runner->dead)
         job->upkeep_wanted = upkeep_wanted(runner);
     dbal__worker_publish(worker, runner->channel->inbox, &job->message, job->grant);

@@ -42,6 +42,8 @@ void dbal__runner_bury(dbal__runner *runner, dbal__worker *worker);
 void dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker);
 /* The same for one of a group, right after the one before. */
 void dbal__runner_run_next(dbal__runner *runner, dbal__job *job, dbal__worker *worker);
+/* True when it may run now: it begins, or began and was undone. */
+bool dbal__runner_take_up(dbal__runner *runner, dbal__job *job);
 /*
  * In two parts: runs one that has begun at this time; hands back one that has ended, or never began.
  */
