@@ -199,11 +199,13 @@ report_changes(dbal__sqlite_connection *c, dbal__sqlite_verb verb, dbal_request 
     if (verb != DBAL__SQLITE_INSERT && verb != DBAL__SQLITE_CHANGE)
         return;
 #if SQLITE_VERSION_NUMBER >= 3037000
-    dbal_request_affected(request, sqlite3_changes64(c->db));
+    int64_t changes = sqlite3_changes64(c->db);
 #else
-    dbal_request_affected(request, sqlite3_changes(c->db));
+    int64_t changes = sqlite3_changes(c->db);
 #endif
-    if (verb == DBAL__SQLITE_INSERT && c->inserted)
+    dbal_request_affected(request, changes);
+    /* where nothing changed it was a trigger that made a row, and the id is of a statement before */
+    if (verb == DBAL__SQLITE_INSERT && c->inserted && changes != 0)
         dbal_request_last_insert_id(request, sqlite3_last_insert_rowid(c->db));
 }
 

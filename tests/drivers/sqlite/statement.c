@@ -56,6 +56,21 @@ START_TEST(affected_rows_and_ids)
 }
 END_TEST
 
+/* a row that a trigger made is not the statement's own, whose id would be that of one before */
+START_TEST(ids_of_triggers)
+{
+    ASK(&db, "create table log (id integer primary key, a)");
+    ASK(&db,
+        "create trigger tell before insert on t begin insert into log values (99, new.a); end");
+    ASK(&db, "insert into t (id) values (7)");
+    ck_assert_int_eq(dbal_result_last_insert_id(db.result), 7);
+    ASK(&db, "delete from log");
+    ASK(&db, "insert or ignore into t (id) values (7)");
+    ck_assert_int_eq(dbal_result_affected(db.result), 0);
+    ck_assert_int_eq(dbal_result_last_insert_id(db.result), 0);
+}
+END_TEST
+
 /* inside a session the function still tells the row before */
 START_TEST(the_rowid_function_works)
 {
@@ -217,6 +232,7 @@ statement_suite(void)
     TCase *tests = tcase_create("statements");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, affected_rows_and_ids);
+    tcase_add_test(tests, ids_of_triggers);
     tcase_add_test(tests, the_rowid_function_works);
     tcase_add_test(tests, returning);
     tcase_add_test(tests, a_result_too_large_undoes_the_write);
