@@ -90,14 +90,30 @@ spares_file(const dbal__sqlite_meaning *meaning)
            (meaning->verb == DBAL__SQLITE_SCHEMA && (meaning->kinds & DBAL_SQL_SESSION) != 0);
 }
 
+/*
+ * What does not compile may be wrong only by the schema as this connection knows it, which another
+ * has changed since. SQLite looks again after some errors; here it is after all.
+ */
+static int
+prepare(dbal__sqlite_connection *c, dbal__sqlite_statement *s, const char *sql, bool keep,
+        const char **ret_tail)
+{
+    unsigned flags = keep ? SQLITE_PREPARE_PERSISTENT : 0;
+    int size = (int)s->size + 1;
+    int code = sqlite3_prepare_v3(c->db, sql, size, flags, &s->stmt, ret_tail);
+    if (((code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_SCHEMA) &&
+        sqlite3_exec(c->db, "select 1 from sqlite_schema limit 0", NULL, NULL, NULL) == SQLITE_OK)
+        code = sqlite3_prepare_v3(c->db, sql, size, flags, &s->stmt, ret_tail);
+    return code;
+}
+
 /* fills a new statement; false with the fault set */
 static bool
 compile(dbal__sqlite_connection *c, dbal__sqlite_statement *s, const char *sql, bool keep,
         dbal_fault *fault)
 {
     const char *tail = NULL;
-    unsigned flags = keep ? SQLITE_PREPARE_PERSISTENT : 0;
-    int code = sqlite3_prepare_v3(c->db, sql, (int)s->size + 1, flags, &s->stmt, &tail);
+    int code = prepare(c, s, sql, keep, &tail);
     if (code != SQLITE_OK) {
         dbal__sqlite_failure_compile(c, code, fault);
         return false;

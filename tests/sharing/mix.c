@@ -102,7 +102,7 @@ static const struct {
     {1, MIX_WRITE, "update parent set nothing = #"},
     {1, MIX_WRITE, "insert into parent values (#)"},
     {1, MIX_WRITE, "insert into parent values (#, zeroblob(3000000000))"},
-    {1, MIX_WRITE, "update parent set id = id + 9223372036854775807 where id = #"},
+    {1, MIX_WRITE, "update parent set id = id + 9223372036854775807 where id = 1 + #"},
     {1, MIX_WRITE, "insert into parent(id) values ('text' || #)"},
     {1, MIX_WRITE, "insert into log(what) values (json('{' || #))"},
     {2, MIX_WRITE, "insert into later values (#)"},

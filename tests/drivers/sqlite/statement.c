@@ -71,6 +71,19 @@ START_TEST(ids_of_triggers)
 }
 END_TEST
 
+/* SQLite itself does not look again at the file for these */
+START_TEST(a_schema_that_another_has_changed)
+{
+    sqlite3 *outsider = outsider_open(&db);
+    ASK(&db, "create table later (a)");
+    outsider_run(outsider, "drop table later");
+    ASK(&db, "create table later (a)");
+    outsider_run(outsider, "alter table t add column more");
+    ASK(&db, "alter table t drop column more");
+    sqlite3_close(outsider);
+}
+END_TEST
+
 /* inside a session the function still tells the row before */
 START_TEST(the_rowid_function_works)
 {
@@ -233,6 +246,7 @@ statement_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, affected_rows_and_ids);
     tcase_add_test(tests, ids_of_triggers);
+    tcase_add_test(tests, a_schema_that_another_has_changed);
     tcase_add_test(tests, the_rowid_function_works);
     tcase_add_test(tests, returning);
     tcase_add_test(tests, a_result_too_large_undoes_the_write);
