@@ -152,16 +152,17 @@ text_or(const char *text)
     return text != NULL ? text : "-";
 }
 
+/* Without its position: SQLite loses that when it finds its schema old. */
 static void
 print_error(FILE *out, const dbal_error *error)
 {
-    fprintf(out, "%s %s %d execution %d%s%s, constraint %s, detail %s, hint %s, position %d: %s",
+    fprintf(out, "%s %s %d execution %d%s%s, constraint %s, detail %s, hint %s: %s",
             dbal_error_class_name(dbal_error_kind(error)), dbal_error_sqlstate(error),
             dbal_error_vendor_code(error), (int)dbal_error_execution(error),
             dbal_error_retryable(error) ? " retryable" : "",
             dbal_error_connection_lost(error) ? " lost" : "", text_or(dbal_error_constraint(error)),
             text_or(dbal_error_detail(error)), text_or(dbal_error_hint(error)),
-            dbal_error_position(error), dbal_error_message(error));
+            dbal_error_message(error));
 }
 
 char *
