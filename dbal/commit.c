@@ -143,6 +143,14 @@ was_stopped(const dbal__job *job)
            (dbal_request_stopped(&job->request) || job->ended >= job->request.deadline);
 }
 
+/* Its text would break the next one too; a full disk or no memory may hit any, and pass. */
+static bool
+is_its_own_doing(const dbal__job *job)
+{
+    return job->error == NULL || (!dbal_error_is(job->error, DBAL_ERROR_OPERATIONAL) &&
+                                  !dbal_error_is(job->error, DBAL_ERROR_NO_MEMORY));
+}
+
 /* The job that broke it stands behind the last member, or is the first of all. */
 static dbal__job *
 break_up(group *g, dbal__job *broke)
@@ -163,9 +171,9 @@ break_up(group *g, dbal__job *broke)
         dbal__runner_return(g->runner, broke, g->worker);
         return g->last != NULL ? g->first : behind;
     }
+    broke->broke = is_its_own_doing(broke);
     undo(broke);
     broke->share = DBAL_SHARE_NOTHING;
-    broke->broke = true;
     return g->first;
 }
 
