@@ -22,21 +22,6 @@ dbal__runner_fini(dbal__runner *runner)
 }
 
 void
-dbal__runner_enter(dbal__runner *runner, const char *operation)
-{
-    dbal__channel *channel = runner->channel;
-    dbal__entry_begin(&channel->driver->entry, &channel->entry, channel->threadlevel,
-                      channel->driver->driver->name, operation);
-}
-
-void
-dbal__runner_leave(dbal__runner *runner)
-{
-    dbal__channel *channel = runner->channel;
-    dbal__entry_end(&channel->driver->entry, &channel->entry, channel->threadlevel);
-}
-
-void
 dbal__runner_bury(dbal__runner *runner, dbal__worker *worker)
 {
     runner->dead = true;

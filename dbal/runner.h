@@ -33,8 +33,19 @@ void dbal__runner_interrupt(dbal__runner *runner, uint64_t number);
 /* The rest: in the connection's thread. */
 
 /* Around each call of the driver. */
-void dbal__runner_enter(dbal__runner *runner, const char *operation);
-void dbal__runner_leave(dbal__runner *runner);
+static inline void
+dbal__runner_enter(dbal__runner *runner, const char *operation)
+{
+    dbal__channel *channel = runner->channel;
+    dbal__entry_begin(&channel->driver->entry, &channel->entry, channel->threadlevel,
+                      channel->driver->driver->name, operation);
+}
+static inline void
+dbal__runner_leave(dbal__runner *runner)
+{
+    dbal__channel *channel = runner->channel;
+    dbal__entry_end(&channel->driver->entry, &channel->entry, channel->threadlevel);
+}
 /* The connection is of no more use, and its thread takes no more shared work. */
 void dbal__runner_bury(dbal__runner *runner, dbal__worker *worker);
 
