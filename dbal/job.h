@@ -9,6 +9,7 @@
 #include "dbal/inbox.h"
 #include "dbal/list.h"
 #include "dbal/request.h"
+#include "dbal/sets.h"
 #include "dbal/worker.h"
 
 typedef enum dbal__job_state {
@@ -31,6 +32,7 @@ typedef struct dbal__job {
     bool grant;             /* runs nothing: asks for the connection that reaches it */
     bool reset;             /* runs nothing: makes the session as new */
     bool upkeep;            /* runs nothing: does what the database wants done */
+    dbal__group *group;     /* its statement is run with each of these; a reference, or NULL */
     bool backup;            /* runs nothing: copies the database */
     bool quick;             /* is known to end soon: its answer may wait a little for others */
     dbal_share share;       /* what it may share with others that wait */

@@ -52,6 +52,67 @@ dbal__runner_interrupt(dbal__runner *runner, uint64_t number)
 
 /* ---- running --------------------------------------------------------------------------------------- */
 
+/* Between two sets of a group: a driver whose statements are short may never look by itself. */
+static bool
+must_stop(const dbal_request *request, dbal_fault *fault)
+{
+    bool late = request->deadline != DBAL__NEVER && dbal__monotonic() >= request->deadline;
+    if (!late && !dbal_request_stopped(request))
+        return false;
+    dbal_fault_set(fault, DBAL_ERROR_CANCELLED, "57014", "stopped between two sets");
+    return true;
+}
+
+static bool
+run_set(dbal__runner *runner, dbal__job *job, dbal_fault *fault)
+{
+    dbal__channel *channel = runner->channel;
+    dbal_request *request = &job->request;
+    size_t size;
+    request->block = dbal__group_walk(job->group, &size);
+    if (request->result == NULL && !dbal__request_begin(request)) {
+        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, "53200", "out of memory");
+        return false;
+    }
+    if (channel->driver->driver->blocking->run(channel->connection, request, fault))
+        return request->refusal == NULL;
+    /* what has done something cannot begin anew */
+    if (fault->needs_token && job->group->done > 0) {
+        dbal_fault_set(fault, DBAL_ERROR_INTERNAL, "XX000",
+                       "the statement turned out to write in the middle of a batch");
+        fault->needs_token = false;
+    }
+    return false;
+}
+
+/* One set after the other; what each did is kept, and its result dropped. */
+static bool
+run_group(dbal__runner *runner, dbal__job *job, dbal_fault *fault)
+{
+    dbal__group *group = job->group;
+    dbal_request *request = &job->request;
+    dbal__group_rewind(group);
+    while (group->done < group->count && !group->gave_rows && !atomic_load(&group->doomed)) {
+        if (must_stop(request, fault) || !run_set(runner, job, fault))
+            return false;
+        dbal__group_keep(group, request->result);
+        request->result = dbal_result_unref(request->result);
+    }
+    return true;
+}
+
+static bool
+call_driver(dbal__runner *runner, dbal__job *job, dbal_fault *fault)
+{
+    dbal__channel *channel = runner->channel;
+    const dbal_blocking *face = channel->driver->driver->blocking;
+    if (job->group != NULL)
+        return run_group(runner, job, fault);
+    if (job->backup)
+        return face->backup(channel->connection, &job->request, fault);
+    return face->run(channel->connection, &job->request, fault);
+}
+
 static void
 run_request(dbal__runner *runner, dbal__job *job)
 {
@@ -66,8 +127,7 @@ run_request(dbal__runner *runner, dbal__job *job)
     if (begun) {
         dbal__result_set_reaper(job->request.result, dbal__home_reaper(runner->home));
         set_current(runner, job->number);
-        ok = job->backup ? face->backup(channel->connection, &job->request, &fault)
-                         : face->run(channel->connection, &job->request, &fault);
+        ok = call_driver(runner, job, &fault);
         set_current(runner, 0);
     } else {
         dbal_fault_set(&fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");

@@ -8,27 +8,33 @@
 #include "dbal/alloc.h"
 #include "dbal/outcome.h"
 #include "dbal/result.h"
+#include "dbal/sets.h"
 #include "pool/connection.h"
-#include "pool/sets.h"
 
-/* Sets on their way at once: as many statements as a connection is handed at once. */
-enum { WINDOW = 16, NAME_ROOM = 40 };
+/*
+ * What is on its way at once. To a thread: groups of sets, so that it has the next one while the
+ * loop looks at the one before. On the loop: sets, as many as a connection is handed statements.
+ */
+enum { GROUPS = 3, SETS = 16, NAME_ROOM = 40 };
 
-/* One set on its way. */
+/* A group, or one set, on its way. */
 typedef struct flight {
     struct batch *batch;
-    size_t index;
+    size_t index;           /* of its first set */
     dbal_deferred *running; /* a reference, until it is back */
+    dbal__group *group;     /* a reference; what became of its sets */
     bool back;
-    int64_t affected, id;
 } flight;
 
 typedef struct batch {
-    unsigned refs; /* the scope's, and one for each set on its way */
+    unsigned refs; /* the scope's, and one for each flight */
     dbal_pool *pool;
     dbal__sql *sql;
     dbal__sets sets;
-    size_t count, handed, done, out; /* sets: all, handed down, with a row, on their way */
+    dbal__group *group;         /* on the loop: whose sets go next; a reference */
+    size_t count, handed, done; /* sets: all, handed down, with a row */
+    size_t begun, ended;        /* flights: begun, and of these with their rows */
+    unsigned out;               /* flights that are not back */
     int64_t affected, id;
     dbal_deferred *deferred; /* the caller's */
     dbal_deferred *inner;    /* the transaction's or savepoint's; a reference */
@@ -38,7 +44,7 @@ typedef struct batch {
     dbal_error *error; /* the first set's that failed */
     size_t failed;     /* which */
     bool cancelled, feeding;
-    flight flights[WINDOW]; /* a set's at its index modulo WINDOW */
+    flight flights[SETS]; /* each at its number modulo SETS */
 } batch;
 
 static void
@@ -49,6 +55,9 @@ unref(batch *self)
     if (self->sql != NULL)
         dbal__sql_unref(self->sql);
     dbal__sets_fini(&self->sets);
+    dbal__group_unref(self->group);
+    for (size_t i = 0; i < SETS; i++)
+        dbal__group_unref(self->flights[i].group);
     dbal_deferred_unref(self->inner);
     dbal__scope_unref(self->scope);
     dbal_result_unref(self->result);
@@ -89,7 +98,7 @@ outcome_of(batch *self)
     return dbal_ok_result(result);
 }
 
-/* A set that was handed down earlier says more than one behind it. */
+/* A set that was handed down earlier says more than one behind it, and all the rest is in vain. */
 static void
 note_error(batch *self, dbal_error *error, size_t index)
 {
@@ -100,32 +109,44 @@ note_error(batch *self, dbal_error *error, size_t index)
     dbal_error_unref(self->error);
     self->error = error;
     self->failed = index;
+    for (size_t i = 0; i < SETS; i++)
+        if (self->flights[i].group != NULL)
+            atomic_store(&self->flights[i].group->doomed, true);
 }
 
 static bool
-add_row(batch *self, const flight *one)
+add_row(batch *self, int64_t affected, int64_t id)
 {
-    dbal_type id_type = one->id != 0 ? DBAL_INT64 : DBAL_NULL;
-    self->affected += one->affected;
-    if (one->id != 0)
-        self->id = one->id;
-    return dbal__result_add_integer(self->result, DBAL_INT64, one->affected) == DBAL__FITS &&
-           dbal__result_add_integer(self->result, id_type, one->id) == DBAL__FITS &&
+    self->affected += affected;
+    if (id != 0)
+        self->id = id;
+    return dbal__result_add_integer(self->result, DBAL_INT64, affected) == DBAL__FITS &&
+           dbal__result_add_integer(self->result, id != 0 ? DBAL_INT64 : DBAL_NULL, id) ==
+               DBAL__FITS &&
            dbal__result_end_row(self->result) == DBAL__FITS;
 }
 
 static void
+add_rows_of(batch *self, const dbal__group *group)
+{
+    for (size_t i = 0; i < group->done; i++, self->done++)
+        if (!add_row(self, group->each[i].affected, group->each[i].id)) {
+            note_error(self, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_FAILED),
+                       self->done);
+            return;
+        }
+}
+
+/* In their order: one may be back before another that was begun earlier. */
+static void
 add_rows(batch *self)
 {
-    while (self->error == NULL && self->done < self->handed) {
-        flight *one = &self->flights[self->done % WINDOW];
+    while (self->error == NULL && self->ended < self->begun) {
+        flight *one = &self->flights[self->ended % SETS];
         if (!one->back)
             return;
-        if (!add_row(self, one))
-            note_error(self, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_FAILED),
-                       one->index);
-        else
-            self->done++;
+        add_rows_of(self, one->group);
+        self->ended++;
     }
 }
 
@@ -133,26 +154,27 @@ static void
 note(flight *one, dbal_outcome outcome)
 {
     batch *self = one->batch;
-    dbal_result *result = dbal_outcome_result(outcome);
+    dbal__group *group = one->group;
     dbal_error *error = dbal_outcome_error(outcome);
-    if (error != NULL) {
-        note_error(self, dbal_error_ref(error), one->index);
-    } else if (dbal_result_column_count(result) > 0) {
+    if (dbal_outcome_result(outcome) != NULL)
+        dbal__group_keep(group, dbal_outcome_result(outcome));
+    /* the pool has counted one */
+    size_t done = group->done;
+    self->pool->counts.queries += done > 1 ? done - 1 : 0;
+    if (error != NULL)
+        note_error(self, dbal_error_ref(error), one->index + done);
+    else if (group->gave_rows)
         note_error(self,
                    dbal__error_make(DBAL_ERROR_NOT_SUPPORTED, "0A000", DBAL_EXECUTION_FAILED,
                                     "the statement gives rows, and a batch keeps none"),
-                   one->index);
-    } else {
-        one->affected = dbal_result_affected(result);
-        one->id = dbal_result_last_insert_id(result);
-    }
+                   one->index + done);
     dbal__outcome_fini(outcome);
 }
 
 static void go_on(batch *self);
 
 static void
-on_set(dbal_outcome outcome, void *arg)
+on_flight(dbal_outcome outcome, void *arg)
 {
     flight *one = arg;
     batch *self = one->batch;
@@ -165,32 +187,68 @@ on_set(dbal_outcome outcome, void *arg)
     unref(self);
 }
 
+/* The next set by itself, and a group to keep what becomes of it. NULL without memory. */
+static dbal__ticket *
+next_set(batch *self, dbal__group **ret_group)
+{
+    size_t size;
+    *ret_group = dbal__group_of_one();
+    if (*ret_group == NULL)
+        return NULL;
+    if (self->group == NULL)
+        self->group = dbal__sets_take(&self->sets);
+    const void *block = dbal__group_walk(self->group, &size);
+    dbal__ticket *ticket = dbal__ticket_new_packed(self->pool, self->sql, block, size);
+    if (self->group->at == self->group->end) {
+        dbal__group_unref(self->group);
+        self->group = NULL;
+    }
+    return ticket;
+}
+
+static dbal__ticket *
+next_group(batch *self, dbal__group **ret_group)
+{
+    *ret_group = dbal__sets_take(&self->sets);
+    return dbal__ticket_new_group(self->pool, self->sql, *ret_group);
+}
+
+static bool
+on_loop(const batch *self)
+{
+    return self->pool->gate == DBAL_GATE_LOOP;
+}
+
 static void
 hand_down(batch *self)
 {
-    size_t size, index = self->handed++;
-    flight *one = &self->flights[index % WINDOW];
-    const void *block = dbal__sets_first(&self->sets, &size);
-    dbal__ticket *ticket = dbal__ticket_new_packed(self->pool, self->sql, block, size), *added;
-    dbal__sets_drop_first(&self->sets);
+    flight *one = &self->flights[self->begun % SETS];
+    dbal__group *group;
+    dbal__ticket *ticket = on_loop(self) ? next_set(self, &group) : next_group(self, &group);
+    dbal__ticket *added = NULL;
     if (ticket == NULL) {
+        dbal__group_unref(group);
         note_error(self, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT),
-                   index);
+                   self->handed);
         return;
     }
-    added = NULL;
-    dbal_deferred *running = dbal__connection_add_ticket(self->scope, ticket, &added);
-    *one = (flight){.batch = self, .index = index, .running = dbal_deferred_ref(running)};
+    dbal__group_unref(one->group);
+    *one = (flight){.batch = self, .index = self->handed, .group = group};
+    self->handed += group->count;
+    self->begun++;
     self->out++;
     self->refs++;
-    dbal__deferred_add_taker(running, on_set, one);
+    dbal_deferred *running = dbal__connection_add_ticket(self->scope, ticket, &added);
+    one->running = dbal_deferred_ref(running);
+    dbal__deferred_add_taker(running, on_flight, one);
 }
 
 static bool
 wants_more(const batch *self)
 {
-    return self->handed < self->count && self->handed - self->done < WINDOW &&
-           self->error == NULL && !self->cancelled;
+    size_t most = on_loop(self) ? SETS : GROUPS;
+    return self->handed < self->count && self->begun - self->ended < most && self->error == NULL &&
+           !self->cancelled;
 }
 
 static void
@@ -228,7 +286,7 @@ cancel_work(dbal_deferred *deferred, void *arg)
     (void)deferred;
     self->cancelled = true;
     self->refs++;
-    for (size_t i = 0; i < WINDOW; i++)
+    for (size_t i = 0; i < SETS; i++)
         dbal_deferred_cancel(self->flights[i].running);
     unref(self);
 }

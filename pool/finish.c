@@ -45,7 +45,7 @@ outcome_of(dbal__ticket *ticket)
                 DBAL_EXECUTION_NOT_SENT, NULL, "stopped before it began"));
         return dbal_fail(told(ticket, error));
     }
-    if (job->reset || job->backup)
+    if (job->reset || job->backup || job->group != NULL)
         return dbal_done();
     dbal_result *result = job->request.result;
     job->request.result = NULL;
@@ -61,7 +61,8 @@ static void
 learn(dbal__ticket *ticket)
 {
     dbal__job *job = &ticket->job;
-    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL || job->reset)
+    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL || job->reset ||
+        job->group != NULL)
         return;
     if (job->share == DBAL_SHARE_COMMIT && !job->grouped)
         return; /* its time is that of its commit, most of it */

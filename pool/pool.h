@@ -172,6 +172,8 @@ dbal__sql *dbal__ticket_sql(dbal_pool *pool, const char *text, dbal__ticket_kind
 /* A BOUND one whose parameters were bound and packed before; both are copied. NULL without memory. */
 dbal__ticket *dbal__ticket_new_packed(dbal_pool *pool, dbal__sql *sql, const void *block,
                                       size_t size);
+/* One that runs the statement with each set of a group, in a thread; see runner.c. */
+dbal__ticket *dbal__ticket_new_group(dbal_pool *pool, dbal__sql *sql, dbal__group *group);
 dbal__ticket *dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label);
 /* Makes a connection's session as new. NULL without memory. */
 dbal__ticket *dbal__ticket_new_reset(dbal_pool *pool);

@@ -61,6 +61,7 @@ dbal__ticket_free(dbal__ticket *ticket)
     if (ticket->job.request.result != NULL && dbal__result_is_large(ticket->job.request.result))
         dbal__result_set_reaper(ticket->job.request.result,
                                 dbal__helpers_reaper(ticket->pool->loop->helpers));
+    dbal__group_unref(ticket->job.group);
     dbal__request_fini(&ticket->job.request);
     dbal_error_unref(ticket->job.error);
     if (ticket->sql != NULL)
@@ -255,6 +256,19 @@ dbal__ticket_new_packed(dbal_pool *pool, dbal__sql *sql, const void *block, size
         return NULL;
     memcpy(ticket->block, block, size);
     fill_request(ticket, dbal__sql_ref(sql), false);
+    set_deadlines(ticket, 0);
+    return ticket;
+}
+
+dbal__ticket *
+dbal__ticket_new_group(dbal_pool *pool, dbal__sql *sql, dbal__group *group)
+{
+    dbal__ticket *ticket = allocate(pool, DBAL__TICKET_BOUND, 0, NULL);
+    if (ticket == NULL)
+        return NULL;
+    fill_request(ticket, dbal__sql_ref(sql), false);
+    ticket->job.group = dbal__group_ref(group);
+    ticket->job.quick = false;
     set_deadlines(ticket, 0);
     return ticket;
 }

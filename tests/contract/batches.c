@@ -66,7 +66,7 @@ check_rows(dbal_outcome outcome, size_t count)
 
 START_TEST(every_set_is_run_and_counted)
 {
-    static const size_t counts[] = {1, 15, 16, 17, 3000};
+    static const size_t counts[] = {1, 15, 16, 17, 64, 65, 3000};
     int64_t sum = 0;
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         numbers self = numbers_of(counts[i], 2);
@@ -117,9 +117,9 @@ END_TEST
 
 START_TEST(one_set_that_fails_undoes_all)
 {
-    static const size_t places[] = {0, 7, 15, 16, 63};
+    static const size_t places[] = {0, 7, 15, 16, 63, 64, 150, 199};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        numbers self = numbers_of(64, 1);
+        numbers self = numbers_of(200, 1);
         self.values[places[i]] = dbal_int64(-1);
         dbal_deferred *batch = dbal_pool_batch(pool, target->sql->gain, self.count, self.sets);
         numbers_free(&self);
