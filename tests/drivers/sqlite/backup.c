@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -271,6 +272,30 @@ START_TEST(places_that_cannot_be)
 }
 END_TEST
 
+/* file permissions bind root too, once it is somebody else for the file system */
+static void
+become(unsigned user)
+{
+    if (geteuid() == 0) {
+        setfsuid(user);
+        setfsgid(user);
+    }
+}
+
+START_TEST(a_folder_that_may_not_be_written_to)
+{
+    ck_assert_int_eq(chmod(db.folder, 0555), 0);
+    become(65534);
+    bool ok = back_up(&db, target);
+    become(0);
+    ck_assert_int_eq(chmod(db.folder, 0755), 0);
+    ck_assert(!ok);
+    expect_error(db.error, DBAL_ERROR_OPERATIONAL, "58030");
+    ck_assert_ptr_nonnull(strstr(dbal_error_message(db.error), "Permission denied"));
+    expect_nothing();
+}
+END_TEST
+
 START_TEST(a_path_may_be_relative)
 {
     char *before = getcwd(NULL, 0);
@@ -312,6 +337,7 @@ backup_suite(void)
     tcase_add_test(tests, nothing_is_overwritten);
     tcase_add_test(tests, nor_what_came_meanwhile);
     tcase_add_test(tests, places_that_cannot_be);
+    tcase_add_test(tests, a_folder_that_may_not_be_written_to);
     tcase_add_test(tests, a_path_may_be_relative);
     tcase_add_test(tests, without_room_it_leaves_nothing);
     suite_add_tcase(suite, tests);
