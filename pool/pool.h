@@ -145,7 +145,7 @@ struct dbal__ticket {
     bool on_crew;     /* pushed on the crew's line by itself */
     dbal_error_class why; /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
     dbal__timer timer;
-    int64_t asked, token_asked, acquire_by, finish_by, give_up_at;
+    int64_t asked, token_asked, acquire_by, finish_by, give_up_at, stop_again_at;
     uint64_t block[]; /* packed parameters */
 };
 

@@ -16,6 +16,7 @@
 static const int64_t QUICK = 50000; /* nanoseconds */
 /* Writes that take less, without their commit, may make others wait for a common one. */
 static const int64_t QUICK_WRITE = 500000;
+static const double STOP_AGAIN = 0.05; /* seconds */
 enum { ORDER_INSIDE = 16 };
 
 static void on_timer(dbal__timer *timer);
@@ -367,7 +368,8 @@ arm(dbal__ticket *ticket)
 {
     int64_t at = ticket->finish_by;
     if (ticket->why != 0)
-        at = ticket->give_up_at;
+        at = ticket->give_up_at < ticket->stop_again_at ? ticket->give_up_at
+                                                        : ticket->stop_again_at;
     else if (ticket->acquire_by < at)
         at = ticket->acquire_by;
     dbal__clock_start(&ticket->pool->loop->ready.clock, &ticket->timer, at, on_timer);
@@ -501,6 +503,23 @@ exhausted(const dbal__ticket *ticket)
     return error;
 }
 
+/*
+ * An interrupt that comes just before the statement has really begun does nothing: it is sent again
+ * until it has ended. A native driver keeps what it is told.
+ */
+static void
+ask_to_stop(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal__slot *slot = dbal__slot_of(ticket);
+    ticket->stop_again_at = pool->gate == DBAL_GATE_LOOP
+                                ? DBAL__NEVER
+                                : dbal__after(dbal__loop_now(pool->loop), STOP_AGAIN);
+    arm(ticket);
+    if (slot != NULL)
+        slot->channel->ops->cancel(slot->channel, &ticket->job);
+}
+
 static void
 stop_running(dbal__ticket *ticket, dbal_error_class why)
 {
@@ -510,10 +529,7 @@ stop_running(dbal__ticket *ticket, dbal_error_class why)
     ticket->why = why;
     ticket->give_up_at =
         patience < 0 ? DBAL__NEVER : dbal__after(dbal__loop_now(ticket->pool->loop), patience);
-    arm(ticket);
-    dbal__slot *slot = dbal__slot_of(ticket);
-    if (slot != NULL)
-        slot->channel->ops->cancel(slot->channel, &ticket->job);
+    ask_to_stop(ticket);
 }
 
 void
@@ -562,7 +578,9 @@ on_timer(dbal__timer *timer)
 {
     dbal__ticket *ticket = DBAL__OF(timer, dbal__ticket, timer);
     int64_t now = dbal__loop_now(ticket->pool->loop);
-    if (ticket->why != 0) {
+    if (ticket->why != 0 && now < ticket->give_up_at) {
+        ask_to_stop(ticket);
+    } else if (ticket->why != 0) {
         give_up(ticket);
     } else if (now >= ticket->finish_by) {
         dbal__ticket_stop(ticket, DBAL_ERROR_TIMEOUT);
