@@ -57,15 +57,31 @@ progress(const dbal__crew *crew, unsigned *ret_awake, unsigned *ret_free)
     unsigned awake = 0, free = 0;
     for (dbal__list *link = crew->workers.next; link != &crew->workers; link = link->next) {
         dbal__worker *worker = DBAL__OF(link, dbal__worker, crew);
-        taken += atomic_load_explicit(&worker->taken, memory_order_relaxed);
+        unsigned mine = atomic_load_explicit(&worker->taken, memory_order_relaxed);
+        taken += mine;
         if (!dbal__worker_shares(worker) || dbal__worker_is_parked(worker))
             continue;
+        if (worker->late && worker->seen == mine)
+            continue; /* still at something slow */
         awake++;
         free += atomic_load_explicit(&worker->owed, memory_order_relaxed) == 0;
     }
     *ret_awake = awake;
     *ret_free = free;
     return taken;
+}
+
+/* Who has been at one thing since the last look will not soon take another. */
+static void
+find_late(dbal__crew *crew)
+{
+    for (dbal__list *link = crew->workers.next; link != &crew->workers; link = link->next) {
+        dbal__worker *worker = DBAL__OF(link, dbal__worker, crew);
+        unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
+        bool parked = dbal__worker_is_parked(worker);
+        worker->late = !parked && worker->seen == taken;
+        worker->seen = parked ? taken - 1 : taken;
+    }
 }
 
 static void
@@ -124,6 +140,7 @@ weigh(dbal__crew *crew)
         return false;
     if (since > LATE * (int64_t)(taken - crew->taken + 1) && !wake_one(crew))
         want_more(crew);
+    find_late(crew);
     crew->taken = taken;
     crew->looked = now;
     return false;

@@ -68,6 +68,8 @@ struct dbal__worker {
     atomic_bool stopping;
     atomic_bool given_up; /* it hangs: it gets no more work */
     atomic_uint taken;    /* how much work it has begun */
+    unsigned seen; /* `taken` at the crew's last look */
+    bool late;     /* it was awake then, and has taken nothing since the look before; the loop's */
     atomic_uint owed;     /* how much of its own it has not ended */
     dbal__list crew;      /* among those that pull from the same line; the loop's */
     dbal__inbox *

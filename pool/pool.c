@@ -115,7 +115,7 @@ set_up(dbal_pool *pool, const dbal_url *url, const dbal_pool_options *options)
 static void
 serve_writes(dbal__task *task)
 {
-    dbal__writes_serve(DBAL__OF(task, dbal_pool, writes_task));
+    dbal__writes_end_turn(DBAL__OF(task, dbal_pool, writes_task));
 }
 
 static void

@@ -248,6 +248,7 @@ void dbal__writes_refused(dbal_pool *pool);
 void dbal__writes_serve(dbal_pool *pool);
 /* The same, at the end of the turn. */
 void dbal__writes_serve_soon(dbal_pool *pool);
+void dbal__writes_end_turn(dbal_pool *pool);
 /* The error of one that has waited for the token too long. */
 dbal_error *dbal__writes_timed_out(const dbal__ticket *ticket);
 /* One that ran under the token has come back. */

@@ -368,8 +368,8 @@ arm(dbal__ticket *ticket)
 {
     int64_t at = ticket->finish_by;
     if (ticket->why != 0)
-        at = ticket->give_up_at < ticket->stop_again_at ? ticket->give_up_at
-                                                        : ticket->stop_again_at;
+        at =
+            ticket->give_up_at < ticket->stop_again_at ? ticket->give_up_at : ticket->stop_again_at;
     else if (ticket->acquire_by < at)
         at = ticket->acquire_by;
     dbal__clock_start(&ticket->pool->loop->ready.clock, &ticket->timer, at, on_timer);

@@ -289,9 +289,21 @@ dbal__writes_done(dbal_pool *pool)
         return;
     /* others of this process, and of this pool, get their turn between two batches */
     give_back(pool);
-    if (pool->writes_slot != NULL)
+    /* unless somebody waits for the connection, what the answers make the program write goes there */
+    if (pool->writes_slot != NULL && dbal__waiters_count(pool) > pool->writes_count)
         leave_slot(pool);
-    dbal__writes_serve_soon(pool); /* what the answers make the program write goes along */
+    pool->writer->place = DBAL__PLACE_NOWHERE;
+    pool->writer_busy = false;
+    dbal__writes_serve_soon(pool);
+}
+
+void
+dbal__writes_end_turn(dbal_pool *pool)
+{
+    dbal__writes_serve(pool);
+    if (pool->writes_slot != NULL && pool->writing == 0 && !pool->claiming && !pool->token_held)
+        leave_slot(pool);
+    dbal__pool_check_closed(pool);
 }
 
 void

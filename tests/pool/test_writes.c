@@ -71,6 +71,61 @@ end_writing(writer *self)
     ck_assert_int_eq(self->end.error_class, 0);
 }
 
+static dbal_outcome
+just_end(dbal_connection *connection, void *arg)
+{
+    (void)connection, (void)arg;
+    return dbal_done();
+}
+
+/* Each answer asks for the next write, so that a batch is followed by another at once. */
+enum { CALLERS = 70, TIMES = 12 };
+
+static int asked_for, answered;
+
+static dbal_outcome
+write_more(dbal_outcome in, void *arg)
+{
+    (void)arg;
+    ck_assert_int_eq(in.kind, DBAL_OUTCOME_VALUE);
+    answered++;
+    if (asked_for < CALLERS * TIMES) {
+        asked_for++;
+        dbal_deferred_add_both(ask("add 1"), write_more, NULL);
+    }
+    return in;
+}
+
+static bool
+all_answered(void *arg)
+{
+    (void)arg;
+    return answered == CALLERS * TIMES;
+}
+
+START_TEST(writers_that_never_stop_are_all_served)
+{
+    seen reader, end;
+    dbal_pool_counts counts = {.size = sizeof counts};
+    open_target(_i);
+    asked_for = answered = 0;
+    for (int i = 0; i < CALLERS; i++) {
+        asked_for++;
+        dbal_deferred_add_both(ask("add 1"), write_more, NULL);
+    }
+    loop_fixture_until(&fixture, all_answered, NULL);
+    /* the connection that they went to is free again */
+    watch(ask("get"), &reader);
+    until_settled(&reader);
+    ck_assert_int_eq(reader.error_class, 0);
+    watch(dbal_pool_session(pool, NULL, just_end, NULL), &end);
+    until_settled(&end);
+    ck_assert_int_eq(end.error_class, 0);
+    dbal_pool_stats(pool, &counts);
+    ck_assert_int_eq(counts.held, 0);
+}
+END_TEST
+
 START_TEST(a_writer_waits_for_the_one_before)
 {
     writer first;
@@ -260,6 +315,7 @@ int
 main(void)
 {
     Suite *suite = suite_create("writes");
+    add(suite, writers_that_never_stop_are_all_served);
     add(suite, a_writer_waits_for_the_one_before);
     add(suite, readers_do_not_wait_for_writers);
     add(suite, waiting_for_the_token_ends_in_time_and_may_be_tried_again);
