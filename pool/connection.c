@@ -22,6 +22,7 @@ dbal__connection_unref(dbal_connection *connection)
         return;
     dbal__clock_stop(&connection->pool->loop->ready.clock, &connection->token_timer);
     dbal__claim_free(connection->claim);
+    dbal_error_unref(connection->loss);
     dbal__free(connection);
 }
 
@@ -224,7 +225,7 @@ dbal__connection_refusal(const dbal_connection *connection, const char *call)
 {
     const dbal__scope *scope = connection->scope;
     if (connection->lost && !connection->over)
-        return dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
+        return dbal__error_lost(connection->loss, DBAL_EXECUTION_NOT_SENT);
     while (scope != NULL && scope->work_done)
         scope = scope->outer;
     if (scope == NULL || connection->over)
@@ -294,7 +295,8 @@ dbal__connection_add_in(dbal__scope *scope, const dbal_query *query, dbal__ticke
 {
     dbal_connection *connection = scope->connection;
     dbal_pool *pool = connection->pool;
-    dbal_error *error = connection->lost ? dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT) : NULL;
+    dbal_error *error =
+        connection->lost ? dbal__error_lost(connection->loss, DBAL_EXECUTION_NOT_SENT) : NULL;
     dbal__ticket *ticket = NULL;
     if (error == NULL)
         ticket = dbal__ticket_new(pool, query, DBAL__TICKET_BOUND, &error);
@@ -420,7 +422,8 @@ dbal__connection_again(dbal__ticket *ticket)
     connection->settling = true;
     dbal__connection_ref(connection);
     if (connection->lost)
-        dbal__ticket_fail_waiting(ticket, dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT));
+        dbal__ticket_fail_waiting(ticket,
+                                  dbal__error_lost(connection->loss, DBAL_EXECUTION_NOT_SENT));
     dbal__connection_pump(connection);
     dbal__connection_unref(connection);
 }
@@ -520,6 +523,7 @@ dbal__connection_lost(dbal_connection *connection, dbal_error *error)
     dbal_error *lost = dbal__error_lost(error, DBAL_EXECUTION_NOT_SENT);
     dbal__connection_ref(connection);
     connection->lost = true;
+    connection->loss = error != NULL ? dbal_error_ref(error) : NULL;
     connection->in_transaction = false;
     if (connection->slot != NULL) {
         connection->slot->connection = NULL;

@@ -45,6 +45,7 @@ struct dbal_connection {
     dbal__list queue;     /* statements not yet handed down */
     unsigned flying;      /* handed down, not yet back */
     bool in_transaction, lost, over;
+    dbal_error *loss;     /* why it was lost, where that is known */
     bool dirty;           /* a statement of a session was run: not to be used by others */
     dbal_error_class why; /* 0, or why it was stopped */
     bool has_token, claiming;

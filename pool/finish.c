@@ -211,6 +211,10 @@ dbal__ticket_finished(dbal__job *job)
         slot->flying--;
     if (slot != NULL && lost && slot->state == DBAL__SLOT_OPEN) {
         pool->counts.lost++;
+        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "a connection was lost: %s",
+                        dbal_error_message(job->error));
+        if (slot->connection != NULL)
+            dbal__connection_lost(slot->connection, job->error);
         dbal__slot_close(slot);
     }
     ticket->place = DBAL__PLACE_NOWHERE;

@@ -89,7 +89,7 @@ static dbal_error *
 stop_error(const dbal_connection *connection)
 {
     if (connection->lost)
-        return dbal__error_lost(NULL, DBAL_EXECUTION_UNKNOWN);
+        return dbal__error_lost(connection->loss, DBAL_EXECUTION_UNKNOWN);
     return dbal__error_constant(connection->why != 0 ? connection->why : DBAL_ERROR_CANCELLED,
                                 DBAL_EXECUTION_NOT_SENT);
 }
@@ -319,7 +319,7 @@ end(dbal__scope *scope)
     scope->ending = true;
     if (connection->lost && dbal_outcome_error(scope->outcome) == NULL &&
         scope->kind != DBAL__SCOPE_SESSION)
-        set_outcome(scope, dbal_fail(dbal__error_lost(NULL, DBAL_EXECUTION_FAILED)));
+        set_outcome(scope, dbal_fail(dbal__error_lost(connection->loss, DBAL_EXECUTION_FAILED)));
     /* asked to stop before the COMMIT was on its way: it is not sent any more */
     if (connection->why != 0 && scope->kind == DBAL__SCOPE_TRANSACTION &&
         dbal_outcome_error(scope->outcome) == NULL)
@@ -375,7 +375,7 @@ tell_why(dbal__scope *scope)
     if (error == NULL || !dbal_error_is(error, DBAL_ERROR_CANCELLED))
         return;
     if (connection->lost)
-        set_outcome(scope, dbal_fail(dbal__error_lost(NULL, DBAL_EXECUTION_FAILED)));
+        set_outcome(scope, dbal_fail(dbal__error_lost(connection->loss, DBAL_EXECUTION_FAILED)));
     else if (connection->why != 0 && connection->why != DBAL_ERROR_CANCELLED)
         set_outcome(scope, dbal_fail(dbal__error_because(
                                error, connection->why, NULL, dbal_error_execution(error), "%s",

@@ -138,6 +138,9 @@ dbal__sqlite_upkeep(void *connection, dbal_fault *fault)
     dbal__sqlite_log *log = c->config->log;
     bool too_long = atomic_load(&log->pages) >= atomic_load(&log->most);
     int length = 0, copied = 0;
+    /* a deleted log must not be copied over what others have written since */
+    if (dbal__sqlite_place_is_lost(c->config->place, &c->files))
+        return dbal__sqlite_place_check(c->config->place, &c->files, fault);
     int code = too_long ? empty(c, &length, &copied)
                         : copy_back(c, SQLITE_CHECKPOINT_PASSIVE, &length, &copied);
     if (length < 0)

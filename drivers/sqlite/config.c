@@ -6,12 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "parameter.h"
 
 const char *const dbal__sqlite_settings[] = {
     /* clang-format off */
     "mode", "mutex", "journal_mode", "synchronous", "busy_timeout", "cache_size", "foreign_keys",
-    "sharing", "wal_limit",
+    "sharing", "wal_limit", "vfs",
     /* those of option.c */
     "page_size", "auto_vacuum", "mmap_size", "cell_size_check", "temp_store", "secure_delete",
     "recursive_triggers", "journal_size_limit", "trusted_schema", "enable_view", "enable_trigger",
@@ -171,38 +173,62 @@ read_url(const dbal_url *url, dbal__sqlite_config *config, dbal_fault *fault)
     return false;
 }
 
-void *
-dbal__sqlite_configure(const dbal_url *url, dbal_fault *fault)
+/* what the program, or an extension of its, has registered before */
+static bool
+is_known_vfs(const char *name, dbal_fault *fault)
 {
-    char path[PATH_MAX];
-    if (!read_path(url, path, sizeof path, fault))
-        return NULL;
-    size_t size = strlen(path) + 1;
-    dbal__sqlite_config *config = dbal_driver_alloc(sizeof *config + size);
-    if (config == NULL) {
-        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, "53200", "out of memory");
-        return NULL;
-    }
-    memcpy(config->path, path, size);
-    config->was_checked = &config->checked;
-    config->memory = strcmp(path, ":memory:") == 0;
-    config->log = dbal_driver_alloc(sizeof *config->log);
-    if (config->log == NULL) {
-        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, "53200", "out of memory");
-        dbal_driver_free(config);
-        return NULL;
-    }
-    dbal__sqlite_log_init(config->log);
-    if (read_url(url, config, fault))
-        return config;
+    if (name == NULL || sqlite3_vfs_find(name) != NULL)
+        return true;
+    dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
+                   "the URL parameter vfs cannot be \"%s\": no such VFS is registered with SQLite",
+                   name);
+    return false;
+}
+
+static dbal__sqlite_config *
+out_of_memory(dbal__sqlite_config *config, dbal_fault *fault)
+{
+    dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, "53200", "out of memory");
     dbal__sqlite_configure_free(config);
     return NULL;
 }
 
-void
-dbal__sqlite_configure_free(void *config)
+void *
+dbal__sqlite_configure(const dbal_url *url, dbal_fault *fault)
 {
-    if (config != NULL)
-        dbal_driver_free(((dbal__sqlite_config *)config)->log);
+    char path[PATH_MAX];
+    const char *vfs = dbal_url_parameter(url, "vfs");
+    if (!read_path(url, path, sizeof path, fault) || !is_known_vfs(vfs, fault))
+        return NULL;
+    size_t size = strlen(path) + 1, more = vfs != NULL ? strlen(vfs) + 1 : 0;
+    dbal__sqlite_config *config = dbal_driver_alloc(sizeof *config + size + more);
+    if (config == NULL)
+        return out_of_memory(config, fault);
+    memcpy(config->path, path, size);
+    if (vfs != NULL)
+        config->vfs = memcpy(config->path + size, vfs, more);
+    config->was_there = &config->there;
+    config->was_checked = &config->checked;
+    config->memory = strcmp(path, ":memory:") == 0;
+    if (!read_url(url, config, fault)) {
+        dbal__sqlite_configure_free(config);
+        return NULL;
+    }
+    config->log = dbal_driver_alloc(sizeof *config->log);
+    if (config->log == NULL ||
+        (!config->memory && (config->place = dbal__sqlite_place_get(path)) == NULL))
+        return out_of_memory(config, fault);
+    dbal__sqlite_log_init(config->log);
+    return config;
+}
+
+void
+dbal__sqlite_configure_free(void *pointer)
+{
+    dbal__sqlite_config *config = pointer;
+    if (config != NULL) {
+        dbal_driver_free(config->log);
+        dbal__sqlite_place_release(config->place);
+    }
     dbal_driver_free(config);
 }

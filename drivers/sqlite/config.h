@@ -10,6 +10,7 @@
 
 #include "checkpoint.h"
 #include "option.h"
+#include "place.h"
 
 typedef enum dbal__sqlite_mode {
     DBAL__SQLITE_RWC,
@@ -32,6 +33,9 @@ typedef struct dbal__sqlite_config {
     dbal__sqlite_log *log; /* what changes: the log's length */
     dbal__sqlite_options options;
     atomic_bool checked, *was_checked; /* the content, see check.c; it changes too */
+    dbal__sqlite_place *place;         /* NULL in memory */
+    atomic_bool there, *was_there;     /* the file; not to be made again then */
+    const char *vfs;                   /* its name, behind the path; NULL: SQLite's default one */
     char path[];                       /* absolute, or ":memory:" */
 } dbal__sqlite_config;
 

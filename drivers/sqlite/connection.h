@@ -14,6 +14,7 @@ typedef struct dbal__sqlite_connection {
     sqlite3 *db;
     const dbal__sqlite_config *config;
     dbal__sqlite_cache cache;
+    dbal__sqlite_files files;
     sqlite3_stmt *begin, *begin_writing, *commit, *rollback; /* of what statements share */
     bool sharing;                                            /* statements share a transaction */
     bool has_token;       /* writing needs the process's write token */

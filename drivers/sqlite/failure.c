@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "hint.h"
 #include "message.h"
 
 typedef struct mapping {
@@ -30,6 +31,7 @@ static const mapping mappings[] = {
     {SQLITE_INTERRUPT, DBAL_ERROR_CANCELLED, "57014", false},
     {SQLITE_NOMEM, DBAL_ERROR_NO_MEMORY, "53200", false},
     {SQLITE_IOERR_NOMEM, DBAL_ERROR_NO_MEMORY, "53200", false},
+    {SQLITE_READONLY_DBMOVED, DBAL_ERROR_OPERATIONAL, "58P01", false},
     {SQLITE_READONLY, DBAL_ERROR_OPERATIONAL, "25006", false},
     {SQLITE_FULL, DBAL_ERROR_OPERATIONAL, "53100", false},
     {SQLITE_IOERR, DBAL_ERROR_OPERATIONAL, "58030", false},
@@ -125,15 +127,62 @@ words(dbal__sqlite_connection *c, int code)
     return sqlite3_extended_errcode(c->db) == code ? sqlite3_errmsg(c->db) : sqlite3_errstr(code);
 }
 
+/* some failures are known better by the system's own reason */
+static const char *
+sqlstate_of(mapping m, int cause)
+{
+    switch (cause) {
+    case ENOSPC:
+    case EDQUOT:
+        return "53100";
+    case EROFS:
+        return "25006";
+    default:
+        return m.sqlstate;
+    }
+}
+
+static const char *
+cause_words(int cause)
+{
+    const char *text = cause != 0 ? strerrordesc_np(cause) : NULL;
+    return text != NULL ? text : "";
+}
+
+/* "disk I/O error while syncing: Input/output error" */
+static void
+set_words(dbal__sqlite_connection *c, mapping m, int code, const char *before, dbal_fault *fault)
+{
+    int cause = dbal__sqlite_hint_cause(c->db, code);
+    const char *doing = dbal__sqlite_hint_doing(code), *why = cause_words(cause);
+    dbal_fault_set(fault, m.error_class, sqlstate_of(m, cause), "%s%s%s%s%s%s", before,
+                   words(c, code), doing != NULL ? " while " : "", doing != NULL ? doing : "",
+                   why[0] != '\0' ? ": " : "", why);
+    dbal_fault_set_hint(fault, dbal__sqlite_hint_of(code));
+    dbal_fault_set_retryable(fault, m.retryable);
+    dbal_fault_set_vendor_code(fault, code);
+}
+
+/* SQLite looks too, when it opens a rollback journal, but does not tell what it has seen */
+static bool
+is_moved(dbal__sqlite_connection *c, int code, dbal_fault *fault)
+{
+    if (code != SQLITE_READONLY_DBMOVED || !dbal__sqlite_place_is_lost(c->config->place, &c->files))
+        return false;
+    dbal__sqlite_place_check(c->config->place, &c->files, fault);
+    dbal_fault_set_vendor_code(fault, code);
+    return true;
+}
+
 static void
 set_mapped(dbal__sqlite_connection *c, int code, dbal_fault *fault)
 {
     mapping m = map(code);
     const char *text = words(c, code);
     char constraint[256];
-    dbal_fault_set(fault, m.error_class, m.sqlstate, "%s", text);
-    dbal_fault_set_retryable(fault, m.retryable);
-    dbal_fault_set_vendor_code(fault, code);
+    if (is_moved(c, code, fault))
+        return;
+    set_words(c, m, code, "", fault);
     if (m.error_class == DBAL_ERROR_INTEGRITY &&
         dbal__sqlite_message_constraint(text, constraint, sizeof constraint))
         dbal_fault_set_constraint(fault, constraint);
@@ -204,7 +253,7 @@ parent_is_directory(const char *path)
 
 /* why a file cannot be opened, as far as looking at it from outside tells */
 static const char *
-reason(const dbal__sqlite_config *config)
+reason(const dbal__sqlite_config *config, int cause)
 {
     struct stat status;
     if (config->memory)
@@ -214,8 +263,10 @@ reason(const dbal__sqlite_config *config)
             return "it is a directory, not a database file";
         if (!S_ISREG(status.st_mode))
             return "it is not a regular file";
+        if (cause == EMFILE || cause == ENFILE)
+            return "too many files are open (see ulimit -n)";
         return "the file, its directory or its -wal and -shm files cannot be opened (permissions, "
-               "a read-only place, or too many open files)";
+               "a read-only place, or no shared memory there)";
     }
     if (errno != ENOENT && errno != ENOTDIR)
         return "its directory cannot be searched";
@@ -225,6 +276,10 @@ reason(const dbal__sqlite_config *config)
         return "there is no such file, and mode=ro does not make one";
     if (config->mode == DBAL__SQLITE_RW)
         return "there is no such file, and mode=rw does not make one";
+    if (atomic_load(config->was_there))
+        return "there is no such file any more, and a pool makes it only once";
+    if (cause == EMFILE || cause == ENFILE)
+        return "too many files are open (see ulimit -n)";
     return "the file cannot be made in its directory (permissions, or a read-only place)";
 }
 
@@ -234,6 +289,7 @@ dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, const char *dama
 {
     const char *path = c->config->path;
     mapping m = map(code);
+    char before[4300];
     switch (code & 0xff) {
     case SQLITE_NOMEM:
         dbal__sqlite_failure_memory(fault);
@@ -242,7 +298,7 @@ dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, const char *dama
     case SQLITE_PERM:
     case SQLITE_AUTH:
         dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08001", "cannot open %s: %s", path,
-                       reason(c->config));
+                       reason(c->config, dbal__sqlite_hint_cause(c->db, code)));
         break;
     case SQLITE_NOTADB:
         dbal_fault_set(fault, m.error_class, m.sqlstate,
@@ -254,10 +310,16 @@ dbal__sqlite_failure_open(dbal__sqlite_connection *c, int code, const char *dama
                        "cannot open %s: it took longer than allowed", path);
         dbal_fault_set_retryable(fault, true);
         break;
+    case SQLITE_CORRUPT:
+        if (damage[0] != '\0') {
+            dbal_fault_set(fault, m.error_class, m.sqlstate, "cannot open %s: %s", path, damage);
+            dbal_fault_set_hint(fault, dbal__sqlite_hint_of(code));
+            break;
+        }
+        /* fall through */
     default:
-        dbal_fault_set(fault, m.error_class, m.sqlstate, "cannot open %s: %s", path,
-                       damage[0] != '\0' ? damage : words(c, code));
-        dbal_fault_set_retryable(fault, m.retryable);
+        snprintf(before, sizeof before, "cannot open %s: ", path);
+        set_words(c, m, code, before, fault);
         break;
     }
     dbal_fault_set_vendor_code(fault, code);

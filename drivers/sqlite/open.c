@@ -92,7 +92,11 @@ flags_of(const dbal__sqlite_config *config)
         [DBAL__SQLITE_RW] = SQLITE_OPEN_READWRITE,
         [DBAL__SQLITE_RO] = SQLITE_OPEN_READONLY,
     };
-    return modes[config->mode] | (config->full_mutex ? SQLITE_OPEN_FULLMUTEX : SQLITE_OPEN_NOMUTEX);
+    int flags = modes[config->mode];
+    /* one that has gone must not be taken for one that was always empty */
+    if (atomic_load(config->was_there) && !config->memory)
+        flags &= ~SQLITE_OPEN_CREATE;
+    return flags | (config->full_mutex ? SQLITE_OPEN_FULLMUTEX : SQLITE_OPEN_NOMUTEX);
 }
 
 /* SQLite would open a FIFO and wait for ever */
@@ -112,6 +116,12 @@ on_update(void *arg, int what, const char *database, const char *table, sqlite3_
         ((dbal__sqlite_connection *)arg)->inserted = true;
 }
 
+static int
+touch(dbal__sqlite_connection *c)
+{
+    return execute(c, "select 1 from sqlite_schema limit 1");
+}
+
 /* SQLite's code; the handle may be there in any case */
 static int
 open_handle(dbal__sqlite_connection *c)
@@ -119,7 +129,7 @@ open_handle(dbal__sqlite_connection *c)
     const dbal__sqlite_config *config = c->config;
     if (!may_be_a_database(config))
         return SQLITE_CANTOPEN;
-    int code = sqlite3_open_v2(config->path, &c->db, flags_of(config), NULL);
+    int code = sqlite3_open_v2(config->path, &c->db, flags_of(config), config->vfs);
     if (c->db != NULL)
         sqlite3_extended_result_codes(c->db, 1);
     if (code != SQLITE_OK)
@@ -128,7 +138,7 @@ open_handle(dbal__sqlite_connection *c)
     code = dbal__sqlite_setup(c);
     /* nothing has touched the file so far: what is wrong with it shall be known now */
     if (code == SQLITE_OK)
-        code = execute(c, "select 1 from sqlite_schema limit 1");
+        code = touch(c);
     sqlite3_update_hook(c->db, on_update, c);
     if (code == SQLITE_OK && config->mode != DBAL__SQLITE_RO && !config->memory)
         dbal__sqlite_checkpoint_install(c);
@@ -148,6 +158,9 @@ static int
 settle(dbal__sqlite_connection *c, char *ret_mode, dbal_opening *opening)
 {
     int code = set_journal(c, ret_mode);
+    /* the log of one that has just come into WAL mode is opened with the next look at it */
+    if (code == SQLITE_OK)
+        code = touch(c);
     /* only now: it would have refused journal_mode=off */
     if (code == SQLITE_OK)
         code = dbal__sqlite_options_lock(c);
@@ -158,14 +171,21 @@ settle(dbal__sqlite_connection *c, char *ret_mode, dbal_opening *opening)
     return code;
 }
 
-/* by device and inode; without opening the file, since closing it would drop SQLite's locks */
+/*
+ * By device and inode; without opening the file, since closing it would drop SQLite's locks. What a
+ * VFS of the program's calls a path may be no file: then its place names it.
+ */
 static bool
 name_token(const dbal__sqlite_config *config, dbal_opening *opening)
 {
     struct stat status;
-    if (stat(config->path, &status) != 0)
+    uint64_t device = 0, inode = (uintptr_t)config->place;
+    if (stat(config->path, &status) == 0) {
+        device = status.st_dev;
+        inode = status.st_ino;
+    } else if (config->vfs == NULL) {
         return false;
-    uint64_t device = status.st_dev, inode = status.st_ino;
+    }
     memcpy(opening->token, &device, sizeof device);
     memcpy(opening->token + sizeof device, &inode, sizeof inode);
     opening->token_size = sizeof device + sizeof inode;
@@ -198,6 +218,8 @@ dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault)
     char mode[16] = "", damage[DBAL__SQLITE_DAMAGE] = "";
     c->config = opening->config;
     c->busy_timeout = c->config->busy_timeout;
+    if (!dbal__sqlite_place_enter(c->config->place, &c->files, fault))
+        return false;
     dbal__sqlite_wait_begin(c, NULL, opening->deadline);
     int code =
         dbal__sqlite_cache_init(&c->cache, opening->statement_cache) ? SQLITE_OK : SQLITE_NOMEM;
@@ -214,6 +236,8 @@ dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault)
         dbal__sqlite_close(c);
         return false;
     }
+    dbal__sqlite_place_opened(c->config->place, &c->files);
+    atomic_store(c->config->was_there, true);
     dbal__sqlite_wait_end(c);
     return true;
 }
@@ -252,8 +276,12 @@ dbal__sqlite_close(void *connection)
      * connections and processes: SQLite does it only after it got the file's exclusive lock.
      */
     bool alone = wait_to_leave();
+    if (c->db != NULL && dbal__sqlite_place_is_lost(c->config->place, &c->files))
+        /* others may have written since: what is in a deleted log would undo it */
+        sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(c->db);
     if (alone)
         pthread_mutex_unlock(&leaving);
     c->db = NULL;
+    dbal__sqlite_place_leave(c->config->place, &c->files);
 }

@@ -349,12 +349,25 @@ run(dbal__sqlite_connection *c, dbal_request *request, dbal_fault *fault)
            run_statement(c, s, request, fault);
 }
 
+/* Pages that were found damaged are read again next time: the file may have been restored since. */
+static void
+forget_damage(dbal__sqlite_connection *c)
+{
+    int primary = sqlite3_errcode(c->db) & 0xff;
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+        sqlite3_db_release_memory(c->db);
+}
+
 bool
 dbal__sqlite_run(void *connection, dbal_request *request, dbal_fault *fault)
 {
     dbal__sqlite_connection *c = connection;
     dbal__sqlite_wait_begin(c, request, dbal_request_deadline(request));
-    bool ok = run(c, request, fault);
+    /* what statements share looks once for them all */
+    bool stays = c->sharing || dbal__sqlite_place_check(c->config->place, &c->files, fault);
+    bool ok = stays && run(c, request, fault);
+    if (!ok)
+        forget_damage(c);
     dbal__sqlite_wait_end(c);
     return ok;
 }

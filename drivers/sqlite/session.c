@@ -12,6 +12,8 @@ bool
 dbal__sqlite_ping(void *connection, dbal_fault *fault)
 {
     dbal__sqlite_connection *c = connection;
+    if (!dbal__sqlite_place_check(c->config->place, &c->files, fault))
+        return false;
     dbal__sqlite_wait_begin(c, NULL, dbal__sqlite_wait_clock() + ping_wait);
     int code = sqlite3_exec(c->db, "pragma schema_version", NULL, NULL, NULL);
     dbal__sqlite_wait_end(c);

@@ -42,6 +42,8 @@ dbal__sqlite_share_begin(void *connection, dbal_share what, dbal_request *first,
         dbal_fault_set(fault, DBAL_ERROR_INTERNAL, "25001", "a transaction is open already");
         return false;
     }
+    if (!dbal__sqlite_place_check(c->config->place, &c->files, fault))
+        return false;
     dbal__sqlite_wait_begin(c, first, dbal_request_deadline(first));
     int code = begin(c, what);
     if (code != SQLITE_OK)
@@ -89,11 +91,14 @@ bool
 dbal__sqlite_share_end(void *connection, bool keep, dbal_fault *fault)
 {
     dbal__sqlite_connection *c = connection;
+    bool writes = c->leader != NULL;
     c->sharing = false;
     c->leader = NULL;
-    if (!keep) {
+    /* not into a file that is gone: they all go to another connection */
+    bool stays = !writes || !keep || dbal__sqlite_place_check(c->config->place, &c->files, fault);
+    if (!keep || !stays) {
         leave(c, fault);
-        return !in_sqlite_transaction(c);
+        return stays && !in_sqlite_transaction(c);
     }
     dbal__sqlite_wait_begin(c, NULL, INT64_MAX); /* busy_timeout still counts */
     int code = run_kept(c, &c->commit, "commit");

@@ -33,6 +33,7 @@ START_TEST(defaults)
     ck_assert_str_eq(config->synchronous, "full");
     ck_assert_int_eq(config->busy_timeout, INT64_C(5000000000));
     ck_assert_int_eq(config->cache_kib, 0);
+    ck_assert_ptr_null(config->vfs);
     driver->configure_free(config);
 }
 END_TEST
@@ -42,7 +43,7 @@ START_TEST(every_parameter)
     dbal_error *error;
     dbal__sqlite_config *config =
         configured("sqlite:///tmp/x.db?mode=rw&mutex=full&journal_mode=persist&synchronous=extra"
-                   "&busy_timeout=0.25&cache_size=64M&foreign_keys=off",
+                   "&busy_timeout=0.25&cache_size=64M&foreign_keys=off&vfs=unix-dotfile",
                    &error);
     ck_assert_ptr_nonnull(config);
     ck_assert(!config->memory && !config->foreign_keys && config->full_mutex);
@@ -51,6 +52,8 @@ START_TEST(every_parameter)
     ck_assert_str_eq(config->synchronous, "extra");
     ck_assert_int_eq(config->busy_timeout, 250000000);
     ck_assert_int_eq(config->cache_kib, 65536);
+    ck_assert_str_eq(config->vfs, "unix-dotfile");
+    ck_assert_str_eq(config->path, "/tmp/x.db");
     driver->configure_free(config);
 }
 END_TEST
@@ -92,6 +95,7 @@ static const struct {
     {"sqlite:x?limit_attached=-1", "limit_attached", "from 0"},
     {"sqlite:x?types=all", "types", "stored, declared"},
     {"sqlite:x?limit_rows=1", "limit_rows", "limit_worker_threads"},
+    {"sqlite:x?vfs=nowhere", "vfs", "registered"},
     {"sqlite:x?foreign_keys=1", "foreign_keys", "off, on"},
     {"sqlite::memory:?mode=ro", "memory", "rwc"},
     {"sqlite:", "path", "sqlite:bank.db"},
