@@ -106,6 +106,7 @@ END_TEST
  * happens before it looks can be made to happen.
  */
 static atomic_bool still;
+static atomic_long seconds = 1; /* where it stands */
 
 int __real_clock_gettime(clockid_t clock, struct timespec *ret_time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time);
@@ -115,7 +116,7 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
 {
     if (clock != CLOCK_MONOTONIC_COARSE || !atomic_load(&still))
         return __real_clock_gettime(clock, ret_time);
-    *ret_time = (struct timespec){1, 0};
+    *ret_time = (struct timespec){atomic_load(&seconds), 0};
     return 0;
 }
 
@@ -142,6 +143,56 @@ START_TEST(closing_after_locks_were_dropped)
     ck_assert_int_eq(outsider_number(outsider, "select sum(n) from t"), 23);
     ck_assert_int_eq(outsider_number(outsider, "select count(*) from u"), 1);
     sqlite3_close(outsider);
+}
+END_TEST
+
+/* an SQL function that moves the database away in the midst of a statement, and lets time pass */
+static void
+lose(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    char away[128];
+    (void)count, (void)values;
+    snprintf(away, sizeof away, "%s-away", path);
+    rename(path, away);
+    atomic_fetch_add(&seconds, 1);
+    sqlite3_result_int(context, 7);
+}
+
+static int
+add_lose(sqlite3 *db, const char **ret_message, const sqlite3_api_routines *routines)
+{
+    (void)ret_message, (void)routines;
+    return sqlite3_create_function(db, "lose", 0, SQLITE_UTF8, NULL, lose, NULL, NULL);
+}
+
+/* those that share a commit are not told that they are done when their file has gone meanwhile */
+START_TEST(a_shared_commit_into_a_file_that_has_gone)
+{
+    enum { MANY = 6 };
+    dbal_deferred *all[MANY];
+    char away[128];
+    sqlite3_auto_extension((void (*)(void))add_lose);
+    atomic_store(&still, true);
+    open_plain_pool("pool_max_size=1");
+    good(ask("create table t(n)"));
+    for (int i = 0; i < 20; i++)
+        good(ask("insert into t values (1)")); /* so that it is known to be quick */
+    dbal_deferred *ahead = dbal_deferred_ref(ask("insert into t values (1)"));
+    for (int i = 0; i < MANY; i++)
+        all[i] = dbal_deferred_ref(
+            ask(i == 0 ? "insert into t values (lose())" : "insert into t values (1)"));
+    dbal_outcome outcome = loop_fixture_await(&fixture, ahead);
+    dbal_outcome_clear(&outcome);
+    dbal_deferred_unref(ahead);
+    for (int i = 0; i < MANY; i++) {
+        bad(all[i], "08001", "no such file");
+        dbal_deferred_unref(all[i]);
+    }
+    close_pool();
+    atomic_store(&still, false);
+    sqlite3_reset_auto_extension();
+    snprintf(away, sizeof away, "%s-away", path);
+    faults_remove(away);
 }
 END_TEST
 
@@ -363,6 +414,7 @@ main(int argc, char **argv)
     faults_add(suite, with_its_locks_a_visitor_leaves_the_log_alone);
     faults_add(suite, locks_that_a_part_of_the_process_dropped);
     faults_add(suite, closing_after_locks_were_dropped);
+    faults_add(suite, a_shared_commit_into_a_file_that_has_gone);
     faults_add(suite, a_log_that_was_deleted);
     faults_add(suite, a_fork);
     faults_add(suite, no_more_files_to_connect);
