@@ -54,7 +54,7 @@ faults_add(Suite *suite, const TTest *test)
 void
 open_plain_pool(const char *parameters)
 {
-    char url[256];
+    char url[320];
     dbal_error *error = NULL;
     snprintf(url, sizeof url, "sqlite:%s?%s", path, parameters);
     pool = dbal_pool_open(fixture.loop, url, NULL, &error);
