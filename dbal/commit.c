@@ -159,7 +159,10 @@ break_up(group *g, dbal__job *broke)
     dbal_fault fault = DBAL__FAULT_INIT;
     if (!end_transaction(g, false, &fault)) {
         dbal_error *error = dbal__fault_take(&fault);
-        dbal__runner_bury(g->runner, g->worker);
+        if (dbal_error_connection_lost(error))
+            dbal__runner_bury(g->runner, g->worker);
+        else /* the next statement tells the loop, so it must be taken */
+            g->runner->dead = true;
         fail_members(g, behind, error);
         dbal_error_unref(error);
         return behind;

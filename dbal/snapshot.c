@@ -33,7 +33,7 @@ begin(dbal__runner *runner, dbal__job *first)
 }
 
 static void
-end(dbal__runner *runner, dbal__worker *worker)
+end(dbal__runner *runner)
 {
     dbal__channel *channel = runner->channel;
     dbal_fault fault = DBAL__FAULT_INIT;
@@ -41,8 +41,8 @@ end(dbal__runner *runner, dbal__worker *worker)
     bool ended = channel->driver->driver->blocking->share_end(channel->connection, true, &fault);
     dbal__runner_leave(runner);
     dbal__fault_clear(&fault);
-    if (!ended) /* the next statement, of which nothing is sent, tells the loop */
-        dbal__runner_bury(runner, worker);
+    if (!ended) /* the next statement, of which nothing is sent, tells the loop: it must be taken */
+        runner->dead = true;
 }
 
 /* Each is taken when the one before has ended, so that none waits here while a thread is free. */
@@ -81,5 +81,5 @@ dbal__snapshot_run(dbal__runner *runner, dbal__line *line, dbal__job *job, dbal_
         return;
     }
     run_members(runner, line, last, job, worker);
-    end(runner, worker);
+    end(runner);
 }

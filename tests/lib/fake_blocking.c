@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "tests/lib/fake_config.h"
+#include "tests/lib/fake_share.h"
 #include "tests/lib/fake_words.h"
 
 typedef struct connection {
@@ -154,6 +155,32 @@ in_transaction(void *arg)
     return ((connection *)arg)->session.in_transaction;
 }
 
+static bool
+share_begin(void *arg, dbal_share what, dbal_request *first, dbal_fault *fault)
+{
+    connection *self = arg;
+    fake_script_enter(self->config->script);
+    bool ok = fake_share_begin(&self->session, what, first, fault);
+    fake_script_leave(self->config->script);
+    return ok;
+}
+
+static bool
+share_holds(void *arg)
+{
+    return fake_share_holds(&((connection *)arg)->session);
+}
+
+static bool
+share_end(void *arg, bool keep, dbal_fault *fault)
+{
+    connection *self = arg;
+    fake_script_enter(self->config->script);
+    bool ok = fake_share_end(&self->session, keep, fault);
+    fake_script_leave(self->config->script);
+    return ok;
+}
+
 static const char *
 version(void)
 {
@@ -165,7 +192,10 @@ capabilities(const void *config)
 {
     unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT |
                    DBAL_CAN_LAST_INSERT_ID | DBAL_CAN_BACKUP;
-    return can | (((const fake_config *)config)->interrupt ? DBAL_CAN_INTERRUPT : 0u);
+    const fake_config *self = config;
+    can |= self->sharing ? DBAL_CAN_SHARE_SNAPSHOT : 0u;
+    can |= self->sharing && self->token ? DBAL_CAN_SHARE_COMMIT : 0u;
+    return can | (self->interrupt ? DBAL_CAN_INTERRUPT : 0u);
 }
 
 static const char *const schemes[] = {"fake", NULL};
@@ -179,6 +209,9 @@ static const dbal_blocking blocking = {
     .ping = ping_fake,
     .reset = reset_fake,
     .in_transaction = in_transaction,
+    .share_begin = share_begin,
+    .share_holds = share_holds,
+    .share_end = share_end,
     .backup = backup_fake,
 };
 

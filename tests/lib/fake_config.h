@@ -5,7 +5,7 @@
  *   interrupt=off       nobody tells it that a statement is stopped: it looks by itself
  *   interrupt=blunt     an interrupt ends whatever runs, as some client libraries' do
  *   token=on            only one may write at a time: writes want the token
- *   sharing=on          reads may share a snapshot
+ *   sharing=on          reads may share a snapshot, and with token=on writes a commit
  *   connections=N       the database cannot have more
  *   notes=on            each connection notes two things, one of them twice
  *   pipeline=off        native: one statement at a time

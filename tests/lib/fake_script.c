@@ -58,6 +58,9 @@ fake_script_clear(fake_script *script)
     script->fail_open_from = script->fail_open_to = script->fail_run = 0;
     script->fail_open_for_good = script->fail_reset = script->hang_open = script->hang_close =
         false;
+    script->hang_share = script->stop_breaks = false;
+    script->fail_share_begin = script->fail_share_end = 0;
+    script->share_begins = script->share_ends = 0;
     script->opens = script->closes = script->runs = script->waiting = script->interrupts =
         script->resets = script->live = script->most_live = 0;
     script->inside = script->most_inside = script->flying = script->most_flying = 0;
@@ -134,6 +137,15 @@ fake_script_value(fake_script *script)
     int64_t value = script->value;
     pthread_mutex_unlock(&script->lock);
     return value;
+}
+
+void
+fake_script_forget(fake_script *script)
+{
+    pthread_mutex_lock(&script->lock);
+    script->trace[0] = '\0';
+    script->share_begins = script->share_ends = 0;
+    pthread_mutex_unlock(&script->lock);
 }
 
 bool

@@ -12,7 +12,8 @@
  *   hang g              until the test opens the gate g, or the connection is closed
  *   fail '23505'        fails with that SQLSTATE
  *   progress 5 10       a row of a backup, see below
- *   lose                the connection is lost, in the middle of an answer
+ *   break 1, break $1   unless it is 0, ends what the statement shares with others; see fake_share.h
+ *   lose, lose $1       the connection is lost, in the middle of an answer; not if $1 is 0
  *   sneak               adds 1, which its text did not tell
  *   setting             leaves something behind in the session
  *   changed             whether something was left behind in the session, as a row
@@ -38,6 +39,14 @@
 
 enum { FAKE_GATES = 16, FAKE_NAME = 32, FAKE_TRACE = 16384 };
 
+/* How what is shared begins or ends when it is planned to fail. */
+typedef enum fake_trouble {
+    FAKE_BUSY,   /* it may be tried again */
+    FAKE_PLAIN,  /* nothing was done, and it may not */
+    FAKE_UNSURE, /* it may or may not have been done */
+    FAKE_GONE    /* the connection is lost with it */
+} fake_trouble;
+
 typedef struct fake_gate {
     char name[FAKE_NAME];
     bool open;
@@ -61,9 +70,14 @@ typedef struct fake_script {
     int fail_run;                     /* the nth statement */
     bool fail_reset;
     bool hang_open, hang_close; /* until the gate "open" or "close" */
+    bool hang_share;            /* until the gate "share", or the first of them is stopped */
+    bool stop_breaks;           /* a stop ends what the statement shares */
+    int fail_share_begin, fail_share_end; /* the nth */
+    fake_trouble trouble;
 
     /* what was seen */
     int opens, closes, runs, waiting, interrupts, resets, live, most_live;
+    int share_begins, share_ends;
     int inside, most_inside; /* threads in the driver at once */
     int flying, most_flying; /* statements in the driver at once */
 } fake_script;
@@ -81,6 +95,8 @@ void fake_script_close_gate(fake_script *script, const char *gate);
 int fake_script_count(fake_script *script, const int *count);
 /* The database's number. */
 int64_t fake_script_value(fake_script *script);
+/* Forgets the statements that were run, and how often sharing began and ended. */
+void fake_script_forget(fake_script *script);
 /* Whether the statements run so far are these, each with a | behind it. */
 bool fake_script_ran(fake_script *script, const char *statements);
 

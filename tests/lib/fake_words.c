@@ -221,8 +221,8 @@ do_bytes(run *self)
 
 /* ---- writing ---- */
 
-static void
-keep(fake_session *session)
+void
+fake_session_keep(fake_session *session)
 {
     pthread_mutex_lock(&session->script->lock);
     session->script->value += session->delta;
@@ -234,8 +234,8 @@ static void
 add(run *self, int64_t number)
 {
     self->session->delta += number;
-    if (!self->session->in_transaction)
-        keep(self->session);
+    if (!self->session->in_transaction && !self->session->shares)
+        fake_session_keep(self->session);
     self->affected = 1;
     self->id = number;
 }
@@ -315,7 +315,7 @@ do_commit(run *self)
 {
     if (!self->session->in_transaction)
         fail(self, DBAL_ERROR_PROGRAMMING, "25P01", "no transaction is open");
-    keep(self->session);
+    fake_session_keep(self->session);
     end_transaction(self->session);
 }
 
@@ -386,14 +386,26 @@ flush(run *self)
 }
 
 static void
+break_share(fake_session *session)
+{
+    if (!session->shares)
+        return;
+    session->broken = true;
+    session->delta = 0;
+}
+
+static void
 do_wait(run *self)
 {
     char gate[FAKE_NAME];
     take_text(self, gate, sizeof gate);
     flush(self);
     if (!fake_script_wait(self->session->script, gate, self->call->stopped, self->call->arg,
-                          self->call->polls))
+                          self->call->polls)) {
         fail(self, DBAL_ERROR_CANCELLED, "57014", "the fake was stopped");
+        if (self->session->script->stop_breaks)
+            break_share(self->session);
+    }
 }
 
 static void
@@ -416,6 +428,13 @@ do_fail(run *self)
     else if (strncmp(sqlstate, "22", 2) == 0)
         error_class = DBAL_ERROR_DATA;
     fail(self, error_class, sqlstate, "the fake failed as it was told");
+}
+
+static void
+do_break(run *self)
+{
+    if (take_number(self) != 0)
+        break_share(self->session);
 }
 
 static void
@@ -448,8 +467,12 @@ emit_kind(run *self, fake_frame_kind kind)
 static void
 do_lose(run *self)
 {
+    const char *ahead = self->cursor;
+    if (dbal_sql_next(DIALECT, &ahead).kind == DBAL_SQL_PARAMETER && take_number(self) == 0)
+        return;
     emit_kind(self, FAKE_LOST);
     self->session->lost = true;
+    break_share(self->session);
     self->over = true;
 }
 
@@ -490,9 +513,10 @@ static const struct {
     {"savepoint", do_savepoint}, {"release", do_release},
     {"hang", do_hang},           {"fail", do_fail},
     {"setting", do_setting},     {"lose", do_lose},
-    {"forbidden", do_nothing},   {"swap", do_swap},
-    {"early", do_early},         {"tick", do_tick},
-    {"errand", do_errand},       {"changed", do_changed},
+    {"break", do_break},         {"forbidden", do_nothing},
+    {"swap", do_swap},           {"early", do_early},
+    {"tick", do_tick},           {"errand", do_errand},
+    {"changed", do_changed},
 };
 
 static void

@@ -15,8 +15,10 @@ enum { FAKE_SAVEPOINTS = 16 };
 typedef struct fake_session {
     fake_script *script;
     bool in_transaction, changed;
-    bool lost;     /* it has given out LOST */
-    int64_t delta; /* added in the transaction */
+    bool shares, shares_commit; /* see fake_share.h */
+    bool broken;                /* what is shared cannot be kept */
+    bool lost;                  /* it has given out LOST */
+    int64_t delta;              /* added in the transaction, or in what is shared */
     int savepoints;
     struct {
         char name[FAKE_NAME];
@@ -41,6 +43,9 @@ typedef struct fake_call {
 
 /* Gives out the whole answer, ended by DONE, FAILED or LOST unless it was not wanted. */
 void fake_session_run(fake_session *session, const fake_call *call);
+
+/* Adds what was added in the transaction to the database's number. */
+void fake_session_keep(fake_session *session);
 
 /* Of both drivers. */
 dbal_sql_class fake_classify(const void *config, const char *sql);
