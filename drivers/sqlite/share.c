@@ -6,17 +6,30 @@
 #include "failure.h"
 #include "wait.h"
 
-/* runs a statement that is kept; SQLite's code */
+/* What is begun must be ended, memory or not: all statements for it are made before. SQLite's code. */
 static int
-run_kept(dbal__sqlite_connection *c, sqlite3_stmt **stmt, const char *sql)
+prepare_kept(dbal__sqlite_connection *c)
 {
-    if (*stmt == NULL) {
-        int code = sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
-        if (code != SQLITE_OK)
-            return code;
-    }
-    sqlite3_step(*stmt);
-    return sqlite3_reset(*stmt);
+    const struct {
+        sqlite3_stmt **stmt;
+        const char *sql;
+    } kept[] = {{&c->begin, "begin"},
+                {&c->begin_writing, "begin immediate"},
+                {&c->commit, "commit"},
+                {&c->rollback, "rollback"}};
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0] && code == SQLITE_OK; i++)
+        if (*kept[i].stmt == NULL)
+            code = sqlite3_prepare_v3(c->db, kept[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                      kept[i].stmt, NULL);
+    return code;
+}
+
+static int
+run_kept(sqlite3_stmt *stmt)
+{
+    sqlite3_step(stmt);
+    return sqlite3_reset(stmt);
 }
 
 static bool
@@ -29,9 +42,10 @@ in_sqlite_transaction(const dbal__sqlite_connection *c)
 static int
 begin(dbal__sqlite_connection *c, dbal_share what)
 {
-    if (what == DBAL_SHARE_SNAPSHOT)
-        return run_kept(c, &c->begin, "begin");
-    return run_kept(c, &c->begin_writing, "begin immediate");
+    int code = prepare_kept(c);
+    if (code != SQLITE_OK)
+        return code;
+    return run_kept(what == DBAL_SHARE_SNAPSHOT ? c->begin : c->begin_writing);
 }
 
 bool
@@ -78,7 +92,7 @@ static void
 leave(dbal__sqlite_connection *c, dbal_fault *fault)
 {
     if (in_sqlite_transaction(c))
-        run_kept(c, &c->rollback, "rollback");
+        run_kept(c->rollback);
     if (!in_sqlite_transaction(c))
         return;
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "58000", "a transaction could not be ended: %s",
@@ -101,7 +115,7 @@ dbal__sqlite_share_end(void *connection, bool keep, dbal_fault *fault)
         return stays && !in_sqlite_transaction(c);
     }
     dbal__sqlite_wait_begin(c, NULL, INT64_MAX); /* busy_timeout still counts */
-    int code = run_kept(c, &c->commit, "commit");
+    int code = run_kept(c->commit);
     if (code != SQLITE_OK) {
         dbal__sqlite_failure_step(c, code, DBAL__SQLITE_COMMIT, true, fault);
         leave(c, fault);
