@@ -68,10 +68,10 @@ struct dbal__worker {
     atomic_bool stopping;
     atomic_bool given_up; /* it hangs: it gets no more work */
     atomic_uint taken;    /* how much work it has begun */
-    unsigned seen; /* `taken` at the crew's last look */
-    bool late;     /* it was awake then, and has taken nothing since the look before; the loop's */
-    atomic_uint owed;     /* how much of its own it has not ended */
-    dbal__list crew;      /* among those that pull from the same line; the loop's */
+    unsigned seen;        /* `taken` at the crew's last look */
+    bool late; /* it was awake then, and has taken nothing since the look before; the loop's */
+    atomic_uint owed; /* how much of its own it has not ended */
+    dbal__list crew;  /* among those that pull from the same line; the loop's */
     dbal__inbox *
         unannounced; /* one that was given messages without a wake, a reference; the thread's own */
     bool collects;   /* the loop is woken when all of it is there; the thread's own */

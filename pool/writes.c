@@ -290,7 +290,8 @@ dbal__writes_done(dbal_pool *pool)
     /* others of this process, and of this pool, get their turn between two batches */
     give_back(pool);
     /* unless somebody waits for the connection, what the answers make the program write goes there */
-    if (pool->writes_slot != NULL && dbal__waiters_count(pool) > pool->writes_count)
+    if (pool->writes_slot != NULL && (pool->writes_slot->state != DBAL__SLOT_OPEN ||
+                                      dbal__waiters_count(pool) > pool->writes_count))
         leave_slot(pool);
     pool->writer->place = DBAL__PLACE_NOWHERE;
     pool->writer_busy = false;
