@@ -143,6 +143,12 @@ was_stopped(const dbal__job *job)
            (dbal_request_stopped(&job->request) || job->ended >= job->request.deadline);
 }
 
+static bool
+has_lost(const dbal__job *job)
+{
+    return job->error != NULL && dbal_error_connection_lost(job->error);
+}
+
 /* Its text would break the next one too; a full disk or no memory may hit any, and pass. */
 static bool
 is_its_own_doing(const dbal__job *job)
@@ -157,6 +163,14 @@ break_up(group *g, dbal__job *broke)
 {
     dbal__job *behind = broke->then;
     dbal_fault fault = DBAL__FAULT_INIT;
+    if (has_lost(broke)) {
+        /* the database has undone what the others did */
+        dbal__runner_bury(g->runner, g->worker);
+        dbal_error *lost = dbal__error_lost(broke->error, DBAL_EXECUTION_FAILED);
+        fail_members(g, behind, lost);
+        dbal_error_unref(lost);
+        return behind;
+    }
     if (!end_transaction(g, false, &fault)) {
         dbal_error *error = dbal__fault_take(&fault);
         if (dbal_error_connection_lost(error))
@@ -220,7 +234,7 @@ run_members(group *g, dbal__job *job)
     for (; job != NULL; job = next(g, until)) {
         dbal__runner_execute(g->runner, job, g->runner->looked);
         job->grouped = true;
-        if (!holds(g))
+        if (has_lost(job) || !holds(g))
             return job;
         g->last = job;
         g->count++;

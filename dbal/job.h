@@ -46,7 +46,8 @@ typedef struct dbal__job {
     bool needs_token;
     dbal_error *error;
     int64_t began, ended; /* 0: it never ran */
-    bool shared, leads;   /* it ran in a shared snapshot or commit; it was the first there */
+    bool leads;           /* it stands for a snapshot or commit that was shared */
+    unsigned shared;      /* statements that it stands for there */
     dbal_upkeep upkeep_wanted;
     bool grouped;    /* its time is without that of its commit */
     bool broke;      /* it ended a transaction that others shared */

@@ -37,6 +37,8 @@ end(dbal__runner *runner)
 {
     dbal__channel *channel = runner->channel;
     dbal_fault fault = DBAL__FAULT_INIT;
+    if (runner->dead)
+        return; /* one of them has lost the connection */
     dbal__runner_enter(runner, "share_end");
     bool ended = channel->driver->driver->blocking->share_end(channel->connection, true, &fault);
     dbal__runner_leave(runner);
@@ -62,9 +64,10 @@ run_members(dbal__runner *runner, dbal__line *line, uint64_t last, dbal__job *jo
 {
     runner->looked = dbal__monotonic();
     int64_t until = dbal__after(runner->looked, TIME);
-    job->leads = true;
     for (int count = 1; job != NULL; count++) {
-        job->shared = true;
+        /* whether it is shared shows with the second, which counts for the first too */
+        job->leads = count == 2;
+        job->shared = count == 1 ? 0 : count == 2 ? 2 : 1;
         dbal__runner_run_next(runner, job, worker);
         bool more = !runner->dead && count < MOST && runner->looked < until;
         job = more ? next(line, last, worker) : NULL;

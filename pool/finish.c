@@ -82,7 +82,8 @@ count_shared(dbal__ticket *ticket)
     counts->undone_writes += job->undone;
     if (job->broke)
         ticket->sql->alone = true;
-    job->shared = job->leads = job->grouped = job->broke = false;
+    job->leads = job->grouped = job->broke = false;
+    job->shared = 0;
     job->undone = 0;
 }
 

@@ -416,6 +416,7 @@ begin_closing(dbal__resource *resource, double grace)
     if (!pool->closing) {
         dbal_error *closed = dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
         pool->closing = true;
+        dbal__upkeep_stop(pool);
         tell(&pool->readiers, closed);
     }
     if (grace >= 0 && !pool->close_late) {

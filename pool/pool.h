@@ -254,8 +254,8 @@ dbal_error *dbal__writes_timed_out(const dbal__ticket *ticket);
 /* One that ran under the token has come back. */
 void dbal__writes_done(dbal_pool *pool);
 void dbal__writes_stop(dbal_pool *pool);
-/* The connection they went to hangs: those not begun fail, the others count no more. */
-void dbal__writes_abandon(dbal_pool *pool);
+/* The connection they went to is gone; a hung one gives nothing back, so that all of them fail. */
+void dbal__writes_abandon(dbal_pool *pool, bool hung);
 
 /* ---- upkeep.c: what the database wants done under the token ---- */
 

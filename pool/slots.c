@@ -350,7 +350,7 @@ dbal__slot_give_up(dbal__slot *slot)
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
     if (slot == slot->pool->writes_slot)
-        dbal__writes_abandon(slot->pool);
+        dbal__writes_abandon(slot->pool, true);
     share_fate(slot->pool);
 }
 
@@ -368,7 +368,7 @@ on_lost(dbal__channel *channel, dbal_error *error)
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, error);
     if (slot == pool->writes_slot)
-        dbal__writes_abandon(pool);
+        dbal__writes_abandon(pool, false);
     dbal_error_unref(error);
     dbal__waiters_serve(pool);
 }

@@ -326,10 +326,24 @@ fail_of_slot(dbal__ticket *ticket, void *arg)
         dbal_error_unref(error);
 }
 
+/* One that has run and waits for a commit that never comes; what was stopped ends by itself. */
+static void
+settle_of_slot(dbal__ticket *ticket, void *arg)
+{
+    if (ticket->place != DBAL__PLACE_SLOT || ticket->slot != arg || ticket->why != 0 ||
+        ticket->kind != DBAL__TICKET_STATEMENT)
+        return;
+    dbal_error *error = dbal__error_lost(NULL, DBAL_EXECUTION_UNKNOWN);
+    dbal__ticket_describe(ticket, error);
+    dbal__ticket_settle(ticket, dbal_fail(error));
+}
+
 void
-dbal__writes_abandon(dbal_pool *pool)
+dbal__writes_abandon(dbal_pool *pool, bool hung)
 {
     dbal__pool_each_ticket(pool, fail_of_slot, pool->writes_slot);
+    if (hung)
+        dbal__pool_each_ticket(pool, settle_of_slot, pool->writes_slot);
     pool->writing = 0;
     give_back(pool);
     leave_slot(pool);

@@ -9,8 +9,12 @@
 /* Pages: SQLite's own default, and how far it may go beyond it while writers keep coming. */
 enum { STEP = 1000, PATIENCE = 3000 };
 
-/* How long writers wait, at most, for readers of an old state to end. */
-static const int64_t readers_wait = 1000000000;
+/* Beyond this a COMMIT copies it back after all: sessions have had all connections for long. */
+enum { NOBODY_CAME = 4 * PATIENCE };
+
+/* How long writers wait, at most, for readers of an old state to end; tried again a STEP later. */
+static const int64_t readers_wait = 100000000;
+enum { TRIES = 3 };
 
 void
 dbal__sqlite_log_init(dbal__sqlite_log *log)
@@ -18,7 +22,7 @@ dbal__sqlite_log_init(dbal__sqlite_log *log)
     atomic_init(&log->pages, 0);
     atomic_init(&log->next, STEP);
     atomic_init(&log->most, 0);
-    atomic_init(&log->stuck, false);
+    atomic_init(&log->stuck, 0);
 }
 
 static int
@@ -26,6 +30,15 @@ limit_of(const dbal__sqlite_connection *c)
 {
     int64_t pages = c->config->wal_limit / (c->page_size > 0 ? c->page_size : 4096);
     return pages < STEP ? STEP : pages < INT32_MAX ? (int)pages : INT32_MAX;
+}
+
+static void
+begins_anew(const dbal__sqlite_connection *c)
+{
+    dbal__sqlite_log *log = c->config->log;
+    atomic_store(&log->next, STEP);
+    atomic_store(&log->most, limit_of(c));
+    atomic_store(&log->stuck, 0);
 }
 
 /* What SQLite calls after each commit that went to a log. */
@@ -40,12 +53,13 @@ on_commit(void *arg, sqlite3 *db, const char *name, int pages)
             sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         return SQLITE_OK;
     }
-    if (pages < atomic_load(&log->pages)) { /* it began anew */
-        atomic_store(&log->next, STEP);
-        atomic_store(&log->most, limit_of(c));
-        atomic_store(&log->stuck, false);
-    }
+    if (pages < atomic_load(&log->pages))
+        begins_anew(c);
     atomic_store(&log->pages, pages);
+    if (pages >= atomic_load(&log->next) + NOBODY_CAME) {
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        atomic_store(&log->next, pages + STEP);
+    }
     return SQLITE_OK;
 }
 
@@ -114,7 +128,7 @@ empty(dbal__sqlite_connection *c, int *ret_length, int *ret_copied)
     return code;
 }
 
-/* Readers kept it as it is: said once, until it has begun anew. */
+/* Readers kept it as it is, again and again: said once, until it has begun anew. */
 static bool
 is_stuck(dbal__sqlite_connection *c, int pages, dbal_fault *fault)
 {
@@ -122,11 +136,11 @@ is_stuck(dbal__sqlite_connection *c, int pages, dbal_fault *fault)
     if (pages < limit_of(c))
         return true;
     atomic_store(&log->most, pages + STEP);
-    if (atomic_exchange(&log->stuck, true))
+    if (atomic_fetch_add(&log->stuck, 1) + 1 != TRIES)
         return true;
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "55P03",
-                   "%s-wal has grown to %lld kB, beyond wal_limit, and cannot be emptied: somebody "
-                   "has been reading the same state of the database for long",
+                   "%s-wal has grown to %lld kB, beyond wal_limit, and cannot be emptied: "
+                   "somebody has been reading the same state of the database for long",
                    c->config->path, (long long)pages * c->page_size / 1024);
     return false;
 }
@@ -145,8 +159,11 @@ dbal__sqlite_upkeep(void *connection, dbal_fault *fault)
                         : copy_back(c, SQLITE_CHECKPOINT_PASSIVE, &length, &copied);
     if (length < 0)
         length = 0;
-    if (code == SQLITE_OK && length == copied)
+    if (code == SQLITE_OK && length == 0) {
         atomic_store(&log->pages, 0);
+        begins_anew(c);
+        return true;
+    }
     /* what is still there is not looked at again before it has grown by as much */
     atomic_store(&log->next, length + STEP);
     if ((code & 0xff) == SQLITE_BUSY || (code == SQLITE_OK && length > copied))

@@ -12,12 +12,12 @@
 
 #include <dbal/driver.h>
 
-/* What the connections of one pool know of the log. Written under the write token. */
+/* What the connections of one pool know of the log. Written by whoever holds the write token. */
 typedef struct dbal__sqlite_log {
-    atomic_int pages;  /* that it held after the last commit; 0: all of it is copied back */
-    atomic_int next;   /* copied back from this length on */
-    atomic_int most;   /* emptied from this length on, even when writers have to wait for readers */
-    atomic_bool stuck; /* it was reported that it could not be emptied */
+    atomic_int pages; /* that it held after the last commit */
+    atomic_int next;  /* copied back from this length on */
+    atomic_int most;  /* emptied from this length on, even when writers have to wait for readers */
+    atomic_int stuck; /* times that it could not be emptied since it began anew */
 } dbal__sqlite_log;
 
 struct dbal__sqlite_connection;

@@ -90,6 +90,14 @@ spares_file(const dbal__sqlite_meaning *meaning)
            (meaning->verb == DBAL__SQLITE_SCHEMA && (meaning->kinds & DBAL_SQL_SESSION) != 0);
 }
 
+/* Nothing that could be in a schema cures these. */
+static bool
+is_malformed(const char *message)
+{
+    return strstr(message, "syntax error") != NULL || strstr(message, "incomplete input") != NULL ||
+           strstr(message, "unrecognized token") != NULL;
+}
+
 /*
  * What does not compile may be wrong only by the schema as this connection knows it, which another
  * has changed since. SQLite looks again after some errors; here it is after all.
@@ -101,10 +109,11 @@ prepare(dbal__sqlite_connection *c, dbal__sqlite_statement *s, const char *sql, 
     unsigned flags = keep ? SQLITE_PREPARE_PERSISTENT : 0;
     int size = (int)s->size + 1;
     int code = sqlite3_prepare_v3(c->db, sql, size, flags, &s->stmt, ret_tail);
-    if (((code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_SCHEMA) &&
-        sqlite3_exec(c->db, "select 1 from sqlite_schema limit 0", NULL, NULL, NULL) == SQLITE_OK)
-        code = sqlite3_prepare_v3(c->db, sql, size, flags, &s->stmt, ret_tail);
-    return code;
+    bool schema = (code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_SCHEMA;
+    if (!schema || is_malformed(sqlite3_errmsg(c->db)))
+        return code;
+    sqlite3_exec(c->db, "select 1 from sqlite_schema limit 0", NULL, NULL, NULL);
+    return sqlite3_prepare_v3(c->db, sql, size, flags, &s->stmt, ret_tail);
 }
 
 /* fills a new statement; false with the fault set */

@@ -64,7 +64,7 @@ dbal__sqlite_share_begin(void *connection, dbal_share what, dbal_request *first,
         dbal__sqlite_failure_step(c, code, DBAL__SQLITE_BEGIN, false, fault);
     dbal__sqlite_wait_end(c);
     c->sharing = code == SQLITE_OK;
-    c->leader = what == DBAL_SHARE_COMMIT ? first : NULL;
+    c->leader = c->sharing && what == DBAL_SHARE_COMMIT ? first : NULL;
     return c->sharing;
 }
 
@@ -108,13 +108,16 @@ dbal__sqlite_share_end(void *connection, bool keep, dbal_fault *fault)
     bool writes = c->leader != NULL;
     c->sharing = false;
     c->leader = NULL;
+    if (!writes && !in_sqlite_transaction(c))
+        return true; /* a read that failed has ended it */
     /* not into a file that is gone: they all go to another connection */
     bool stays = !writes || !keep || dbal__sqlite_place_check(c->config->place, &c->files, fault);
     if (!keep || !stays) {
         leave(c, fault);
         return stays && !in_sqlite_transaction(c);
     }
-    dbal__sqlite_wait_begin(c, NULL, INT64_MAX); /* busy_timeout still counts */
+    /* nobody can stop it here: rather than wait for a lock for long, each commits by itself */
+    dbal__sqlite_wait_begin(c, NULL, dbal__sqlite_wait_clock() + DBAL__SQLITE_PATIENCE);
     int code = run_kept(c->commit);
     if (code != SQLITE_OK) {
         dbal__sqlite_failure_step(c, code, DBAL__SQLITE_COMMIT, true, fault);

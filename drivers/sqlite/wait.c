@@ -5,9 +5,6 @@
 /* A stop is seen within a slice, so it must be short; but a long wait should not burn the CPU. */
 static const int64_t first_slice = 250000, longest_slice = 10000000;
 
-/* Others that share its commit wait so long for one that was thought to be quick. */
-static const int64_t patience = 50000000;
-
 /* Operations of SQLite's machine between two looks at the stop flag: some tens of microseconds. */
 enum { OPERATIONS = 1000, TICKS_PER_CLOCK = 8 };
 
@@ -77,7 +74,7 @@ keeps_others_waiting(dbal__sqlite_connection *c, int64_t time)
         return false;
     if (c->slow_since == 0)
         c->slow_since = time;
-    return time - c->slow_since > patience;
+    return time - c->slow_since > DBAL__SQLITE_PATIENCE;
 }
 
 static int

@@ -4,6 +4,9 @@
 
 #include "connection.h"
 
+/* Others that share a commit wait so long (ns) for one statement, or for the COMMIT's lock. */
+#define DBAL__SQLITE_PATIENCE INT64_C(50000000)
+
 /* Installs the busy and progress handlers. */
 void dbal__sqlite_wait_install(dbal__sqlite_connection *c);
 

@@ -426,7 +426,9 @@ START_TEST(one_that_loses_the_connection)
     for (int i = 0; i < 3; i++)
         add(loses, 1, i == _i);
     until_all();
-    expect_failure(0, _i + 1, DBAL_ERROR_OPERATIONAL, DBAL_EXECUTION_UNKNOWN);
+    /* without a COMMIT nothing of the others was kept */
+    expect_failure(0, _i, DBAL_ERROR_OPERATIONAL, DBAL_EXECUTION_FAILED);
+    expect_failure(_i, _i + 1, DBAL_ERROR_OPERATIONAL, DBAL_EXECUTION_UNKNOWN);
     expect_success(_i + 1, 3);
     expect_health(2 - _i);
 }
@@ -447,6 +449,30 @@ read_three(void)
     until_all();
     expect_success(0, 4);
 }
+
+/* The one that ran before it waits for a commit that never comes. */
+START_TEST(one_that_hangs_takes_the_others_along)
+{
+    static const char hangs[] = "add $1 hang h";
+    open_pool("fake", "token=on&sharing=on&interrupt=off&pool_max_size=1&pool_cancel_timeout=0.02");
+    good(dbal_pool_ready(pool));
+    fake_script_open_gate(script, "h");
+    learn(plain);
+    learn(hangs);
+    fake_script_close_gate(script, "h");
+    count = 0;
+    add_plain(1);
+    add(hangs, 1, 0);
+    add_plain(1);
+    until_count(waiting(), 1);
+    dbal_deferred_cancel(asked[1]);
+    until_all();
+    expect_failure(0, 1, DBAL_ERROR_OPERATIONAL, DBAL_EXECUTION_UNKNOWN);
+    expect_failure(1, 2, DBAL_ERROR_CANCELLED, DBAL_EXECUTION_UNKNOWN);
+    expect_failure(2, 3, DBAL_ERROR_OPERATIONAL, DBAL_EXECUTION_NOT_SENT);
+    fake_script_open_gate(script, "h");
+}
+END_TEST
 
 START_TEST(reads_share_a_snapshot)
 {
@@ -513,6 +539,7 @@ main(void)
     add_test(suite, a_commit_that_takes_the_connection_along, 0, 1);
     add_test(suite, what_cannot_be_undone, 0, 4);
     add_test(suite, one_that_loses_the_connection, 0, 3);
+    add_test(suite, one_that_hangs_takes_the_others_along, 0, 1);
     add_test(suite, reads_share_a_snapshot, 0, 1);
     add_test(suite, a_snapshot_that_is_not_to_be_had, 0, 2);
     add_test(suite, a_snapshot_that_cannot_be_left, 0, 2);

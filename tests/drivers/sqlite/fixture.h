@@ -69,6 +69,7 @@ Suite *failure_suite(void);
 Suite *statement_suite(void);
 Suite *transaction_suite(void);
 Suite *stop_suite(void);
+Suite *share_suite(void);
 Suite *log_suite(void);
 
 #endif

@@ -54,6 +54,13 @@ wanted(void)
     return face()->upkeep_wanted(db.connection);
 }
 
+static void
+fill_until(dbal_upkeep what)
+{
+    while (wanted() != what)
+        fill(1);
+}
+
 static bool
 keep_up(dbal_fault *fault)
 {
@@ -155,21 +162,48 @@ START_TEST(a_reader_that_does_not_end_is_reported_once)
     outsider_run(reader, "begin; select * from t");
     while (log_pages() < 1030)
         fill(1);
+    /* twice may be a coincidence */
+    keep_up_well();
+    ck_assert_int_eq(wanted(), DBAL_UPKEEP_NONE);
+    fill_until(DBAL_UPKEEP_NOW);
+    ck_assert(log_pages() > 2000 && log_pages() < 2100);
+    keep_up_well();
+    fill_until(DBAL_UPKEEP_NOW);
     ck_assert(!keep_up(&fault));
     expect_error(fault.error, DBAL_ERROR_OPERATIONAL, "55P03");
     ck_assert_ptr_nonnull(strstr(dbal_error_message(fault.error), "wal_limit"));
     dbal__fault_clear(&fault);
-    ck_assert_int_eq(wanted(), DBAL_UPKEEP_NONE);
-    while (log_pages() < 2060)
-        fill(1);
-    ck_assert_int_eq(wanted(), DBAL_UPKEEP_NOW);
+    fill_until(DBAL_UPKEEP_NOW);
     keep_up_well(); /* said already */
     outsider_run(reader, "commit");
-    while (wanted() != DBAL_UPKEEP_NOW)
-        fill(1);
+    fill_until(DBAL_UPKEEP_NOW);
     keep_up_well();
     ck_assert_int_eq(log_pages(), 0);
     sqlite3_close(reader);
+}
+END_TEST
+
+START_TEST(it_is_copied_back_at_the_same_length_each_time)
+{
+    database_open(&db, "synchronous=off");
+    ASK(&db, "create table t (a)");
+    for (int i = 0; i < 4; i++) {
+        fill_until(DBAL_UPKEEP_LATER);
+        ck_assert(log_pages() >= 1000 && log_pages() < 1010);
+        keep_up_well();
+        fill(1);
+    }
+}
+END_TEST
+
+/* sessions may have all the connections, and upkeep gets none */
+START_TEST(where_nobody_comes_a_commit_copies_it_back)
+{
+    database_open(&db, "synchronous=off&wal_limit=off");
+    ASK(&db, "create table t (a)");
+    for (int i = 0; i < 20000; i++)
+        fill(1);
+    ck_assert(log_pages() >= 13000 && log_pages() < 13100);
 }
 END_TEST
 
@@ -302,6 +336,43 @@ START_TEST(whose_session_keeps_the_log_is_logged)
 }
 END_TEST
 
+/* more than is copied back later, so that it is due now */
+static dbal_outcome
+close_at_once(dbal_outcome in, void *arg)
+{
+    dbal_deferred **closed = arg;
+    ck_assert_int_eq(in.kind, DBAL_OUTCOME_VALUE);
+    *closed = dbal_deferred_ref(dbal_pool_close(pool));
+    return in;
+}
+
+START_TEST(a_pool_that_closes_does_not_wait_for_it)
+{
+    char url[256];
+    loop_fixture_init(&fixture);
+    snprintf(url, sizeof url, "sqlite:%s?synchronous=off", db.path);
+    for (int i = 0; i < 6; i++) {
+        dbal_deferred *closed = NULL;
+        pool = dbal_pool_open(fixture.loop, url, NULL, NULL);
+        dbal_outcome made = loop_fixture_await(
+            &fixture, dbal_pool_query(pool, "create table if not exists t (a)", DBAL_NO_PARAMS));
+        dbal_outcome_clear(&made);
+        dbal_deferred *written_much = dbal_pool_query(
+            pool,
+            "insert into t with recursive n(i) as (select 1 union all select i + 1 from n where i "
+            "< 2500) select zeroblob(4000) from n",
+            DBAL_NO_PARAMS);
+        dbal_outcome out = loop_fixture_await(
+            &fixture, dbal_deferred_add_callback(written_much, close_at_once, &closed));
+        dbal_outcome_clear(&out);
+        out = loop_fixture_await(&fixture, closed);
+        dbal_outcome_clear(&out);
+        dbal_deferred_unref(closed);
+    }
+    loop_fixture_fini(&fixture);
+}
+END_TEST
+
 Suite *
 log_suite(void)
 {
@@ -313,7 +384,10 @@ log_suite(void)
     tcase_add_test(tests, what_a_reader_needs_stays);
     tcase_add_test(tests, writers_wait_for_readers_beyond_the_limit);
     tcase_add_test(tests, a_reader_that_does_not_end_is_reported_once);
+    tcase_add_test(tests, it_is_copied_back_at_the_same_length_each_time);
+    tcase_add_test(tests, where_nobody_comes_a_commit_copies_it_back);
     tcase_add_test(tests, the_log_is_bounded_under_readers_that_never_stop);
+    tcase_add_test(tests, a_pool_that_closes_does_not_wait_for_it);
     tcase_add_test(tests, whose_session_keeps_the_log_is_logged);
     suite_add_tcase(suite, tests);
     return suite;

@@ -14,6 +14,7 @@ main(void)
     srunner_add_suite(runner, statement_suite());
     srunner_add_suite(runner, transaction_suite());
     srunner_add_suite(runner, stop_suite());
+    srunner_add_suite(runner, share_suite());
     srunner_add_suite(runner, log_suite());
     srunner_add_suite(runner, backup_suite());
     srunner_run_all(runner, CK_ENV);
