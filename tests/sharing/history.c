@@ -63,7 +63,7 @@ apply(const operation *one, const state *from, state *ret_to)
     case OPERATION_TRANSFER:
         ret_to->values[one->at] += one->amount;
         ret_to->values[one->other] -= one->amount;
-        return one->answer == 2;
+        return one->answer == ret_to->values[one->at < one->other ? one->at : one->other];
     case OPERATION_DIFFERENCE:
         return one->answer == here - there;
     default:

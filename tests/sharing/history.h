@@ -17,7 +17,7 @@ typedef enum operation_kind {
     OPERATION_ADD,        /* adds `amount`; answer: the value then */
     OPERATION_SET,        /* to `amount`; answer: 1 */
     OPERATION_SWAP,       /* from `expected` to `amount`; answer: 1, or 0 when it was another */
-    OPERATION_TRANSFER,   /* of `amount` from `other` to the register; answer: 2 */
+    OPERATION_TRANSFER,   /* of `amount` from `other`; answer: what the first of both has then */
     OPERATION_DIFFERENCE, /* answer: the value less that of `other` */
     OPERATION_SUM         /* answer: of all registers */
 } operation_kind;
