@@ -1,5 +1,7 @@
 /* What statements that wait together share, on a fake that goes wrong at each place. */
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/lib/suite.h"
 #include "tests/pool/pool_fixture.h"
@@ -11,6 +13,42 @@ static const char gains[] = "gain $1";
 static const char breaks[] = "add $1 break $2";
 static const char waits[] = "add $1 wait g";
 static const char loses[] = "add $1 lose $2";
+
+/*
+ * How much shares depends on how long it takes. Here each look at the clock takes a microsecond, and
+ * nothing else does, however slow the machine is.
+ */
+static atomic_bool stepping;
+static atomic_llong steps;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ret_time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time);
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+    if (clock != CLOCK_MONOTONIC || !atomic_load(&stepping))
+        return __real_clock_gettime(clock, ret_time);
+    long long now = atomic_fetch_add(&steps, 1000) + 1000;
+    *ret_time = (struct timespec){now / 1000000000, now % 1000000000};
+    return 0;
+}
+
+static void
+step_clock(void)
+{
+    struct timespec now;
+    __real_clock_gettime(CLOCK_MONOTONIC, &now);
+    atomic_store(&steps, now.tv_sec * 1000000000LL + now.tv_nsec);
+    atomic_store(&stepping, true);
+}
+
+static void
+end_test(void)
+{
+    atomic_store(&stepping, false);
+    pool_fixture_fini();
+}
 
 enum { MOST = 8 };
 static seen seen_of[MOST];
@@ -73,6 +111,7 @@ open_sharing(void)
     static const char *const all[] = {plain, gains, breaks, waits, loses, "get"};
     open_pool("fake", setting);
     good(dbal_pool_ready(pool));
+    step_clock();
     fake_script_open_gate(script, "g");
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         learn(all[i]);
@@ -511,7 +550,7 @@ static void
 add_test(Suite *suite, const TTest *test, int from, int to)
 {
     TCase *one = tcase_create(test->name);
-    tcase_add_checked_fixture(one, pool_fixture_init, pool_fixture_fini);
+    tcase_add_checked_fixture(one, pool_fixture_init, end_test);
     tcase_add_loop_test(one, test, from, to);
     tcase_set_timeout(one, 60);
     suite_add_tcase(suite, one);

@@ -209,7 +209,6 @@ START_TEST(cancelled_during_the_commit)
         crowd_await();
         for (int i = 0; i < THREE; i++)
             crowd_succeeded(i);
-        ck_assert_uint_eq(crowd_counts().shared_commits, 1);
         crowd_close();
     }
 }
