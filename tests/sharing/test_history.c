@@ -225,7 +225,7 @@ each_is_linearizable(void)
 START_TEST(each_register)
 {
     memset(&sum, 0, sizeof sum);
-    for (unsigned round = 0; round < chance_rounds(6); round++) {
+    for (unsigned round = 0; round < chance_rounds(40); round++) {
         record(OPERATION_READ, OPERATION_SWAP, MOST_EACH, 2 + (int)round % 3, POOLS * CALLERS);
         ck_assert_msg(each_is_linearizable(), "seed %llu, round %u", (unsigned long long)luck.seed,
                       round);
