@@ -127,6 +127,12 @@ dbal_request_column(dbal_request *request, const char *name, dbal_type type)
 }
 
 bool
+dbal_request_columns(dbal_request *request, dbal_columns *columns)
+{
+    return check(request, dbal__result_use_columns(request->result, columns));
+}
+
+bool
 dbal_request_null(dbal_request *request)
 {
     return check(request, dbal__result_add_integer(request->result, DBAL_NULL, 0));

@@ -78,10 +78,27 @@ dbal__result_add_column(dbal_result *result, const char *name, dbal_type type)
     return DBAL__FITS;
 }
 
+dbal__refusal
+dbal__result_use_columns(dbal_result *result, dbal_columns *columns)
+{
+    if (result->row_count != 0 || result->next_cell != NULL || result->column_count != 0)
+        return DBAL__MISMATCHED;
+    result->shared_columns = dbal__columns_ref(columns);
+    result->columns = columns->headings;
+    result->column_count = result->column_room = columns->count; /* more would be a copy */
+    return DBAL__FITS;
+}
+
 dbal_result *
 dbal__result_like(const dbal_result *result)
 {
     dbal_result *other = dbal__result_new(result->max_bytes);
+    if (other != NULL && result->shared_columns != NULL) {
+        dbal__result_use_columns(other, result->shared_columns);
+        if (result->reaper != NULL)
+            dbal__result_set_reaper(other, result->reaper);
+        return other;
+    }
     for (size_t i = 0; other != NULL && i < result->column_count; i++) {
         if (dbal__result_add_column(other, result->columns[i].name, result->columns[i].type) !=
             DBAL__FITS)
@@ -265,6 +282,7 @@ dbal__result_destroy(dbal_result *result)
         result->arenas = next;
     }
     dbal_error_unref(result->error);
+    dbal_columns_unref(result->shared_columns);
     dbal__free(result);
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <dbal/driver.h>
 #include <dbal/result.h>
 
 /* Where large results go to be freed, so that the loop does not pay for it; counted. */
@@ -29,6 +30,8 @@ dbal_result *dbal__result_new(size_t max_bytes);
 
 /* Building: one thread, before anybody else sees it. */
 dbal__refusal dbal__result_add_column(dbal_result *result, const char *name, dbal_type type);
+/* All columns at once, in common with other results. */
+dbal__refusal dbal__result_use_columns(dbal_result *result, dbal_columns *columns);
 dbal__refusal dbal__result_add_integer(dbal_result *result, dbal_type type, int64_t integer);
 dbal__refusal dbal__result_add_real(dbal_result *result, double real);
 dbal__refusal dbal__result_add_bytes(dbal_result *result, dbal_type type, const void *data,

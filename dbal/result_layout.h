@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dbal/columns.h"
 #include "dbal/result.h"
 
 /*
@@ -25,11 +26,6 @@ typedef struct dbal__cell {
     } as;
 } dbal__cell;
 
-typedef struct dbal__heading {
-    const char *name;
-    dbal_type type;
-} dbal__heading;
-
 typedef struct dbal__arena {
     struct dbal__arena *next;
     max_align_t data[];
@@ -40,6 +36,7 @@ struct dbal_result {
     bool has_affected;
     size_t column_count, column_room;
     dbal__heading *columns;
+    dbal_columns *shared_columns; /* that they are part of, a reference; or NULL */
     size_t row_count;
     int64_t affected, last_insert_id;
     size_t bytes, max_bytes;

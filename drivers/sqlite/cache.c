@@ -106,5 +106,6 @@ dbal__sqlite_statement_free(dbal__sqlite_statement *s)
 {
     sqlite3_finalize(s->stmt);
     dbal_driver_free(s->types);
+    dbal_columns_unref(s->shared);
     dbal_driver_free(s);
 }

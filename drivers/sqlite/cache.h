@@ -18,10 +18,11 @@ struct dbal__sqlite_statement {
     bool writes; /* needs the write token, breaks a promise to change nothing */
     bool cached;
     int parameters;
-    int columns;        /* -1: not known before the first step */
-    int prepared_again; /* SQLite's count when the columns were looked at */
-    uint8_t *types;     /* of dbal_type, `columns` of them */
-    bool converts;      /* there are columns whose cells may become what they were declared as */
+    int columns;          /* -1: not known before the first step */
+    int prepared_again;   /* SQLite's count when the columns were looked at */
+    dbal_type *types;     /* `columns` of them */
+    dbal_columns *shared; /* names and types, for all its results */
+    bool converts;        /* there are columns whose cells may become what they were declared as */
     uint64_t hash;
     size_t size;
     char text[]; /* not NUL-terminated */

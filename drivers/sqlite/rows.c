@@ -7,26 +7,52 @@
 
 /* ---- columns ----------------------------------------------------------------------------------- */
 
-/* the declared types, kept until SQLite compiles the statement again; false without memory */
+/* the declared types; false without memory */
 static bool
-learn_types(dbal__sqlite_statement *s)
+learn_types(dbal__sqlite_statement *s, int columns)
 {
-    int prepared_again = sqlite3_stmt_status(s->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
-    if (s->columns >= 0 && s->prepared_again == prepared_again)
-        return true;
-    int columns = sqlite3_column_count(s->stmt);
     if (columns != 0) {
-        uint8_t *types = dbal_driver_realloc(s->types, (size_t)columns);
+        dbal_type *types = dbal_driver_realloc(s->types, (size_t)columns * sizeof *types);
         if (types == NULL)
             return false;
         s->types = types;
     }
     s->converts = false;
     for (int i = 0; i < columns; i++) {
-        dbal_type type = dbal__sqlite_declared_type(sqlite3_column_decltype(s->stmt, i));
-        s->types[i] = (uint8_t)type;
-        s->converts = s->converts || dbal__sqlite_declared_converts(type);
+        s->types[i] = dbal__sqlite_declared_type(sqlite3_column_decltype(s->stmt, i));
+        s->converts = s->converts || dbal__sqlite_declared_converts(s->types[i]);
     }
+    return true;
+}
+
+/* False without memory. */
+static bool
+learn_names(dbal__sqlite_statement *s, int columns)
+{
+    const char **names = dbal_driver_alloc((size_t)(columns + 1) * sizeof *names);
+    bool ok = names != NULL;
+    for (int i = 0; i < columns && ok; i++)
+        ok = (names[i] = sqlite3_column_name(s->stmt, i)) != NULL;
+    dbal_columns *shared = ok ? dbal_columns_new((size_t)columns, names, s->types) : NULL;
+    dbal_driver_free(names);
+    if (shared == NULL)
+        return false;
+    dbal_columns_unref(s->shared);
+    s->shared = shared;
+    return true;
+}
+
+/* Kept until SQLite compiles the statement again; false without memory. */
+static bool
+learn_columns(dbal__sqlite_statement *s)
+{
+    int prepared_again = sqlite3_stmt_status(s->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+    if (s->columns >= 0 && s->prepared_again == prepared_again)
+        return true;
+    int columns = sqlite3_column_count(s->stmt);
+    s->columns = -1;
+    if (!learn_types(s, columns) || !learn_names(s, columns))
+        return false;
     s->columns = columns;
     s->prepared_again = prepared_again;
     return true;
@@ -35,16 +61,11 @@ learn_types(dbal__sqlite_statement *s)
 dbal__sqlite_taken
 dbal__sqlite_rows_columns(dbal__sqlite_statement *s, dbal_request *request)
 {
-    if (!learn_types(s))
+    if (!learn_columns(s))
         return DBAL__SQLITE_NO_MEMORY;
-    for (int i = 0; i < s->columns; i++) {
-        const char *name = sqlite3_column_name(s->stmt, i);
-        if (name == NULL)
-            return DBAL__SQLITE_NO_MEMORY;
-        if (!dbal_request_column(request, name, (dbal_type)s->types[i]))
-            return DBAL__SQLITE_REFUSED;
-    }
-    return DBAL__SQLITE_TAKEN;
+    if (s->columns == 0)
+        return DBAL__SQLITE_TAKEN;
+    return dbal_request_columns(request, s->shared) ? DBAL__SQLITE_TAKEN : DBAL__SQLITE_REFUSED;
 }
 
 /* ---- cells --------------------------------------------------------------------------------------- */
@@ -129,7 +150,7 @@ dbal__sqlite_rows_take_declared(const dbal__sqlite_statement *s, dbal_request *r
         sqlite3_value *cell = sqlite3_column_value(s->stmt, i);
         dbal_value value;
         dbal__sqlite_taken taken = DBAL__SQLITE_TAKEN;
-        if (!dbal__sqlite_declared_value(cell, (dbal_type)s->types[i], &value))
+        if (!dbal__sqlite_declared_value(cell, s->types[i], &value))
             taken = take_cell(cell, request);
         else if (!give(request, &value))
             taken = DBAL__SQLITE_REFUSED;

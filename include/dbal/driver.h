@@ -176,6 +176,14 @@ int dbal_request_statement_cache(const dbal_request *request);
 
 /** Adds a column, before the first row. @param request the request @param name copied @param type its declared type @return false: stop */
 bool dbal_request_column(dbal_request *request, const char *name, dbal_type type);
+/** The columns of a statement that is run often: told once, and shared by its results. Counted; any thread. */
+typedef struct dbal_columns dbal_columns;
+/** Makes them. @param count how many @param names copied @param types their declared types @return owned, freed with dbal_columns_unref(); NULL without memory */
+dbal_columns *dbal_columns_new(size_t count, const char *const *names, const dbal_type *types);
+/** Gives up a reference. @param columns may be NULL */
+void dbal_columns_unref(dbal_columns *columns);
+/** All columns at once, instead of dbal_request_column() for each. @param request the request @param columns what the result refers to from now on @return false: stop */
+bool dbal_request_columns(dbal_request *request, dbal_columns *columns);
 /** Adds a NULL cell to the row. @param request the request @return false: stop */
 bool dbal_request_null(dbal_request *request);
 /** Adds an integer cell of a type (INT64, BOOL, DATE, TIME, TIMESTAMP). @param request the request @param type its type @param value the value @return false: stop */

@@ -10,6 +10,33 @@
 #include "tests/lib/chance.h"
 #include "tests/lib/suite.h"
 
+START_TEST(columns_in_common)
+{
+    static const char *const names[] = {"id", "name"};
+    static const dbal_type types[] = {DBAL_INT64, DBAL_TEXT};
+    dbal_columns *columns = dbal_columns_new(2, names, types);
+    dbal_result *one = dbal__result_new(SIZE_MAX), *two = dbal__result_new(SIZE_MAX);
+    ck_assert(columns != NULL && one != NULL && two != NULL);
+    ck_assert_int_eq(dbal__result_use_columns(one, columns), DBAL__FITS);
+    ck_assert_int_eq(dbal__result_use_columns(one, columns), DBAL__MISMATCHED);
+    ck_assert_int_eq(dbal__result_use_columns(two, columns), DBAL__FITS);
+    /* one more is a copy, of which the other knows nothing */
+    ck_assert_int_eq(dbal__result_add_column(two, "more", DBAL_BLOB), DBAL__FITS);
+    ck_assert_uint_eq(dbal_result_column_count(two), 3);
+    ck_assert_str_eq(dbal_result_column_name(two, 2), "more");
+    ck_assert_uint_eq(dbal_result_column_count(one), 2);
+    dbal_columns_unref(columns);
+    dbal_result *like = dbal__result_like(one);
+    dbal_result_unref(one);
+    ck_assert_str_eq(dbal_result_column_name(like, 1), "name");
+    ck_assert_int_eq(dbal_result_column_type(like, 0), DBAL_INT64);
+    ck_assert_str_eq(dbal_result_column_name(two, 0), "id");
+    dbal_result_unref(two);
+    dbal_result_unref(like);
+    dbal_columns_unref(NULL);
+}
+END_TEST
+
 START_TEST(cells_and_columns_that_do_not_match_are_refused)
 {
     ck_assert_int_eq(dbal__result_add_integer(result, DBAL_INT64, 1), DBAL__MISMATCHED);
@@ -242,6 +269,7 @@ main(void)
     const TTest *const tests[] = {
         cells_and_columns_that_do_not_match_are_refused,
         many_rows_keep_their_place,
+        columns_in_common,
         many_columns_keep_their_place,
         another_like_it_has_its_columns_and_no_rows,
         result_that_grows_too_large_is_refused,
