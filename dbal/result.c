@@ -21,6 +21,7 @@ dbal__result_new(size_t max_bytes)
     atomic_init(&result->refs, 1);
     result->max_bytes = max_bytes;
     result->bytes = sizeof *result;
+    result->chunks = &result->first_chunk;
     result->at = (char *)result->inside;
     result->end = result->at + sizeof result->inside;
     return result;
@@ -109,6 +110,21 @@ dbal__result_like(const dbal_result *result)
     return other;
 }
 
+/* Most results have few rows, and need no table of chunks. */
+static bool
+chunks_make(dbal_result *result)
+{
+    if (result->chunks != &result->first_chunk)
+        return true; /* there was no memory for the chunk itself */
+    dbal__cell **chunks = dbal__zalloc(DBAL__CHUNKS * sizeof(dbal__cell *));
+    if (chunks == NULL)
+        return false;
+    chunks[0] = result->first_chunk;
+    result->chunks = chunks;
+    result->bytes += DBAL__CHUNKS * sizeof(dbal__cell *);
+    return true;
+}
+
 /* room for the rows from row_count on */
 static dbal__refusal
 chunk_add(dbal_result *result)
@@ -117,6 +133,8 @@ chunk_add(dbal_result *result)
     unsigned chunk = dbal__result_chunk(result->row_count, &index);
     if (chunk >= DBAL__CHUNKS)
         return DBAL__TOO_LARGE;
+    if (chunk == 1 && !chunks_make(result))
+        return DBAL__NO_MEMORY;
     size_t cells = ((size_t)DBAL__FIRST_ROWS << chunk) * result->column_count;
     /* only a part of a large chunk may ever be touched, so it is counted row by row */
     dbal__cell *fresh = chunk == 0 ? dbal__result_take(result, cells * sizeof *fresh, true)
@@ -274,8 +292,11 @@ dbal__result_next(const dbal_result *result)
 void
 dbal__result_destroy(dbal_result *result)
 {
-    for (unsigned i = 1; i < DBAL__CHUNKS && result->chunks[i] != NULL; i++)
-        dbal__free(result->chunks[i]);
+    if (result->chunks != &result->first_chunk) {
+        for (unsigned i = 1; i < DBAL__CHUNKS && result->chunks[i] != NULL; i++)
+            dbal__free(result->chunks[i]);
+        dbal__free(result->chunks);
+    }
     while (result->arenas != NULL) {
         dbal__arena *next = result->arenas->next;
         dbal__free(result->arenas);

@@ -45,8 +45,9 @@ struct dbal_result {
     dbal__arena *arenas;
     dbal_error *error; /* the first that an accessor left */
     dbal__reaper *reaper;
-    dbal_result *next; /* among the dead */
-    dbal__cell *chunks[DBAL__CHUNKS];
+    dbal_result *next;   /* among the dead */
+    dbal__cell **chunks; /* DBAL__CHUNKS of them once there is a second, else only the first */
+    dbal__cell *first_chunk;
     max_align_t inside[DBAL__INSIDE / sizeof(max_align_t)];
 };
 
