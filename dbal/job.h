@@ -18,6 +18,14 @@ typedef enum dbal__job_state {
     DBAL__JOB_CANCELLED /* it never runs, but comes back all the same */
 } dbal__job_state;
 
+typedef enum dbal__job_kind {
+    DBAL__JOB_STATEMENT,
+    DBAL__JOB_GRANT,  /* runs nothing: asks for the connection that reaches it */
+    DBAL__JOB_RESET,  /* makes the session as new */
+    DBAL__JOB_UPKEEP, /* does what the database wants done */
+    DBAL__JOB_BACKUP  /* copies the database; what it gives are rows, too */
+} dbal__job_kind;
+
 /*
  * The loop makes it, hands it down, and gets it back exactly once by `finished`. In between only
  * `state` and request.stopped are shared.
@@ -28,12 +36,9 @@ typedef struct dbal__job {
     dbal__list link; /* native: among those in flight */
     dbal_request request;
     atomic_int state;
-    atomic_int signal;      /* a stream's thread sleeps on it while its consumer is slow */
-    bool grant;             /* runs nothing: asks for the connection that reaches it */
-    bool reset;             /* runs nothing: makes the session as new */
-    bool upkeep;            /* runs nothing: does what the database wants done */
-    dbal__group *group;     /* its statement is run with each of these; a reference, or NULL */
-    bool backup;            /* runs nothing: copies the database */
+    atomic_int signal; /* a stream's thread sleeps on it while its consumer is slow */
+    dbal__job_kind kind;
+    dbal__group *group;     /* STATEMENT: it is run with each of these; a reference, or NULL */
     bool quick;             /* is known to end soon: its answer may wait a little for others */
     dbal_share share;       /* what it may share with others that wait */
     bool alone;             /* nothing of its session was on its way when it was handed down */

@@ -108,7 +108,7 @@ call_driver(dbal__runner *runner, dbal__job *job, dbal_fault *fault)
     const dbal_blocking *face = channel->driver->driver->blocking;
     if (job->group != NULL)
         return run_group(runner, job, fault);
-    if (job->backup)
+    if (job->kind == DBAL__JOB_BACKUP)
         return face->backup(channel->connection, &job->request, fault);
     return face->run(channel->connection, &job->request, fault);
 }
@@ -171,9 +171,9 @@ void
 dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began)
 {
     job->began = began;
-    if (job->upkeep)
+    if (job->kind == DBAL__JOB_UPKEEP)
         run_upkeep(runner, job);
-    else if (job->reset)
+    else if (job->kind == DBAL__JOB_RESET)
         run_reset(runner, job);
     else
         run_request(runner, job);
@@ -201,7 +201,7 @@ lost_connection(const dbal__job *job)
 static void
 do_one(dbal__runner *runner, dbal__job *job, bool own, int64_t began, dbal__worker *worker)
 {
-    if (job->grant) {
+    if (job->kind == DBAL__JOB_GRANT) {
         atomic_store(&worker->engaged, true);
     } else if (runner->dead) {
         job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
@@ -259,5 +259,6 @@ dbal__runner_return(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
 {
     if (job->request.has_token && !runner->dead)
         job->upkeep_wanted = upkeep_wanted(runner);
-    dbal__worker_publish(worker, runner->channel->inbox, &job->message, job->grant);
+    dbal__worker_publish(worker, runner->channel->inbox, &job->message,
+                         job->kind == DBAL__JOB_GRANT);
 }

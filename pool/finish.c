@@ -45,7 +45,7 @@ outcome_of(dbal__ticket *ticket)
                 DBAL_EXECUTION_NOT_SENT, NULL, "stopped before it began"));
         return dbal_fail(told(ticket, error));
     }
-    if (job->reset || job->backup || job->group != NULL)
+    if (job->kind != DBAL__JOB_STATEMENT || job->group != NULL)
         return dbal_done();
     dbal_result *result = job->request.result;
     job->request.result = NULL;
@@ -61,8 +61,8 @@ static void
 learn(dbal__ticket *ticket)
 {
     dbal__job *job = &ticket->job;
-    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL || job->reset ||
-        job->group != NULL)
+    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL ||
+        job->kind != DBAL__JOB_STATEMENT || job->group != NULL)
         return;
     if (job->share == DBAL_SHARE_COMMIT && !job->grouped)
         return; /* its time is that of its commit, most of it */
@@ -225,7 +225,7 @@ dbal__ticket_finished(dbal__job *job)
     dbal__upkeep_wanted(pool, job->upkeep_wanted);
     if (!settled && (may_write_now(ticket) || may_move(ticket))) {
         again(ticket);
-    } else if (job->grant) {
+    } else if (job->kind == DBAL__JOB_GRANT) {
         take_grant(ticket, slot);
     } else {
         ticket->back = !settled && dbal__stream_holds(ticket);

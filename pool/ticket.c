@@ -280,7 +280,7 @@ dbal__ticket_new_session(dbal_pool *pool, double timeout, const char *label)
     dbal__ticket *ticket = allocate(pool, DBAL__TICKET_SESSION, 0, label);
     if (ticket == NULL)
         return NULL;
-    ticket->job.grant = true;
+    ticket->job.kind = DBAL__JOB_GRANT;
     if (timeout > 0)
         set_deadlines(ticket, timeout);
     else
@@ -294,7 +294,7 @@ dbal__ticket_new_reset(dbal_pool *pool)
     dbal__ticket *ticket = allocate(pool, DBAL__TICKET_BOUND, 0, "reset");
     if (ticket == NULL)
         return NULL;
-    ticket->job.reset = true;
+    ticket->job.kind = DBAL__JOB_RESET;
     set_deadlines(ticket, DBAL_OFF);
     return ticket;
 }
@@ -313,7 +313,7 @@ dbal__ticket_new_backup(dbal_pool *pool, const char *target)
     request->value_count = 1;
     request->read_only = true;
     request->max_result_bytes = (size_t)pool->settings.max_result_bytes;
-    ticket->job.backup = true;
+    ticket->job.kind = DBAL__JOB_BACKUP;
     set_deadlines(ticket, DBAL_OFF);
     return ticket;
 }
@@ -341,7 +341,7 @@ dbal__ticket_new_writer(dbal_pool *pool)
 {
     dbal__ticket *ticket = allocate(pool, DBAL__TICKET_WRITER, 0, NULL);
     if (ticket != NULL)
-        ticket->job.grant = true;
+        ticket->job.kind = DBAL__JOB_GRANT;
     return ticket;
 }
 

@@ -62,7 +62,7 @@ dbal__upkeep_take(dbal_pool *pool)
     dbal__clock_stop(&pool->loop->ready.clock, &pool->upkeep_timer);
     dbal__job_init(&pool->keeper, finished);
     pool->keeper.number = ++pool->last_job;
-    pool->keeper.upkeep = true;
+    pool->keeper.kind = DBAL__JOB_UPKEEP;
     pool->keeper.request.has_token = true;
     pool->upkeep_due = false;
     pool->keeper_slot = pool->writes_slot;

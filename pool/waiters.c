@@ -117,7 +117,7 @@ static void
 add_threaded(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
-    dbal__slot *slot = ticket->job.grant ? take_idle_thread(pool) : NULL;
+    dbal__slot *slot = ticket->job.kind == DBAL__JOB_GRANT ? take_idle_thread(pool) : NULL;
     if (slot == NULL) {
         push_on_line(ticket);
         return;
@@ -208,12 +208,13 @@ dbal__waiters_serve(dbal_pool *pool)
         return;
     }
     while ((ticket = first_waiting(pool)) != NULL) {
-        if (!ticket->job.grant)
+        if (ticket->job.kind != DBAL__JOB_GRANT)
             pool->reserved = NULL; /* the session it was for has gone */
         if (pool->gate == DBAL_GATE_THREAD || wants_token(ticket)) {
             stop_waiting(ticket);
             dbal__waiters_add(ticket);
-        } else if (ticket->job.grant ? !serve_session(ticket) : !serve_statement(ticket)) {
+        } else if (ticket->job.kind == DBAL__JOB_GRANT ? !serve_session(ticket)
+                                                       : !serve_statement(ticket)) {
             return;
         }
     }
