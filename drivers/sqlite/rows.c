@@ -29,7 +29,9 @@ learn_types(dbal__sqlite_statement *s, int columns)
 static bool
 learn_names(dbal__sqlite_statement *s, int columns)
 {
-    const char **names = dbal_driver_alloc((size_t)(columns + 1) * sizeof *names);
+    if (columns == 0)
+        return true;
+    const char **names = dbal_driver_alloc((size_t)columns * sizeof *names);
     bool ok = names != NULL;
     for (int i = 0; i < columns && ok; i++)
         ok = (names[i] = sqlite3_column_name(s->stmt, i)) != NULL;

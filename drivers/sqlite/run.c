@@ -171,7 +171,7 @@ make_statement(dbal__sqlite_connection *c, dbal_request *request,
 /* ---- running ----------------------------------------------------------------------------------- */
 
 /* how a run ended, when SQLite did not fail */
-static const int refused = -1, no_memory = -2;
+static const int refused = -1, no_memory = -2, untold = -3;
 
 static int
 give_up(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal__sqlite_taken taken)
@@ -210,6 +210,8 @@ step_through(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_request
     }
     if (taken == DBAL__SQLITE_TAKEN)
         return code;
+    if (taken == DBAL__SQLITE_NO_MEMORY && s->writes && code == SQLITE_DONE)
+        return untold; /* it is done, and there is no memory to say so */
     if (taken != DBAL__SQLITE_REFUSED || !dbal_request_satisfied(request))
         return give_up(c, s, taken);
     /* nobody wants more rows; what a RETURNING shows has to be done all the same */
@@ -239,12 +241,14 @@ static bool
 report_failure(dbal__sqlite_connection *c, dbal__sqlite_statement *s, int code, bool commits,
                dbal_fault *fault)
 {
-    if (code == no_memory)
+    if (code == no_memory || code == untold)
         dbal__sqlite_failure_memory(fault);
     else if (code != refused)
         dbal__sqlite_failure_step(c, code, s->meaning.verb, commits, fault);
     else if (dbal__sqlite_wait_over(c))
         dbal__sqlite_failure_stopped(fault);
+    if (code == untold)
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
     return false;
 }
 
