@@ -26,6 +26,7 @@ may_share(const dbal__job *job)
 {
     int64_t deadline = job->request.deadline;
     return job->share == DBAL_SHARE_COMMIT && job->request.has_token &&
+           !atomic_load(&job->request.sql->alone) &&
            (deadline == DBAL__NEVER || deadline - dbal__monotonic() > NEAR);
 }
 
@@ -188,7 +189,8 @@ break_up(group *g, dbal__job *broke)
         dbal__runner_return(g->runner, broke, g->worker);
         return g->last != NULL ? g->first : behind;
     }
-    broke->broke = is_its_own_doing(broke);
+    if (is_its_own_doing(broke))
+        atomic_store(&broke->request.sql->alone, true);
     undo(broke);
     broke->share = DBAL_SHARE_NOTHING;
     return g->first;
@@ -205,7 +207,8 @@ next(group *g, int64_t until)
 {
     dbal__job *job;
     while ((job = g->last->then) != NULL) {
-        if (g->count >= MOST || !job->quick || !may_share(job) || g->runner->looked >= until)
+        if (g->count >= MOST || !dbal__job_is_quick(job) || !may_share(job) ||
+            g->runner->looked >= until)
             return NULL;
         if (dbal__runner_take_up(g->runner, job))
             return job;
@@ -232,8 +235,8 @@ run_members(group *g, dbal__job *job)
     int64_t until = dbal__after(g->runner->looked, TIME);
     g->first = job;
     for (; job != NULL; job = next(g, until)) {
-        dbal__runner_execute(g->runner, job, g->runner->looked);
         job->grouped = true;
+        dbal__runner_execute(g->runner, job, g->runner->looked);
         if (has_lost(job) || !holds(g))
             return job;
         g->last = job;

@@ -4,6 +4,11 @@
 
 #include "dbal/clock.h"
 
+/* Statements that take less on average let their answers wait for one another. */
+static const int64_t QUICK = 50000; /* nanoseconds */
+/* Writes that take less, without their commit, may make others wait for a common one. */
+static const int64_t QUICK_WRITE = 500000;
+
 static void
 deliver(dbal__message *message)
 {
@@ -35,6 +40,17 @@ dbal__job_begin(dbal__job *job)
 {
     int waiting = DBAL__JOB_WAITING;
     return atomic_compare_exchange_strong(&job->state, &waiting, DBAL__JOB_RUNNING);
+}
+
+bool
+dbal__job_is_quick(const dbal__job *job)
+{
+    const dbal_request *request = &job->request;
+    if (job->kind != DBAL__JOB_STATEMENT || request->sql == NULL || request->deliver != NULL ||
+        job->group != NULL)
+        return false;
+    int64_t mean = atomic_load_explicit(&request->sql->mean, memory_order_relaxed);
+    return mean > 0 && mean < (request->has_token ? QUICK_WRITE : QUICK);
 }
 
 void

@@ -39,7 +39,6 @@ typedef struct dbal__job {
     atomic_int signal; /* a stream's thread sleeps on it while its consumer is slow */
     dbal__job_kind kind;
     dbal__group *group;     /* STATEMENT: it is run with each of these; a reference, or NULL */
-    bool quick;             /* is known to end soon: its answer may wait a little for others */
     dbal_share share;       /* what it may share with others that wait */
     bool alone;             /* nothing of its session was on its way when it was handed down */
     uint64_t number;        /* never that of another of the same pool: memory may be used again */
@@ -55,7 +54,6 @@ typedef struct dbal__job {
     unsigned shared;      /* statements that it stands for there */
     dbal_upkeep upkeep_wanted;
     bool grouped;    /* its time is without that of its commit */
-    bool broke;      /* it ended a transaction that others shared */
     unsigned undone; /* times it ran in a commit that was not to be */
     void (*finished)(struct dbal__job *job);
 } dbal__job;
@@ -74,6 +72,8 @@ dbal__job_begin_alone(dbal__job *job)
     atomic_store_explicit(&job->state, DBAL__JOB_RUNNING, memory_order_relaxed);
     return true;
 }
+/* Whether it is known to end soon: its answer may wait a little for others. Any thread. */
+bool dbal__job_is_quick(const dbal__job *job);
 /* Keeps what running it gave: its result stays in the request, or its error is set. */
 void dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault);
 

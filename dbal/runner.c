@@ -167,6 +167,20 @@ run_upkeep(dbal__runner *runner, dbal__job *job)
     dbal__fault_clear(&fault);
 }
 
+/*
+ * How long its statement takes, for those behind it. A write by itself tells little: most of its
+ * time is that of its commit.
+ */
+static void
+learn(const dbal__job *job)
+{
+    const dbal_request *request = &job->request;
+    if (job->kind == DBAL__JOB_STATEMENT && request->sql != NULL && request->deliver == NULL &&
+        job->group == NULL && !job->needs_token &&
+        (job->grouped || job->share != DBAL_SHARE_COMMIT))
+        dbal__sql_learn(request->sql, job->ended - job->began);
+}
+
 void
 dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began)
 {
@@ -178,6 +192,7 @@ dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began)
     else
         run_request(runner, job);
     job->ended = runner->looked = dbal__monotonic();
+    learn(job);
 }
 
 /* Whether a session's statement goes back because one before it went back for the token. */
@@ -207,7 +222,7 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, int64_t began, dbal__work
         job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
     } else if (!bounced(runner, job, own)) {
         /* what is the thread's own nobody else looks after, see crew.h */
-        if (!job->quick || own)
+        if (own || !dbal__job_is_quick(job))
             dbal__worker_announce(worker);
         dbal__runner_execute(runner, job, began != 0 ? began : dbal__monotonic());
         runner->bounces = own && job->needs_token;

@@ -16,7 +16,7 @@ fits(const dbal__work *work, void *arg)
 {
     const uint64_t *last = arg;
     const dbal__job *job = DBAL__OF(work, const dbal__job, work);
-    return work->ticket <= *last && job->share == DBAL_SHARE_SNAPSHOT && job->quick;
+    return work->ticket <= *last && job->share == DBAL_SHARE_SNAPSHOT && dbal__job_is_quick(job);
 }
 
 static bool

@@ -196,3 +196,19 @@ dbal__sql_unref(dbal__sql *sql)
     dbal__sql_names_fini(&sql->index);
     dbal__free(sql);
 }
+
+/*
+ * One run that was held up, by another process perhaps, must not make it seem slow: what is longer
+ * than before counts as twice as long at most, so that it takes some runs to become slow.
+ */
+void
+dbal__sql_learn(dbal__sql *sql, int64_t took)
+{
+    int64_t mean = atomic_load_explicit(&sql->mean, memory_order_relaxed);
+    if (took < 1)
+        took = 1;
+    if (mean != 0 && took > 2 * mean)
+        took = 2 * mean;
+    mean = mean == 0 ? took : (mean * 7 + took + 7) / 8;
+    atomic_store_explicit(&sql->mean, mean, memory_order_relaxed);
+}

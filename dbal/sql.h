@@ -2,6 +2,7 @@
 #ifndef DBAL__SQL_H
 #define DBAL__SQL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +13,8 @@
 #include "dbal/sql_utf8.h"
 
 /*
- * A statement made ready for one driver: immutable, counted (not atomically: refs are taken and
- * dropped on the loop; workers only read). Everything that depends on the text alone is found once
+ * A statement made ready for one driver: immutable but for what is learnt of it, counted (not
+ * atomically: refs are taken and dropped on the loop). Everything that depends on the text alone is found once
  * here, so that a statement met again costs a look-up.
  */
 typedef struct dbal__sql {
@@ -24,8 +25,9 @@ typedef struct dbal__sql {
     const char *text; /* as the driver wants it; == source when nothing had to change */
     size_t size;
     dbal_sql_class sql_class;
-    int64_t mean; /* running average of its time, nanoseconds; 0 until known */
-    bool alone;   /* it broke a commit that it shared with others: it runs by itself from then on */
+    /* what was learnt of it where it ran */
+    _Atomic(int64_t) mean; /* running average of its time, nanoseconds; 0 until known */
+    atomic_bool alone; /* it broke a commit that others shared: it runs by itself from then on */
     size_t
         value_count; /* values the driver binds: with QMARK one for each use, else one for each number */
     uint32_t *
@@ -54,6 +56,9 @@ void dbal__sql_unref(dbal__sql *sql);
  */
 bool dbal__sql_bind(const dbal__sql *sql, const dbal_driver *driver, const void *config,
                     dbal_params params, uint32_t *ret_order, dbal_fault *fault);
+
+/* Takes the time of a run (ns) into its average; any thread. */
+void dbal__sql_learn(dbal__sql *sql, int64_t took);
 
 /* A position in the driver's text (1-based byte) as one in the source; 0 stays 0. */
 int dbal__sql_position(const dbal__sql *sql, const dbal_driver *driver, int position);

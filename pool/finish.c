@@ -56,21 +56,7 @@ outcome_of(dbal__ticket *ticket)
     return dbal_ok_result(result);
 }
 
-/* a running average of the statement's time, for what comes after */
-static void
-learn(dbal__ticket *ticket)
-{
-    dbal__job *job = &ticket->job;
-    if (job->began == 0 || job->ended == 0 || ticket->sql == NULL ||
-        job->kind != DBAL__JOB_STATEMENT || job->group != NULL)
-        return;
-    if (job->share == DBAL_SHARE_COMMIT && !job->grouped)
-        return; /* its time is that of its commit, most of it */
-    int64_t took = job->ended - job->began;
-    ticket->sql->mean = ticket->sql->mean == 0 ? took : (ticket->sql->mean * 7 + took) / 8;
-}
-
-/* What sharing did; one that cannot share a commit is not tried again. */
+/* What sharing did. */
 static void
 count_shared(dbal__ticket *ticket)
 {
@@ -80,9 +66,7 @@ count_shared(dbal__ticket *ticket)
     *(commit ? &counts->shared_commits : &counts->shared_snapshots) += job->leads;
     *(commit ? &counts->shared_writes : &counts->shared_reads) += job->shared;
     counts->undone_writes += job->undone;
-    if (job->broke)
-        ticket->sql->alone = true;
-    job->leads = job->grouped = job->broke = false;
+    job->leads = job->grouped = false;
     job->shared = 0;
     job->undone = 0;
 }
@@ -220,7 +204,6 @@ dbal__ticket_finished(dbal__job *job)
     }
     ticket->place = DBAL__PLACE_NOWHERE;
     ticket->under_token = false;
-    learn(ticket);
     count_shared(ticket);
     dbal__upkeep_wanted(pool, job->upkeep_wanted);
     if (!settled && (may_write_now(ticket) || may_move(ticket))) {

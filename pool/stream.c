@@ -193,7 +193,6 @@ attach(dbal__ticket *ticket, dbal_rows_fn *fn, void *arg)
     atomic_init(&stream->credit, WINDOW);
     atomic_init(&stream->stop, false);
     ticket->stream = stream;
-    ticket->job.quick = false;
     ticket->job.share = DBAL_SHARE_NOTHING;
     request->deliver = deliver;
     request->batch_rows = BATCH_ROWS;

@@ -12,10 +12,6 @@
 #include "pool/connection.h"
 #include "pool/pool.h"
 
-/* Statements that take less on average let their answers wait for one another. */
-static const int64_t QUICK = 50000; /* nanoseconds */
-/* Writes that take less, without their commit, may make others wait for a common one. */
-static const int64_t QUICK_WRITE = 500000;
 static const double STOP_AGAIN = 0.05; /* seconds */
 enum { ORDER_INSIDE = 16 };
 
@@ -161,7 +157,7 @@ may_share(const dbal__ticket *ticket)
     if (sql->sql_class.kinds == DBAL_SQL_READS && pool->gate == DBAL_GATE_THREAD &&
         (pool->capabilities & DBAL_CAN_SHARE_SNAPSHOT) != 0)
         return DBAL_SHARE_SNAPSHOT;
-    if (ticket->writes && sql->sql_class.kinds == DBAL_SQL_WRITES && !sql->alone &&
+    if (ticket->writes && sql->sql_class.kinds == DBAL_SQL_WRITES && !atomic_load(&sql->alone) &&
         (pool->capabilities & DBAL_CAN_SHARE_COMMIT) != 0)
         return DBAL_SHARE_COMMIT;
     return DBAL_SHARE_NOTHING;
@@ -181,7 +177,6 @@ fill_request(dbal__ticket *ticket, dbal__sql *sql, bool read_only)
     request->statement_cache = pool->settings.statement_cache;
     request->max_result_bytes = (size_t)pool->settings.max_result_bytes;
     ticket->writes = (sql->sql_class.kinds & DBAL_SQL_WRITES) != 0 && !read_only;
-    ticket->job.quick = sql->mean > 0 && sql->mean < (ticket->writes ? QUICK_WRITE : QUICK);
     ticket->job.share = may_share(ticket);
 }
 
@@ -269,7 +264,6 @@ dbal__ticket_new_group(dbal_pool *pool, dbal__sql *sql, dbal__group *group)
         return NULL;
     fill_request(ticket, dbal__sql_ref(sql), false);
     ticket->job.group = dbal__group_ref(group);
-    ticket->job.quick = false;
     set_deadlines(ticket, 0);
     return ticket;
 }
