@@ -122,7 +122,7 @@ dbal__deferred_end_timeout(dbal_deferred *deferred, dbal__timeout *limit)
     dbal__list_remove(&limit->task.link);
     if (limit->timed_out && error != NULL && dbal_error_is(error, DBAL_ERROR_CANCELLED)) {
         deferred->outcome = dbal_fail(
-            dbal__error_because(error, DBAL_ERROR_TIMEOUT, NULL, dbal_error_execution(error),
+            dbal__error_because(error, DBAL_ERROR_TIMEOUT, "57014", dbal_error_execution(error),
                                 "not finished within %g s", limit->seconds));
         dbal_error_unref(error);
     }

@@ -290,8 +290,8 @@ void dbal__pool_check_closed(dbal_pool *pool);
 /* Calls fn for each that has not settled now; it may settle any of them. */
 void dbal__pool_each_ticket(dbal_pool *pool, void (*fn)(dbal__ticket *ticket, void *arg),
                             void *arg);
-/* The name of the session that has been there for longest; "" when there is none. */
-const char *dbal__pool_oldest_session(const dbal_pool *pool);
+/* The name of what has been at work for longest; "" when nothing is. */
+const char *dbal__pool_oldest_at_work(const dbal_pool *pool);
 /* Fires the Deferreds of dbal_pool_ready(); the error is borrowed, NULL for a success. */
 void dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error);
 /* NULL, or a Deferred that has failed since the call cannot be taken; *ret_ok tells. */

@@ -18,10 +18,10 @@ finished(dbal__job *job)
     pool->keeper_slot = NULL;
     pool->counts.upkeeps += job->ok;
     slot->flying--;
+    const char *oldest = dbal__pool_oldest_at_work(pool);
     if (error != NULL && !dbal_error_connection_lost(error))
         dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "%s%s%s", dbal_error_message(error),
-                        pool->held > 1 ? "; the oldest session: " : "",
-                        pool->held > 1 ? dbal__pool_oldest_session(pool) : "");
+                        oldest[0] != '\0' ? "; at work for longest: " : "", oldest);
     dbal_error_unref(error);
     job->error = NULL;
     dbal__upkeep_wanted(pool, job->upkeep_wanted);

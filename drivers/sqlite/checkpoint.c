@@ -128,7 +128,7 @@ empty(dbal__sqlite_connection *c, int *ret_length, int *ret_copied)
     return code;
 }
 
-/* Readers kept it as it is, again and again: said once, until it has begun anew. */
+/* Readers kept it as it is, again and again: said then, and after twice as many times. */
 static bool
 is_stuck(dbal__sqlite_connection *c, int pages, dbal_fault *fault)
 {
@@ -136,7 +136,8 @@ is_stuck(dbal__sqlite_connection *c, int pages, dbal_fault *fault)
     if (pages < limit_of(c))
         return true;
     atomic_store(&log->most, pages + STEP);
-    if (atomic_fetch_add(&log->stuck, 1) + 1 != TRIES)
+    int tries = atomic_fetch_add(&log->stuck, 1) + 1, times = tries / TRIES;
+    if (tries % TRIES != 0 || (times & (times - 1)) != 0)
         return true;
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "55P03",
                    "%s-wal has grown to %lld kB, beyond wal_limit, and cannot be emptied: "

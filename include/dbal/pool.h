@@ -110,7 +110,8 @@ dbal_deferred *dbal_pool_run(dbal_pool *pool, const dbal_query *query);
  * @param pool   the pool
  * @param sql    see dbal_query.sql
  * @param count  how many sets; 0 is a success without rows, for which the database is not asked
- * @param sets   copied, values included; may be NULL when count is 0
+ * @param sets   copied, values included; may be NULL when count is 0. Filled in a loop they need an
+ *               array of values that lives on: DBAL_PARAMS() in a loop's body ends with that body
  * @return floating; a result, or an error, after which nothing of it is left in the
  *         database (but for a COMMIT whose outcome is unknown, see dbal_error_execution())
  */
@@ -161,10 +162,10 @@ void dbal_free(void *pointer);
 
 /**
  * Hears how far a backup is. Runs on the loop, some ten times a second at most, and once at the end
- * of a backup that succeeds, before the callbacks of its Deferred.
+ * of a backup that succeeds, before the callbacks of its Deferred. It may cancel the backup.
  *
  * @param done   bytes copied
- * @param total  bytes there are
+ * @param total  bytes there are; 0 of an empty database in memory
  * @param arg    what was given with it
  */
 typedef void dbal_progress_fn(int64_t done, int64_t total, void *arg);
@@ -212,6 +213,10 @@ typedef struct dbal_pool_counts {
     uint64_t undone_writes;    /**< runs that were undone because a shared transaction could not be kept; each statement ran again */
     uint64_t upkeeps;          /**< times the database was kept in order (SQLite: its log copied back) when nothing waited for it */
 } dbal_pool_counts;
+
+/** Counters to be filled: `dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;` */
+#define DBAL_POOL_COUNTS_INIT                                                                      \
+    {sizeof(dbal_pool_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */
 void dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts);

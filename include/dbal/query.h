@@ -23,7 +23,7 @@ typedef struct dbal_query {
     const char *sql;    /**< one statement; a `;` at its end is allowed */
     dbal_params params; /**< by number in their order, or dbal_named() each */
     double timeout;     /**< seconds for waiting, running and fetching together; default: the pool's query_timeout */
-    const char *label;  /**< shown in errors and statistics in place of the SQL */
+    const char *label;  /**< put before the messages of its errors, and named in the log, where else the SQL is */
     bool read_only;     /**< the caller's word that it changes nothing */
 } dbal_query;
 

@@ -50,7 +50,11 @@ typedef struct dbal_value {
     } as; /**< by type */
 } dbal_value;
 
-/** The parameters of one statement. Its layout is frozen; made with DBAL_PARAMS(). */
+/**
+ * The parameters of one statement. Its layout is frozen; made with DBAL_PARAMS() for a call's
+ * argument, or from an array of values that lives as long as it is used:
+ * `(dbal_params){count, values}`.
+ */
 typedef struct dbal_params {
     size_t count;             /**< how many */
     const dbal_value *values; /**< in the order of $1, $2 … */
@@ -111,7 +115,10 @@ extern "C" {
     {                                                                                              \
         {.type = DBAL_NULL}, __VA_ARGS__                                                           \
     }
-/** A statement's parameters: `DBAL_PARAMS(dbal_int64(1), dbal_text("x"))`, `DBAL_PARAMS()` for none. */
+/**
+ * A statement's parameters: `DBAL_PARAMS(dbal_int64(1), dbal_text("x"))`, `DBAL_PARAMS()` for none.
+ * Its values live until the end of the block it stands in: never store it from within a loop.
+ */
 #define DBAL_PARAMS(...)                                                                           \
     ((dbal_params){sizeof(DBAL_VALUES_(__VA_ARGS__)) / sizeof(dbal_value) - 1,                     \
                    DBAL_VALUES_(__VA_ARGS__) + 1})

@@ -356,7 +356,7 @@ START_TEST(whose_session_keeps_the_log_is_logged)
     dbal_outcome in = write_again(dbal_done(), NULL);
     dbal_outcome_clear(&in);
     loop_fixture_until(&fixture, was_told, NULL);
-    ck_assert_uint_eq(log_lines_count(&fixture.log, "the oldest session: the report"), 1);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "at work for longest: the report"), 1);
     written = WRITES;
     dbal_deferred_fire(go_on, dbal_done());
     dbal_outcome out = loop_fixture_await(&fixture, session);
