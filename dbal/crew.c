@@ -1,8 +1,5 @@
 #include "dbal/crew.h"
 
-/* The clock is read for one push of so many; what is missed by that the timer sees. */
-enum { PUSHES = 8 };
-
 /* Work that takes longer than this each wakes another thread. */
 static const int64_t LATE = 100000;                         /* nanoseconds */
 static const double LOOK_FIRST = 0.0005, LOOK_MOST = 0.016; /* seconds */
@@ -132,9 +129,6 @@ weigh(dbal__crew *crew)
     /* one that is awake looks at the line before it sleeps */
     if (dbal__line_count(&crew->line) == 0 || crew->outstanding <= free)
         return true;
-    if (++crew->pushed < PUSHES && crew->timer.active)
-        return false;
-    crew->pushed = 0;
     int64_t now = dbal__monotonic(), since = now - crew->looked;
     if (since < LATE)
         return false;

@@ -17,7 +17,6 @@ typedef struct dbal__crew {
     dbal__line line;
     dbal__list workers; /* most recently woken first */
     dbal__timer timer;
-    unsigned pushed;    /* since the clock was read for them */
     size_t outstanding; /* pushed and not yet come back */
     uint64_t taken;     /* at the last look */
     int64_t looked;     /* when that was */
