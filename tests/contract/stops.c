@@ -39,7 +39,7 @@ END_TEST
 
 START_TEST(a_deadline_while_it_runs)
 {
-    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = target->sql->endless, .timeout = 0.02)),
+    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = target->sql->endless, .timeout = 0.2)),
         DBAL_ERROR_TIMEOUT, "57014", DBAL_EXECUTION_FAILED);
     ck_assert_int_eq(value_now(), 0);
 }

@@ -161,7 +161,7 @@ START_TEST(cancel_and_deadline_of_what_runs)
     dbal_deferred_cancel(deferred);
     bad(deferred, DBAL_ERROR_CANCELLED, "57014", DBAL_EXECUTION_FAILED);
     dbal_deferred_unref(deferred);
-    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = endless, .timeout = 0.02)), DBAL_ERROR_TIMEOUT,
+    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = endless, .timeout = 0.2)), DBAL_ERROR_TIMEOUT,
         "57014", DBAL_EXECUTION_FAILED);
     ck_assert_int_eq(number("select count(*) from account"), 2);
 }
