@@ -86,6 +86,7 @@ struct dbal_pool {
     dbal__ticket *writer; /* asks for the connection that writes go to */
     bool writer_busy;     /* it has asked, or has one */
     dbal__slot *writes_slot;
+    bool writes_kept;    /* the slot is kept without the token, until the end of the turn */
     unsigned writing;    /* handed down under the token */
     unsigned claims_out; /* claims, the sessions' too, that wait or have been granted just now */
     dbal__timer writes_timer;

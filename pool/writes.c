@@ -88,6 +88,7 @@ hold(dbal_pool *pool, dbal__slot *slot)
     slot->held = true;
     pool->held++;
     pool->writes_slot = slot;
+    pool->writes_kept = false;
 }
 
 static void
@@ -293,6 +294,7 @@ dbal__writes_done(dbal_pool *pool)
     if (pool->writes_slot != NULL && (pool->writes_slot->state != DBAL__SLOT_OPEN ||
                                       dbal__waiters_count(pool) > pool->writes_count))
         leave_slot(pool);
+    pool->writes_kept = pool->writes_slot != NULL;
     pool->writer->place = DBAL__PLACE_NOWHERE;
     pool->writer_busy = false;
     dbal__writes_serve_soon(pool);
@@ -302,8 +304,10 @@ void
 dbal__writes_end_turn(dbal_pool *pool)
 {
     dbal__writes_serve(pool);
-    if (pool->writes_slot != NULL && pool->writing == 0 && !pool->claiming && !pool->token_held)
+    /* nor does it wait here for a token that somebody else has: others may want the connection */
+    if (pool->writes_kept && pool->writes_slot != NULL && pool->writing == 0 && !pool->token_held)
         leave_slot(pool);
+    pool->writes_kept = false;
     dbal__pool_check_closed(pool);
 }
 

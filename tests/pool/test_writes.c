@@ -103,6 +103,45 @@ all_answered(void *arg)
     return answered == CALLERS * TIMES;
 }
 
+/* What follows a batch waits for the token of another, and must not keep the only connection. */
+static seen next_write, next_read;
+
+static dbal_outcome
+write_and_read(dbal_outcome in, void *arg)
+{
+    (void)arg;
+    watch(ask("add 1"), &next_write);
+    watch(ask("get"), &next_read);
+    return in;
+}
+
+START_TEST(a_batch_that_waits_for_the_token_lets_its_connection_go)
+{
+    writer other = {.release = NULL};
+    seen first;
+    const char *one = _i == 1 ? "token=on&level=0&pool_max_size=1" : "token=on&pool_max_size=1";
+    open_pool(targets[_i][0], one);
+    dbal_pool *mine = pool;
+    open_pool(targets[_i][0], one);
+    dbal_pool *others = pool;
+    good(dbal_pool_ready(others));
+    pool = mine;
+    other.release = dbal_deferred_ref(dbal_deferred_new(fixture.loop, NULL, NULL));
+    watch(dbal_deferred_add_callback(ask("add 1 wait g"), write_and_read, NULL), &first);
+    until_count(&script->waiting, 1);
+    watch(dbal_pool_transaction(others, NULL, write_and_hold, &other), &other.end);
+    settle();
+    fake_script_open_gate(script, "g");
+    until_settled(&first);
+    loop_fixture_until(&fixture, is_written, &other);
+    until_settled(&next_read);
+    ck_assert_int_eq(next_read.error_class + next_write.settled, 0);
+    end_writing(&other);
+    until_settled(&next_write);
+    ck_assert_int_eq(next_write.error_class, 0);
+}
+END_TEST
+
 START_TEST(writers_that_never_stop_are_all_served)
 {
     seen reader, end;
@@ -316,6 +355,7 @@ main(void)
 {
     Suite *suite = suite_create("writes");
     add(suite, writers_that_never_stop_are_all_served);
+    add(suite, a_batch_that_waits_for_the_token_lets_its_connection_go);
     add(suite, a_writer_waits_for_the_one_before);
     add(suite, readers_do_not_wait_for_writers);
     add(suite, waiting_for_the_token_ends_in_time_and_may_be_tried_again);
