@@ -15,14 +15,23 @@ dbal_columns_new(size_t count, const char *const *names, const dbal_type *types)
         return NULL;
     atomic_init(&columns->refs, 1);
     columns->count = count;
+    columns->speller = NULL;
     char *at = (char *)(columns->headings + count);
     for (size_t i = 0; i < count; i++) {
         size_t size = strlen(names[i]) + 1;
         memcpy(at, names[i], size);
-        columns->headings[i] = (dbal__heading){at, types[i]};
+        columns->headings[i] = (dbal__heading){at, types[i], 0};
         at += size;
     }
     return columns;
+}
+
+void
+dbal_columns_spell(dbal_columns *columns, dbal_speller *speller, const uint32_t *kinds)
+{
+    columns->speller = speller;
+    for (size_t i = 0; i < columns->count; i++)
+        columns->headings[i].kind = kinds[i];
 }
 
 dbal_columns *

@@ -75,7 +75,7 @@ dbal__result_add_column(dbal_result *result, const char *name, dbal_type type)
     if (copy == NULL)
         return DBAL__NO_MEMORY;
     memcpy(copy, name, size);
-    result->columns[result->column_count++] = (dbal__heading){copy, type};
+    result->columns[result->column_count++] = (dbal__heading){copy, type, 0};
     return DBAL__FITS;
 }
 

@@ -256,19 +256,30 @@ dbal_result_timestamp(dbal_result *result, size_t row, size_t column)
     return moment(result, row, column, DBAL_TIMESTAMP);
 }
 
+/* as the driver writes it, if it has a way of its own, or as dbal does */
+static size_t
+spell(const dbal_result *result, const dbal__cell *at, size_t row, size_t col, char *to)
+{
+    const dbal_columns *shared = result->shared_columns;
+    size_t size = 0;
+
+    if (shared != NULL && shared->speller != NULL)
+        size = shared->speller(to, shared->headings[col].kind, dbal_result_get(result, row, col));
+    if (size != 0)
+        return size;
+    if (at->type == DBAL_DOUBLE)
+        return dbal__text_of_double(to, at->as.real);
+    if (at->type == DBAL_UUID)
+        return dbal__text_of_uuid(to, (const uint8_t *)at->as.bytes);
+    return dbal__text_of_integer(to, (dbal_type)at->type, at->as.integer);
+}
+
 /* a number's or moment's text, kept with the result */
 static const char *
-spell(dbal_result *result, const dbal__cell *at, size_t *ret_size)
+spell_kept(dbal_result *result, const dbal__cell *at, size_t row, size_t col, size_t *ret_size)
 {
     char text[DBAL__TEXT_MAX];
-    size_t size;
-
-    if (at->type == DBAL_DOUBLE)
-        size = dbal__text_of_double(text, at->as.real);
-    else if (at->type == DBAL_UUID)
-        size = dbal__text_of_uuid(text, (const uint8_t *)at->as.bytes);
-    else
-        size = dbal__text_of_integer(text, (dbal_type)at->type, at->as.integer);
+    size_t size = spell(result, at, row, col, text);
     char *copy = dbal__result_take(result, size + 1, false);
     if (copy == NULL) {
         leave(result, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
@@ -291,7 +302,7 @@ dbal_result_textn(dbal_result *result, size_t row, size_t column, size_t *ret_si
             text = at->as.bytes;
             size = at->size;
         } else {
-            text = spell(result, at, &size);
+            text = spell_kept(result, at, row, column, &size);
         }
     }
     if (ret_size != NULL)

@@ -161,7 +161,11 @@ const char *dbal_request_sql(const dbal_request *request, size_t *ret_size);
 uint64_t dbal_request_hash(const dbal_request *request);
 /** Number of parameters. @param request the request */
 size_t dbal_request_parameter_count(const dbal_request *request);
-/** A parameter, valid as long as the request. @param request the request @param index from 0 */
+/**
+ * A parameter, valid as long as the request. Texts are followed by a NUL. An array of texts comes as
+ * one run of bytes: for each element a `uint32_t` at any address, its length or UINT32_MAX for NULL,
+ * and so many bytes. @param request the request @param index from 0
+ */
 dbal_value dbal_request_parameter(const dbal_request *request, size_t index);
 /** Whether it was promised to change nothing; one that would must fail with SQLSTATE 25006. @param request the request */
 bool dbal_request_read_only(const dbal_request *request);
@@ -180,6 +184,18 @@ bool dbal_request_column(dbal_request *request, const char *name, dbal_type type
 typedef struct dbal_columns dbal_columns;
 /** Makes them. @param count how many @param names copied @param types their declared types @return owned, freed with dbal_columns_unref(); NULL without memory */
 dbal_columns *dbal_columns_new(size_t count, const char *const *names, const dbal_type *types);
+/**
+ * Writes the text of a cell that is kept as a number (BOOL, INT64, DOUBLE, DATE, TIME, TIMESTAMP)
+ * or a UUID, as the database itself would have written it.
+ *
+ * @param to     room for 64 bytes, for a text and its NUL
+ * @param kind   what the driver said of the cell's column
+ * @param value  the cell
+ * @return its length; 0 for one that dbal writes the same way
+ */
+typedef size_t dbal_speller(char *to, uint32_t kind, dbal_value value);
+/** Says how such cells are written, before the columns are first used. @param columns fresh ones @param speller any thread may call it, at any time @param kinds one for each column, copied */
+void dbal_columns_spell(dbal_columns *columns, dbal_speller *speller, const uint32_t *kinds);
 /** Gives up a reference. @param columns may be NULL */
 void dbal_columns_unref(dbal_columns *columns);
 /** All columns at once, instead of dbal_request_column() for each. @param request the request @param columns what the result refers to from now on @return false: stop */
