@@ -1,0 +1,17 @@
+/* Makes a session that has just begun write texts as the driver reads them. */
+#ifndef DBAL__POSTGRES_SETTLE_H
+#define DBAL__POSTGRES_SETTLE_H
+
+#include "config.h"
+#include "libpq.h"
+#include "reason.h"
+#include "wait.h"
+
+/*
+ * Mostly there is nothing to do, since all was said at the login; but the environment, an old
+ * server or a pooler may have it otherwise. False with the reason, within the deadline.
+ */
+bool dbal__postgres_settle(PGconn *conn, const dbal__postgres_config *config, int64_t deadline,
+                           const dbal_opening *opening, dbal__postgres_reason *reason);
+
+#endif
