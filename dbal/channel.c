@@ -11,6 +11,7 @@ dbal__channel_init(dbal__channel *channel, const dbal__channel_ops *ops, dbal_lo
     channel->driver = driver;
     channel->opening.size = sizeof channel->opening;
     channel->opening.notes = &channel->notes;
+    channel->opening.stop = &channel->opening_ended;
     channel->connection = dbal__zalloc(driver->driver->connection_size);
     if (channel->connection == NULL)
         return false;
@@ -24,4 +25,17 @@ dbal__channel_fini(dbal__channel *channel)
     dbal__notes_fini(&channel->notes);
     dbal__free(channel->connection);
     dbal__inbox_unref(channel->inbox);
+}
+
+void
+dbal__channel_stop_opening(dbal__channel *channel)
+{
+    atomic_store_explicit(&channel->opening_ended, true, memory_order_release);
+}
+
+bool
+dbal_opening_stopped(const dbal_opening *opening)
+{
+    const atomic_bool *stop = opening->stop;
+    return stop != NULL && atomic_load_explicit(stop, memory_order_acquire);
 }

@@ -2,6 +2,7 @@
 #ifndef DBAL__CHANNEL_H
 #define DBAL__CHANNEL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "dbal/driver.h"
@@ -38,8 +39,9 @@ struct dbal__channel {
     int threadlevel;
     unsigned capabilities;
     dbal_opening opening;
-    dbal_notes notes; /* of opening */
-    void *connection; /* the driver's own memory */
+    dbal_notes notes;          /* of opening */
+    atomic_bool opening_ended; /* what is being opened is not wanted any more */
+    void *connection;          /* the driver's own memory */
     dbal__entry entry;
     bool opened_once;
     bool given_up;
@@ -55,6 +57,8 @@ struct dbal__channel {
 bool dbal__channel_init(dbal__channel *channel, const dbal__channel_ops *ops, dbal_loop *loop,
                         dbal__driver_entry *driver);
 void dbal__channel_fini(dbal__channel *channel);
+/* Tells a driver that is opening it to make an end of that; it still comes back. Never blocks. */
+void dbal__channel_stop_opening(dbal__channel *channel);
 
 /*
  * Through a thread: a dedicated one that also pulls from `shared` (NULL: it does not), or with

@@ -461,6 +461,7 @@ give_up(dbal__channel *channel)
 {
     native *self = native_of(channel);
     channel->given_up = true;
+    dbal__channel_stop_opening(channel);
     if (!self->attached || self->dying)
         return;
     dbal_fault_set(dbal_host_lost(&self->host), DBAL_ERROR_OPERATIONAL, "08006",

@@ -265,6 +265,7 @@ give_up(dbal__channel *channel)
     threaded *self = (threaded *)(void *)channel;
     int waits = OPENING_WAITS;
     channel->given_up = true;
+    dbal__channel_stop_opening(channel);
     /* a thread that others share is not hung while it only has not come to this one */
     bool entered = !atomic_compare_exchange_strong(&self->opening, &waits, OPENING_TAKEN_BACK);
     if (!self->dedicated && entered)

@@ -334,9 +334,11 @@ dbal__slot_close(dbal__slot *slot)
     retire(slot);
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
-    if (!opening)
+    /* one that is being opened is closed when that has ended, which may be soon */
+    if (opening)
+        dbal__channel_stop_opening(slot->channel);
+    else
         slot->channel->ops->close(slot->channel);
-    /* one that is being opened is closed when that has ended */
 }
 
 void

@@ -267,6 +267,7 @@ typedef struct dbal_opening {
     double token_timeout; /**< set by open(): seconds to wait for it */
     bool sole;            /**< set by open(): the database is gone with this connection, so it is kept to the end */
     dbal_notes *notes;    /**< for dbal_opening_note() */
+    const void *stop;     /**< for dbal_opening_stopped() */
 } dbal_opening;
 
 /**
@@ -278,6 +279,9 @@ typedef struct dbal_opening {
  * @param format   printf-like; a line of up to 500 bytes. Never a password.
  */
 void dbal_opening_note(dbal_opening *opening, const char *format, ...) DBAL_PRINTF(2, 3);
+
+/** Whether the connection is not wanted any more: open() should fail soon. @param opening what open() was given. Any thread. */
+bool dbal_opening_stopped(const dbal_opening *opening);
 
 /**
  * The blocking face. Calls come through a gate that keeps to the declared threadlevel, never on
