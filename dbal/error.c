@@ -530,7 +530,7 @@ dbal_fault_set_needs_token(dbal_fault *fault)
 }
 
 bool
-dbal__fault_is_set(const dbal_fault *fault)
+dbal_fault_is_set(const dbal_fault *fault)
 {
     return fault->error != NULL;
 }

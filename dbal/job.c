@@ -58,7 +58,7 @@ dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault)
 {
     dbal_request *request = &job->request;
     /* what stopped because nobody wants more rows has done all it should */
-    ok = (ok || (request->satisfied && !dbal__fault_is_set(fault))) && dbal__request_end(request);
+    ok = (ok || (request->satisfied && !dbal_fault_is_set(fault))) && dbal__request_end(request);
     job->ok = ok;
     job->needs_token = !ok && fault->needs_token;
     if (ok || job->needs_token) {
@@ -67,7 +67,7 @@ dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault)
     }
     /* what it has gathered is dropped here, by whoever made it, however large it is */
     request->result = dbal_result_unref(request->result);
-    if (dbal_request_stopped(request) && request->refusal == NULL && !dbal__fault_is_set(fault))
+    if (dbal_request_stopped(request) && request->refusal == NULL && !dbal_fault_is_set(fault))
         dbal_fault_set(fault, DBAL_ERROR_CANCELLED, "57014", "stopped");
     job->error = dbal__request_error(request, fault);
 }

@@ -9,7 +9,7 @@
 #include "dbal/channel.h"
 #include "dbal/error.h"
 
-enum { SLOTS = 4 };
+enum { SLOTS = 4, REMARKS_MOST = 64 };
 
 typedef struct native native;
 
@@ -34,10 +34,19 @@ struct native {
     dbal__task parting; /* closes it, when libev has let go of its descriptors */
     dbal__list flying;  /* jobs the driver has */
     dbal__list landed;  /* jobs it has finished */
-    dbal_fault fault;   /* of opening, and of its death */
+    dbal__list remarks; /* not logged yet: the program's function may call us */
+    int remark_count;
+    dbal_fault fault; /* of opening, and of its death */
     dbal__errand open_errand, close_errand;
     bool ok, attached, dying, closing, close_sent, in_transaction;
 };
+
+/* what the database says, for the program's log */
+typedef struct remark {
+    dbal__list link;
+    bool warning;
+    char text[];
+} remark;
 
 /* a blocking call that the driver sends to a helper */
 typedef struct offload {
@@ -210,6 +219,36 @@ dbal_host_in_transaction(dbal_host *host, bool open)
     host->of->in_transaction = open;
 }
 
+void
+dbal_host_log(dbal_host *host, bool warning, const char *text)
+{
+    native *self = host->of;
+    size_t size = strlen(text) + 1;
+    remark *one = self->remark_count < REMARKS_MOST ? dbal__alloc(sizeof *one + size) : NULL;
+    if (one == NULL)
+        return;
+    one->warning = warning;
+    memcpy(one->text, text, size);
+    dbal__list_push(&self->remarks, &one->link);
+    self->remark_count++;
+    soon(self);
+}
+
+static void
+log_remarks(native *self, bool drop)
+{
+    dbal__list *link;
+    while ((link = dbal__list_pop(&self->remarks)) != NULL) {
+        remark *one = DBAL__OF(link, remark, link);
+        self->remark_count--;
+        if (!drop)
+            dbal__ready_log(&self->channel.loop->ready,
+                            one->warning ? DBAL_LOG_WARNING : DBAL_LOG_INFO, "%s: %s",
+                            self->channel.driver->driver->name, one->text);
+        dbal__free(one);
+    }
+}
+
 dbal_fault *
 dbal_host_lost(dbal_host *host)
 {
@@ -279,7 +318,7 @@ send_close(native *self)
 static dbal_error *
 take_reason(native *self)
 {
-    if (!dbal__fault_is_set(&self->fault))
+    if (!dbal_fault_is_set(&self->fault))
         dbal_fault_set(&self->fault, DBAL_ERROR_OPERATIONAL, "08006", "the connection was lost");
     dbal_fault_set_connection_lost(&self->fault, true);
     return dbal__fault_take(&self->fault);
@@ -307,6 +346,7 @@ static void
 on_finish(dbal__task *task)
 {
     native *self = DBAL__OF(task, native, finish);
+    log_remarks(self, false);
     if (self->dying && self->attached) {
         detach(self);
         dbal_error *reason = take_reason(self);
@@ -487,6 +527,7 @@ free_channel(dbal__channel *channel)
     dbal__list_remove(&self->wake.link);
     dbal__list_remove(&self->finish.link);
     dbal__list_remove(&self->parting.link);
+    log_remarks(self, true);
     dbal__fault_clear(&self->fault);
     dbal__channel_fini(channel);
     dbal__free(self);
@@ -516,6 +557,7 @@ dbal__native_new(dbal_loop *loop, dbal__driver_entry *driver)
     self->host.of = self;
     dbal__list_init(&self->flying);
     dbal__list_init(&self->landed);
+    dbal__list_init(&self->remarks);
     dbal__task_init(&self->wake, on_wake);
     dbal__task_init(&self->finish, on_finish);
     dbal__task_init(&self->parting, on_parting);

@@ -37,6 +37,12 @@ dbal_request_read_only(const dbal_request *request)
 }
 
 bool
+dbal_request_in_order(const dbal_request *request)
+{
+    return request->in_order;
+}
+
+bool
 dbal_request_has_token(const dbal_request *request)
 {
     return request->has_token;
@@ -165,6 +171,7 @@ deliver(dbal_request *request, bool last)
     if (next == NULL)
         return dbal__request_refuse(request, DBAL__NO_MEMORY);
     request->result = next;
+    request->delivered = true;
     if (request->deliver(request, batch) || last)
         return true;
     request->satisfied = !dbal_request_stopped(request) && request->refusal == NULL;
@@ -181,6 +188,19 @@ dbal_request_row(dbal_request *request)
     if (dbal_result_row_count(request->result) >= request->batch_rows ||
         dbal__result_bytes(request->result) >= request->batch_bytes)
         return deliver(request, false);
+    return true;
+}
+
+bool
+dbal_request_restart(dbal_request *request)
+{
+    if (request->delivered)
+        return false;
+    dbal_result *anew = dbal__result_new(request->max_result_bytes);
+    if (anew == NULL)
+        return dbal__request_refuse(request, DBAL__NO_MEMORY);
+    dbal_result_unref(request->result);
+    request->result = anew;
     return true;
 }
 

@@ -21,6 +21,8 @@ struct dbal_request {
     const void *block; /* packed values */
     size_t value_count;
     bool read_only, has_token, sent;
+    bool in_order;  /* one of a session's */
+    bool delivered; /* a stream's consumer has had some of it */
     bool satisfied; /* the consumer wants no more rows */
     bool full;      /* a stream's consumer is behind */
     int statement_cache;

@@ -173,6 +173,7 @@ fill_request(dbal__ticket *ticket, dbal__sql *sql, bool read_only)
     request->sql = sql;
     request->block = ticket->block;
     request->value_count = sql->value_count;
+    request->in_order = ticket->kind == DBAL__TICKET_BOUND;
     request->read_only = read_only;
     request->statement_cache = pool->settings.statement_cache;
     request->max_result_bytes = (size_t)pool->settings.max_result_bytes;
@@ -208,7 +209,7 @@ dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kin
     if (ticket == NULL) {
         if (sql != NULL)
             dbal__sql_unref(sql);
-        if (error == NULL && dbal__fault_is_set(&fault)) {
+        if (error == NULL && dbal_fault_is_set(&fault)) {
             error = dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
             dbal__error_set_where(error, given.label != NULL ? given.label : given.sql);
             if (given.label != NULL)

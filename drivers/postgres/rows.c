@@ -338,15 +338,14 @@ take_row(const dbal__postgres_columns *columns, const PGresult *result, int row,
 }
 
 bool
-dbal__postgres_rows_take(const dbal__postgres_columns *columns, const PGresult *result, bool first,
-                         dbal_request *request, dbal_fault *fault)
+dbal__postgres_rows_take(const dbal__postgres_columns *columns, const PGresult *result, int from,
+                         int to, bool first, dbal_request *request, dbal_fault *fault)
 {
     if (columns->count == 0)
         return true;
     if (first && !dbal_request_columns(request, columns->shared))
         return false;
-    int rows = PQntuples(result);
-    for (int i = 0; i < rows; i++)
+    for (int i = from; i < to; i++)
         if (!take_row(columns, result, i, request, fault))
             return false;
     return true;

@@ -34,12 +34,13 @@ bool dbal__postgres_columns_learn(dbal__postgres_columns *columns, const PGresul
 void dbal__postgres_columns_fini(dbal__postgres_columns *columns);
 
 /*
- * Hands over all rows of a result, in the formats that the columns were last learned with; the
+ * Hands over the rows from `from` up to `to` of a result, in the formats that the columns were last learned with; the
  * columns too when it is the `first` result of its request.
  *
  * False: the sink refused, or the fault is set, for a cell that cannot be what its column says.
  */
 bool dbal__postgres_rows_take(const dbal__postgres_columns *columns, const PGresult *result,
-                              bool first, dbal_request *request, dbal_fault *fault);
+                              int from, int to, bool first, dbal_request *request,
+                              dbal_fault *fault);
 
 #endif

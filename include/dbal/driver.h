@@ -42,6 +42,8 @@ typedef struct dbal_fault dbal_fault;
  */
 void dbal_fault_set(dbal_fault *fault, dbal_error_class error_class, const char *sqlstate,
                     const char *format, ...) DBAL_PRINTF(4, 5);
+/** Whether something was said already. @param fault the fault */
+bool dbal_fault_is_set(const dbal_fault *fault);
 /** Adds the database's detail. @param fault a set fault @param text copied, may be NULL */
 void dbal_fault_set_detail(dbal_fault *fault, const char *text);
 /** Adds a hint. @param fault a set fault @param text copied, may be NULL */
@@ -169,6 +171,8 @@ size_t dbal_request_parameter_count(const dbal_request *request);
 dbal_value dbal_request_parameter(const dbal_request *request, size_t index);
 /** Whether it was promised to change nothing; one that would must fail with SQLSTATE 25006. @param request the request */
 bool dbal_request_read_only(const dbal_request *request);
+/** Whether it is one of a session's statements, which take effect in the order given; others have no order between them. @param request the request */
+bool dbal_request_in_order(const dbal_request *request);
 /** Whether the write token is held for it. @param request the request */
 bool dbal_request_has_token(const dbal_request *request);
 /** When it must have ended: CLOCK_MONOTONIC in nanoseconds, INT64_MAX for never. @param request the request */
@@ -214,6 +218,8 @@ bool dbal_request_row(dbal_request *request);
 bool dbal_request_satisfied(const dbal_request *request);
 /** Whether a stream's consumer is behind; native face: read no more until resume. @param request the request */
 bool dbal_request_full(const dbal_request *request);
+/** Forgets the columns and rows told so far, for a statement that is run once more. @param request the request @return false when a stream's consumer has had some: it cannot be run again */
+bool dbal_request_restart(dbal_request *request);
 /** Says how many rows were affected. @param request the request @param rows the number */
 void dbal_request_affected(dbal_request *request, int64_t rows);
 /** Says which row id was made. @param request the request @param id the id */
@@ -379,6 +385,9 @@ bool dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void
 dbal_fault *dbal_host_lost(dbal_host *host);
 /** Says whether a transaction is open; kept until said otherwise. @param host the connection's host @param open whether */
 void dbal_host_in_transaction(dbal_host *host, bool open);
+
+/** Writes what the database says besides its answers to the program's log, when the driver has returned. @param host the connection's host @param warning false: it is mere information @param text copied; never a password. Dropped without memory, and beyond 64 at once */
+void dbal_host_log(dbal_host *host, bool warning, const char *text);
 
 /** The fault of a native request, to be set before dbal_request_finish(request, false). @param request the request */
 dbal_fault *dbal_request_fault(dbal_request *request);

@@ -102,9 +102,9 @@ busy(dbal_execution execution)
     dbal_fault_set_connection_lost(&fault, true);
     dbal_fault_set_retryable(&fault, true);
     dbal_fault_set_execution(&fault, execution);
-    ck_assert(dbal__fault_is_set(&fault));
+    ck_assert(dbal_fault_is_set(&fault));
     dbal_error *error = dbal__fault_take(&fault);
-    ck_assert(!dbal__fault_is_set(&fault));
+    ck_assert(!dbal_fault_is_set(&fault));
     return error;
 }
 

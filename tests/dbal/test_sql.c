@@ -51,7 +51,7 @@ make(int dialect, const char *text)
     dbal__sql *sql = dbal__sql_new(&drivers[dialect], NULL, text, &fault);
     ck_assert_msg(sql != NULL, "%s: %s", text,
                   fault.error != NULL ? dbal_error_message(fault.error) : "no fault");
-    ck_assert(!dbal__fault_is_set(&fault));
+    ck_assert(!dbal_fault_is_set(&fault));
     return sql;
 }
 
@@ -336,7 +336,7 @@ assert_refused(const dbal_driver *driver, const char *text, dbal_error_class err
     dbal_fault fault = DBAL__FAULT_INIT;
     dbal__sql *sql = dbal__sql_new(driver, NULL, text, &fault);
     ck_assert_msg(sql == NULL, "not refused: %s", text);
-    ck_assert(dbal__fault_is_set(&fault));
+    ck_assert(dbal_fault_is_set(&fault));
     const char *message = dbal_error_message(fault.error);
     ck_assert_msg(dbal_error_is(fault.error, error_class), "%s", message);
     ck_assert_str_eq(dbal_error_sqlstate(fault.error), sqlstate);
@@ -498,7 +498,7 @@ scan_one(void *arg)
     const char *text = arg;
     for (int dialect = S; dialect <= M; dialect++) {
         dbal__sql *sql = dbal__sql_new(&drivers[dialect], NULL, text, &fault);
-        ck_assert(sql != NULL || dbal__fault_is_set(&fault));
+        ck_assert(sql != NULL || dbal_fault_is_set(&fault));
         ck_assert(sql != NULL || dbal_error_is(fault.error, DBAL_ERROR_NO_MEMORY) ||
                   dbal_error_is(fault.error, DBAL_ERROR_PROGRAMMING));
         dbal__sql_unref(sql);

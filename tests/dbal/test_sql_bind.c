@@ -48,7 +48,7 @@ assert_order(int dialect, const char *text, dbal_params params, const char *expe
     ck_assert_uint_le(sql->value_count, 8);
     ck_assert_msg(dbal__sql_bind(sql, &drivers[dialect], NULL, params, order, &fault), "%s: %s",
                   text, dbal_error_message(fault.error));
-    ck_assert(!dbal__fault_is_set(&fault));
+    ck_assert(!dbal_fault_is_set(&fault));
     for (size_t i = 0; i < sql->value_count; i++)
         sprintf(shown + strlen(shown), "%u", order[i]);
     ck_assert_str_eq(shown, expected);
@@ -104,7 +104,7 @@ assert_unfit(int dialect, const char *text, const void *config, dbal_params para
     dbal_fault fault = DBAL__FAULT_INIT;
     dbal__sql *sql = make(dialect, text);
     ck_assert(!dbal__sql_bind(sql, &drivers[dialect], config, params, order, &fault));
-    ck_assert(dbal__fault_is_set(&fault));
+    ck_assert(dbal_fault_is_set(&fault));
     const char *message = dbal_error_message(fault.error);
     ck_assert_msg(dbal_error_is(fault.error, error_class), "%s", message);
     ck_assert_str_eq(dbal_error_sqlstate(fault.error), sqlstate);
@@ -350,7 +350,7 @@ use_table(void *arg)
     dbal__sql_table *table = dbal__sql_table_new(&drivers[P], NULL, 2);
     for (int i = 0; table != NULL && i < LENGTH(texts); i++) {
         dbal__sql *sql = dbal__sql_table_get(table, texts[i], &fault);
-        ck_assert((sql == NULL) == dbal__fault_is_set(&fault));
+        ck_assert((sql == NULL) == dbal_fault_is_set(&fault));
         dbal__sql_unref(sql);
         dbal__fault_clear(&fault);
     }

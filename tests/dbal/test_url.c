@@ -17,7 +17,7 @@ make(const char *text)
     dbal_url *url = dbal__url_new(text, &fault);
     ck_assert_msg(url != NULL, "%s: %s", text,
                   fault.error != NULL ? dbal_error_message(fault.error) : "no fault");
-    ck_assert(!dbal__fault_is_set(&fault));
+    ck_assert(!dbal_fault_is_set(&fault));
     return url;
 }
 
@@ -146,7 +146,7 @@ START_TEST(refused_with_a_place)
 {
     dbal_fault fault = DBAL__FAULT_INIT;
     ck_assert_ptr_null(dbal__url_new(refused[_i].text, &fault));
-    ck_assert(dbal__fault_is_set(&fault));
+    ck_assert(dbal_fault_is_set(&fault));
     const char *message = dbal_error_message(fault.error);
     ck_assert(dbal_error_is(fault.error, DBAL_ERROR_INTERFACE));
     ck_assert_int_eq(dbal_error_execution(fault.error), DBAL_EXECUTION_NOT_SENT);
@@ -195,7 +195,7 @@ read_one(void *arg)
 {
     dbal_fault fault = DBAL__FAULT_INIT;
     dbal_url *url = dbal__url_new(arg, &fault);
-    ck_assert((url == NULL) == dbal__fault_is_set(&fault));
+    ck_assert((url == NULL) == dbal_fault_is_set(&fault));
     ck_assert(url != NULL || dbal_error_is(fault.error, DBAL_ERROR_NO_MEMORY) ||
               dbal_error_is(fault.error, DBAL_ERROR_INTERFACE));
     dbal__url_free(url);

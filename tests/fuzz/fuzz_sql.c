@@ -55,7 +55,7 @@ scan(dbal_dialect dialect, dbal_paramstyle style, const char *text)
         if (strlen(sql->text) != sql->size || sql->value_count > strlen(text))
             abort();
         dbal__sql_unref(sql);
-    } else if (!dbal__fault_is_set(&fault)) {
+    } else if (!dbal_fault_is_set(&fault)) {
         abort();
     }
     dbal__fault_clear(&fault);

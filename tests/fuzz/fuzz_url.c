@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(text, data, size);
     text[size] = '\0';
     dbal_url *url = dbal__url_new(text, &fault);
-    if (url == NULL && !dbal__fault_is_set(&fault))
+    if (url == NULL && !dbal_fault_is_set(&fault))
         abort();
     if (url != NULL) {
         for (size_t i = 0; i < dbal_url_parameter_count(url); i++) {

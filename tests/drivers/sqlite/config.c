@@ -17,7 +17,7 @@ configured(const char *text, dbal_error **ret_error)
     ck_assert_msg(url != NULL, "%s", text);
     void *config = driver->configure(url, &fault);
     dbal__url_free(url);
-    *ret_error = dbal__fault_is_set(&fault) ? dbal__fault_take(&fault) : NULL;
+    *ret_error = dbal_fault_is_set(&fault) ? dbal__fault_take(&fault) : NULL;
     ck_assert(config == NULL ? *ret_error != NULL : *ret_error == NULL);
     return config;
 }

@@ -117,12 +117,12 @@ database_try_open(database *db)
     db->connection = dbal__zalloc(driver->connection_size);
     ck_assert_ptr_nonnull(db->connection);
     if (driver->blocking->open(db->connection, &db->opening, &fault)) {
-        ck_assert(!dbal__fault_is_set(&fault));
+        ck_assert(!dbal_fault_is_set(&fault));
         return true;
     }
     dbal__free(db->connection);
     db->connection = NULL;
-    ck_assert(dbal__fault_is_set(&fault));
+    ck_assert(dbal_fault_is_set(&fault));
     db->error = dbal__fault_take(&fault);
     return false;
 }
@@ -177,7 +177,7 @@ request(database *db, dbal__sql *sql, dbal_params params,
     ck_assert(dbal__request_begin(&db->request));
     bool ok = run(db->connection, &db->request, &fault);
     db->needs_token = fault.needs_token;
-    ck_assert(!ok || (!dbal__fault_is_set(&fault) && !fault.needs_token));
+    ck_assert(!ok || (!dbal_fault_is_set(&fault) && !fault.needs_token));
     if (ok && dbal__request_end(&db->request))
         db->result = dbal_result_ref(db->request.result);
     else if (!db->needs_token)

@@ -90,7 +90,7 @@ START_TEST(a_snapshot_that_a_read_has_ended)
     ask_int64(&db, "select count(*) from t", 0);
     ASK(&db, "rollback"); /* as SQLite does without memory or with a full disk */
     ck_assert(end(true));
-    ck_assert(!dbal__fault_is_set(&fault));
+    ck_assert(!dbal_fault_is_set(&fault));
     ck_assert(!face()->in_transaction(db.connection));
     ASK(&db, "insert into t values (1)");
 }

@@ -181,7 +181,7 @@ reset(void)
 {
     dbal_fault fault = DBAL__FAULT_INIT;
     bool ok = blocking->reset(db.connection, &fault);
-    ck_assert(ok != dbal__fault_is_set(&fault));
+    ck_assert(ok != dbal_fault_is_set(&fault));
     dbal__fault_clear(&fault);
     return ok;
 }

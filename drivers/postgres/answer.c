@@ -1,0 +1,193 @@
+#include "answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "failure.h"
+#include "newer.h"
+
+/*
+ * Rows of one result taken in one go. A statement that gave no more than SMALL may get them all at
+ * once the next time.
+ */
+enum { ROWS_MOST = 512, SMALL = 64 };
+
+/* ---- rows ---- */
+
+static void
+learn(dbal__postgres_expected *item, dbal__postgres_columns *columns, const PGresult *result)
+{
+    if ((item->begun && columns->shared != NULL) || dbal__postgres_columns_learn(columns, result))
+        return;
+    dbal_fault_set(item->fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+    item->failed = item->refused = true;
+}
+
+dbal__postgres_answered
+dbal__postgres_answer_rows(dbal__postgres_answer *answer, dbal__postgres_expected *item,
+                           dbal__postgres_columns *columns, PGresult **ret_clear)
+{
+    PGresult *result = answer->rest;
+    int rows = PQntuples(result);
+    int to = rows - answer->taken > ROWS_MOST ? answer->taken + ROWS_MOST : rows;
+    if (!item->refused)
+        learn(item, columns, result);
+    if (!item->refused && !dbal__postgres_rows_take(columns, result, answer->taken, to,
+                                                    !item->begun, item->request, item->fault)) {
+        item->refused = true;
+        item->failed = dbal_fault_is_set(item->fault);
+    }
+    item->begun = true;
+    answer->taken = item->refused ? rows : to;
+    if (answer->taken < rows)
+        return DBAL__POSTGRES_ANSWER_MORE;
+    answer->rest = NULL;
+    *ret_clear = result;
+    return DBAL__POSTGRES_ANSWER_TAKEN;
+}
+
+static dbal__postgres_answered
+begin_rows(dbal__postgres_answer *answer, dbal__postgres_expected *item,
+           dbal__postgres_columns *columns, PGresult *result, PGresult **ret_clear)
+{
+    *ret_clear = NULL;
+    answer->rest = result;
+    answer->taken = 0;
+    return dbal__postgres_answer_rows(answer, item, columns, ret_clear);
+}
+
+/* ---- the end of a statement ---- */
+
+static void
+note_tag(dbal__postgres_expected *item, const char *tag)
+{
+    dbal__postgres_control control =
+        dbal__postgres_statement_control(item->statement, item->request);
+    bool rolled_back = strcmp(tag, "ROLLBACK") == 0;
+    if (strcmp(tag, "BEGIN") == 0 || strcmp(tag, "START TRANSACTION") == 0)
+        item->turn = DBAL__POSTGRES_TURN_BEGAN;
+    else if (strcmp(tag, "COMMIT") == 0 || strcmp(tag, "PREPARE TRANSACTION") == 0 ||
+             (rolled_back && control != DBAL__POSTGRES_ROLLS_BACK_TO))
+        item->turn = DBAL__POSTGRES_TURN_ENDED;
+    if (control != DBAL__POSTGRES_COMMITS || !rolled_back)
+        return;
+    dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
+                   "the transaction had failed: COMMIT has rolled it back");
+    item->failed = true;
+}
+
+static bool
+is_common_tag(const char *tag)
+{
+    return strncmp(tag, "SELECT", 6) == 0 || strncmp(tag, "INSERT", 6) == 0 ||
+           strncmp(tag, "UPDATE", 6) == 0 || strncmp(tag, "DELETE", 6) == 0;
+}
+
+static void
+complete(dbal__postgres_expected *item, PGresult *result)
+{
+    const char *tag = PQcmdStatus(result), *rows = PQcmdTuples(result);
+    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE) {
+        if (item->statement->prepared == DBAL__POSTGRES_PREPARING)
+            item->statement->prepared = DBAL__POSTGRES_PREPARED;
+        return;
+    }
+    if (item->reply != DBAL__POSTGRES_REPLY_QUERY || item->refused)
+        return;
+    if (rows[0] != '\0')
+        dbal_request_affected(item->request, strtoll(rows, NULL, 10));
+    if (!is_common_tag(tag))
+        note_tag(item, tag);
+    if (item->statement != NULL)
+        item->statement->small = strlen(rows) < 3 && PQntuples(result) <= SMALL;
+}
+
+/* ---- errors ---- */
+
+static bool
+is_fatal(const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
+/* What was not the statement's own fault, and is over when it is sent once more. */
+static bool
+may_go_again(const dbal__postgres_expected *item, const char *state)
+{
+    const dbal__postgres_statement *s = item->statement;
+    bool prepared = s != NULL && s->prepared != DBAL__POSTGRES_NOT_PREPARED;
+    bool stale = prepared && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
+    bool hit = item->exposed && strcmp(state, "57014") == 0;
+    return item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->tried && !item->in_transaction &&
+           !item->stopped && (stale || hit);
+}
+
+bool
+dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expected *item,
+                            const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (state == NULL)
+        return false;
+    if (is_fatal(result) && strlen(state) < sizeof answer->fatal)
+        strcpy(answer->fatal, state);
+    if (item->failed || item->request == NULL)
+        return true;
+    item->failed = true;
+    item->again = may_go_again(item, state);
+    if (item->stopped && strcmp(state, "57014") == 0)
+        dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014", "%s",
+                       PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    else
+        dbal__postgres_failure_of(item->fault, result, item->request);
+    if (item->statement != NULL && (item->reply == DBAL__POSTGRES_REPLY_PREPARE ||
+                                    strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0))
+        dbal__postgres_statement_forget(item->statement);
+    return true;
+}
+
+/* It stood in a transaction behind one that has failed. */
+static void
+skip(dbal__postgres_expected *item)
+{
+    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE)
+        dbal__postgres_statement_forget(item->statement);
+    if (item->reply != DBAL__POSTGRES_REPLY_QUERY || item->failed)
+        return;
+    item->failed = true;
+    dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
+                   "not executed: an earlier statement of its transaction has failed");
+}
+
+dbal__postgres_answered
+dbal__postgres_answer_take(dbal__postgres_answer *answer, dbal__postgres_expected *item,
+                           dbal__postgres_columns *columns, PGresult *result, PGresult **ret_clear)
+{
+    bool query = item->reply == DBAL__POSTGRES_REPLY_QUERY;
+    int status = PQresultStatus(result);
+    bool piece = status == PGRES_SINGLE_TUPLE || status == DBAL__POSTGRES_TUPLES_CHUNK;
+    *ret_clear = result;
+    item->answered = !piece; /* there is an end to come */
+    if (piece || status == PGRES_TUPLES_OK) {
+        if (!query)
+            return DBAL__POSTGRES_ANSWER_CONFUSED;
+        if (!piece)
+            complete(item, result);
+        return begin_rows(answer, item, columns, result, ret_clear);
+    }
+    switch (status) {
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+        complete(item, result);
+        return DBAL__POSTGRES_ANSWER_TAKEN;
+    case PGRES_FATAL_ERROR:
+        return dbal__postgres_answer_error(answer, item, result) ? DBAL__POSTGRES_ANSWER_TAKEN
+                                                                 : DBAL__POSTGRES_ANSWER_LOST;
+    case PGRES_PIPELINE_ABORTED:
+        skip(item);
+        return DBAL__POSTGRES_ANSWER_TAKEN;
+    default: /* COPY, a Sync */
+        return DBAL__POSTGRES_ANSWER_CONFUSED;
+    }
+}

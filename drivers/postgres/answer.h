@@ -1,0 +1,39 @@
+/* What one result means for the request that it answers. */
+#ifndef DBAL__POSTGRES_ANSWER_H
+#define DBAL__POSTGRES_ANSWER_H
+
+#include <stdbool.h>
+
+#include "expect.h"
+#include "libpq.h"
+#include "statement.h"
+
+typedef enum dbal__postgres_answered {
+    DBAL__POSTGRES_ANSWER_TAKEN,
+    DBAL__POSTGRES_ANSWER_MORE,    /* there are rows left: dbal__postgres_answer_rows() */
+    DBAL__POSTGRES_ANSWER_LOST,    /* it is libpq's own error: the connection is gone */
+    DBAL__POSTGRES_ANSWER_CONFUSED /* nobody asked for that */
+} dbal__postgres_answered;
+
+/* A result whose rows are taken piece by piece. */
+typedef struct dbal__postgres_answer {
+    PGresult *rest; /* or NULL */
+    int taken;      /* of its rows */
+    char fatal[6];  /* SQLSTATE of the last FATAL error, or "" */
+} dbal__postgres_answer;
+
+/* A result; what it has no more use for is to be cleared: that is *ret_clear, or NULL. */
+dbal__postgres_answered dbal__postgres_answer_take(dbal__postgres_answer *answer,
+                                                   dbal__postgres_expected *item,
+                                                   dbal__postgres_columns *columns,
+                                                   PGresult *result, PGresult **ret_clear);
+/* More rows of answer->rest. */
+dbal__postgres_answered dbal__postgres_answer_rows(dbal__postgres_answer *answer,
+                                                   dbal__postgres_expected *item,
+                                                   dbal__postgres_columns *columns,
+                                                   PGresult **ret_clear);
+/* An error that comes behind the answer, when all was to be committed. False: it is libpq's own. */
+bool dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expected *item,
+                                 const PGresult *result);
+
+#endif

@@ -1,0 +1,160 @@
+#include "connection.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "connect.h"
+
+/* ---- in a helper thread ---- */
+
+bool
+dbal__postgres_open(void *connection, dbal_opening *opening, dbal_fault *fault)
+{
+    dbal__postgres_connection *self = connection;
+    self->config = opening->config;
+    self->newer = dbal__postgres_newer_get();
+    if (!dbal__postgres_expect_init(&self->expect) ||
+        !dbal__postgres_statements_init(&self->statements, opening->statement_cache,
+                                        !self->config->pooler)) {
+        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+        dbal__postgres_expect_fini(&self->expect);
+        return false;
+    }
+    self->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->stop_fd < 0)
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "53000", "no descriptor is left");
+    else
+        self->pg = dbal__postgres_connect(self->config, opening, &self->notices, fault);
+    if (self->pg != NULL)
+        return true;
+    if (self->stop_fd >= 0)
+        close(self->stop_fd);
+    dbal__postgres_expect_fini(&self->expect);
+    dbal__postgres_statements_fini(&self->statements);
+    return false;
+}
+
+void
+dbal__postgres_close(void *connection)
+{
+    dbal__postgres_connection *self = connection;
+    PQclear(self->answer.rest);
+    PQfinish(self->pg);
+    dbal__postgres_notices_fini(&self->notices);
+    close(self->stop_fd);
+    dbal__postgres_expect_fini(&self->expect);
+    dbal__postgres_statements_fini(&self->statements);
+    dbal__postgres_columns_fini(&self->columns);
+    dbal__postgres_bound_fini(&self->bound);
+}
+
+bool
+dbal__postgres_in_transaction(void *connection)
+{
+    const dbal__postgres_connection *self = connection;
+    PGTransactionStatusType status = PQtransactionStatus(self->pg);
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+/* ---- on the loop ---- */
+
+static void
+attach(void *connection, dbal_host *host)
+{
+    dbal__postgres_connection *self = connection;
+    self->host = host;
+    if (PQsetnonblocking(self->pg, 1) != 0 || PQenterPipelineMode(self->pg) != 1) {
+        dbal__postgres_lose(self, NULL);
+        return;
+    }
+    dbal__postgres_watch(self);
+}
+
+static void
+detach(void *connection)
+{
+    dbal__postgres_connection *self = connection;
+    dbal__postgres_cancel_leave(self);
+    self->lost = true;
+    self->host = NULL;
+}
+
+/* What the server has said besides its answers goes to the program's log. */
+static void
+log_notices(dbal__postgres_connection *self)
+{
+    dbal__postgres_notice notice;
+    while (self->notices.count > 0 && dbal__postgres_notices_take(&self->notices, &notice)) {
+        dbal_host_log(self->host, strcmp(notice.severity, "WARNING") == 0, notice.text);
+        dbal_driver_free(notice.text);
+    }
+}
+
+/* After anything that may have changed what is waited for. */
+static void
+settle_down(dbal__postgres_connection *self)
+{
+    if (self->lost)
+        return;
+    if (self->ended)
+        dbal__postgres_receive(self);
+    log_notices(self);
+    dbal__postgres_watch(self);
+}
+
+static void
+submit(void *connection, dbal_request *request)
+{
+    dbal__postgres_connection *self = connection;
+    if (!dbal__postgres_expect_hold(&self->expect, request, false, false)) {
+        dbal_fault *fault = dbal_request_fault(request);
+        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+        dbal_request_finish(request, false);
+        return;
+    }
+    dbal__postgres_send(self);
+    settle_down(self);
+}
+
+static void
+step(void *connection, int slot, unsigned events)
+{
+    dbal__postgres_connection *self = connection;
+    if (self->lost)
+        return;
+    if (slot == DBAL_SLOT_WAKE) {
+        self->waking = false;
+        dbal__postgres_sync(self);
+        dbal__postgres_flush(self);
+    } else if (slot == DBAL_SLOT_TIMER) {
+        dbal__postgres_cancel_again(self);
+    }
+    if ((events & DBAL_READABLE) != 0)
+        dbal__postgres_consume(self);
+    if (self->flushing && !self->ended)
+        dbal__postgres_flush(self);
+    dbal__postgres_receive(self);
+    if (!self->lost)
+        dbal__postgres_send(self);
+    settle_down(self);
+}
+
+static void
+resume(void *connection, dbal_request *request)
+{
+    (void)request;
+    /* not from inside: the caller is in the middle of handing out rows */
+    dbal__postgres_wake(connection);
+}
+
+const dbal_native dbal__postgres_native = {
+    .size = sizeof(dbal_native),
+    .attach = attach,
+    .detach = detach,
+    .submit = submit,
+    .step = step,
+    .cancel = dbal__postgres_cancel,
+    .resume = resume,
+};

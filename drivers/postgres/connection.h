@@ -1,0 +1,105 @@
+/*
+ * One connection. Opened and closed in a helper thread; in between the loop has it, or, behind a
+ * gate with threads, one thread at a time.
+ */
+#ifndef DBAL__POSTGRES_CONNECTION_H
+#define DBAL__POSTGRES_CONNECTION_H
+
+#include <stdbool.h>
+
+#include <dbal/driver.h>
+
+#include "answer.h"
+#include "bind.h"
+#include "config.h"
+#include "expect.h"
+#include "libpq.h"
+#include "newer.h"
+#include "notice.h"
+#include "statement.h"
+
+typedef struct dbal__postgres_connection dbal__postgres_connection;
+
+/* A cancel on its way, in a helper thread; it may outlive its connection. */
+typedef struct dbal__postgres_errand dbal__postgres_errand;
+
+struct dbal__postgres_connection {
+    PGconn *pg;
+    const dbal__postgres_config *config;
+    const dbal__postgres_newer *newer;
+    dbal_host *host; /* NULL off the loop */
+    int stop_fd;     /* wakes a thread that waits for the server */
+    dbal__postgres_expect expect;
+    dbal__postgres_statements statements;
+    dbal__postgres_columns columns; /* of a statement that is not kept */
+    dbal__postgres_bound bound;
+    unsigned watched;            /* events */
+    bool flushing;               /* bytes wait for room in the socket */
+    bool ended;                  /* the server has closed */
+    bool lost;                   /* the core has been told */
+    bool waking;                 /* a wake is asked for */
+    bool in_transaction;         /* as far as was settled */
+    bool will_be_in_transaction; /* when all that was sent has been done */
+    unsigned unsynced;           /* queries sent since the last Sync */
+    dbal__postgres_answer answer;
+    dbal__postgres_notices notices;
+    dbal__postgres_errand *cancelling; /* or NULL */
+    double cancel_again;               /* seconds until the next cancel of the same statement */
+    bool cancel_due;                   /* the timer runs */
+};
+
+/* ---- connection.c ---- */
+
+bool dbal__postgres_open(void *connection, dbal_opening *opening, dbal_fault *fault);
+void dbal__postgres_close(void *connection);
+bool dbal__postgres_in_transaction(void *connection);
+/* run.c: one at a time, in a thread */
+bool dbal__postgres_run(void *connection, dbal_request *request, dbal_fault *fault);
+void dbal__postgres_interrupt(void *connection);
+bool dbal__postgres_ping(void *connection, dbal_fault *fault);
+bool dbal__postgres_reset(void *connection, dbal_fault *fault);
+extern const dbal_native dbal__postgres_native;
+
+/* ---- link.c: the socket ---- */
+
+/* Asks for the events that matter now. */
+void dbal__postgres_watch(dbal__postgres_connection *self);
+/* Whether a stream's consumer is behind, so that nothing is to be read. */
+bool dbal__postgres_is_held_back(const dbal__postgres_connection *self);
+/* Takes what has arrived; see `ended`. */
+void dbal__postgres_consume(dbal__postgres_connection *self);
+/* Sends what waits, as far as there is room. */
+void dbal__postgres_flush(dbal__postgres_connection *self);
+/* A step soon, without an event. */
+void dbal__postgres_wake(dbal__postgres_connection *self);
+/* It is of no more use; `why` may be NULL for libpq's own words. */
+void dbal__postgres_lose(dbal__postgres_connection *self, const char *why);
+
+/* ---- send.c: requests down ---- */
+
+/* Sends what may be sent of what waits. */
+void dbal__postgres_send(dbal__postgres_connection *self);
+/* Ends the segment of a transaction that statements of this turn have shared. */
+void dbal__postgres_sync(dbal__postgres_connection *self);
+
+/* ---- receive.c: answers up ---- */
+
+/* Takes the answers that are there. */
+void dbal__postgres_receive(dbal__postgres_connection *self);
+/* Another reply is being read: says how its rows are to come. */
+void dbal__postgres_read_from_here(dbal__postgres_connection *self);
+
+/* ---- cancel.c ---- */
+
+/* seconds until the first cancel is repeated */
+#define DBAL__POSTGRES_CANCEL_FIRST 0.02
+
+void dbal__postgres_cancel(void *connection, dbal_request *request);
+/* The one that is being read is to be stopped, if it is among those that are. */
+void dbal__postgres_cancel_reading(dbal__postgres_connection *self);
+/* The time has come to try again. */
+void dbal__postgres_cancel_again(dbal__postgres_connection *self);
+/* Forgets one that is on its way. */
+void dbal__postgres_cancel_leave(dbal__postgres_connection *self);
+
+#endif

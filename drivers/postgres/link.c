@@ -1,0 +1,144 @@
+#include <dlfcn.h>
+#include <string.h>
+
+#include "connection.h"
+#include "lost.h"
+
+enum { SOCKET = 0 /* the slot it is watched in */ };
+
+/* A stream whose consumer is behind: nothing is read until it asks for more. */
+bool
+dbal__postgres_is_held_back(const dbal__postgres_connection *self)
+{
+    const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
+    return item != NULL && item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->refused &&
+           dbal_request_full(item->request);
+}
+
+void
+dbal__postgres_watch(dbal__postgres_connection *self)
+{
+    int fd = PQsocket(self->pg);
+    if (self->lost)
+        return;
+    if (fd < 0 || self->ended) { /* libpq has closed it: its number may be another's soon */
+        if (self->watched != 0)
+            dbal_host_unwatch(self->host, SOCKET);
+        self->watched = 0;
+        return;
+    }
+    unsigned wanted = (dbal__postgres_is_held_back(self) ? 0u : DBAL_READABLE) |
+                      (self->flushing ? DBAL_WRITABLE : 0u);
+    if (wanted == self->watched)
+        return;
+    self->watched = wanted;
+    if (wanted != 0)
+        dbal_host_watch(self->host, SOCKET, fd, wanted);
+    else
+        dbal_host_unwatch(self->host, SOCKET);
+}
+
+/*
+ * What OpenSSL has decrypted and libpq has not asked for: no event will tell of it. libpq up to
+ * 15.18 asks once for each event.
+ */
+static int
+pending(PGconn *pg)
+{
+    static int (*ssl_pending)(const void *);
+    static bool looked;
+    void *ssl = PQsslStruct(pg, "OpenSSL");
+    if (ssl == NULL)
+        return 0;
+    if (!looked) {
+        *(void **)&ssl_pending = dlsym(RTLD_DEFAULT, "SSL_pending");
+        looked = true;
+    }
+    return ssl_pending != NULL ? ssl_pending(ssl) : 0;
+}
+
+void
+dbal__postgres_consume(dbal__postgres_connection *self)
+{
+    if (self->ended)
+        return;
+    bool ok = PQconsumeInput(self->pg) != 0;
+    if (ok && PQsslInUse(self->pg)) {
+        while (ok && pending(self->pg) > 0)
+            ok = PQconsumeInput(self->pg) != 0;
+    }
+    self->ended = !ok || PQstatus(self->pg) == CONNECTION_BAD;
+}
+
+void
+dbal__postgres_flush(dbal__postgres_connection *self)
+{
+    int left = PQflush(self->pg);
+    self->flushing = left > 0;
+    self->ended = self->ended || left < 0;
+}
+
+void
+dbal__postgres_wake(dbal__postgres_connection *self)
+{
+    if (self->waking || self->host == NULL)
+        return;
+    self->waking = true;
+    dbal_host_wake(self->host);
+}
+
+/*
+ * What a server answers with FATAL is the last thing it does: what stands behind was never begun.
+ * A pooler's word is not as good, since it may have passed that on already.
+ */
+static void
+spare_others(dbal__postgres_connection *self)
+{
+    dbal__postgres_expect *expect = &self->expect;
+    if (self->answer.fatal[0] == '\0' || self->config->pooler)
+        return;
+    for (uint32_t i = expect->read; i != expect->end; i++) {
+        dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
+        if (item->reply != DBAL__POSTGRES_REPLY_QUERY || item->failed || item->answered)
+            continue;
+        dbal_fault *fault = dbal_request_fault(item->request);
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, self->answer.fatal,
+                       "the server ended the connection before it came to this statement");
+        dbal_fault_set_connection_lost(fault, true);
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+        item->failed = true;
+    }
+}
+
+/* Those whose own fate is known end with it; the core sees to the others. */
+static void
+end_known(dbal__postgres_connection *self)
+{
+    dbal__postgres_expect *expect = &self->expect;
+    for (uint32_t i = expect->settled; i != expect->end; i++) {
+        dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
+        if (item->reply != DBAL__POSTGRES_REPLY_QUERY || !item->failed)
+            continue;
+        dbal_request *request = item->request;
+        item->request = NULL;
+        dbal_fault_set_connection_lost(dbal_request_fault(request), true);
+        dbal_request_finish(request, false);
+    }
+}
+
+void
+dbal__postgres_lose(dbal__postgres_connection *self, const char *why)
+{
+    if (self->lost)
+        return;
+    self->lost = true;
+    dbal_host_unwatch(self->host, SOCKET);
+    spare_others(self);
+    end_known(self);
+    dbal_fault *fault = dbal_host_lost(self->host);
+    if (why != NULL)
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08006", "%s", why);
+    else
+        dbal__postgres_lost(fault, self->pg, &self->notices, self->answer.fatal);
+    dbal_fault_set_connection_lost(fault, true);
+}

@@ -1,0 +1,28 @@
+#include "lost.h"
+
+#include <string.h>
+
+/* A libpq message is several lines, the first of which says what happened. */
+static int
+first_line(const char *message)
+{
+    return (int)strcspn(message, "\n");
+}
+
+void
+dbal__postgres_lost(dbal_fault *fault, const PGconn *pg, const dbal__postgres_notices *notices,
+                    const char *fatal)
+{
+    const char *message = PQerrorMessage(pg);
+    if (fatal[0] != '\0')
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, fatal, "the server ended the connection");
+    else if (notices->end_sqlstate[0] != '\0')
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, notices->end_sqlstate, "%s",
+                       notices->end_text);
+    else if (message[0] != '\0')
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08006", "%.*s", first_line(message),
+                       message);
+    else
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08006", "the connection was lost");
+    dbal_fault_set_connection_lost(fault, true);
+}

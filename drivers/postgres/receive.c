@@ -1,0 +1,227 @@
+#include <string.h>
+
+#include "answer.h"
+#include "connection.h"
+#include "failure.h"
+
+/*
+ * Results taken in one go; what is left waits for the next turn of the loop. Results larger than
+ * LARGE are freed by a helper.
+ */
+enum { RESULTS_MOST = 512, CHUNK = 64, MANY = 64, LARGE = 256 * 1024 };
+
+/* ---- one answer ---- */
+
+static void
+clear_in_helper(void *result)
+{
+    PQclear(result);
+}
+
+static void
+cleared(void *result)
+{
+    (void)result;
+}
+
+static void
+clear(dbal__postgres_connection *self, PGresult *result)
+{
+    if (PQntuples(result) < MANY || PQresultMemorySize(result) < LARGE ||
+        !dbal_host_offload(self->host, clear_in_helper, cleared, result))
+        PQclear(result);
+}
+
+static dbal__postgres_columns *
+columns_of(dbal__postgres_connection *self, const dbal__postgres_expected *item)
+{
+    return item->statement != NULL ? &item->statement->columns : &self->columns;
+}
+
+/* A result, or with NULL more rows of the one that was taken in part. */
+static dbal__postgres_answered
+take_answer(dbal__postgres_connection *self, dbal__postgres_expected *item, PGresult *result)
+{
+    PGresult *done = NULL;
+    dbal__postgres_columns *columns = columns_of(self, item);
+    bool refused = item->refused;
+    dbal__postgres_answered answered =
+        result != NULL ? dbal__postgres_answer_take(&self->answer, item, columns, result, &done)
+                       : dbal__postgres_answer_rows(&self->answer, item, columns, &done);
+    if (done != NULL)
+        clear(self, done);
+    if (item->refused && !refused) { /* what still comes is dropped: the server may stop */
+        item->stopped = true;
+        self->cancel_again = DBAL__POSTGRES_CANCEL_FIRST;
+        dbal__postgres_cancel_reading(self);
+    }
+    /* those of a session keep their order: nothing may have been sent behind it */
+    if (item->again && dbal_request_in_order(item->request))
+        item->again = self->expect.read + 2 == self->expect.end;
+    return answered;
+}
+
+/* ---- what a Sync settles ---- */
+
+static void
+settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    dbal_request *request = item->request;
+    if (item->turn != DBAL__POSTGRES_TURN_NONE) {
+        self->in_transaction = item->turn == DBAL__POSTGRES_TURN_BEGAN;
+        dbal_host_in_transaction(self->host, self->in_transaction);
+    }
+    item->request = NULL;
+    if (item->again && dbal_request_restart(request) &&
+        dbal__postgres_expect_hold(&self->expect, request, true, true))
+        return;
+    bool ok = item->refused ? dbal_request_satisfied(request) : !item->failed;
+    if (!ok && !item->failed)
+        dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
+                       "stopped while its rows were read");
+    dbal_request_finish(request, ok);
+}
+
+/* Nothing is on its way: libpq knows for certain whether a transaction is open. */
+static void
+look_at_transaction(dbal__postgres_connection *self)
+{
+    bool open = dbal__postgres_in_transaction(self);
+    self->will_be_in_transaction = open;
+    if (open == self->in_transaction)
+        return;
+    self->in_transaction = open;
+    dbal_host_in_transaction(self->host, open);
+}
+
+static void
+settle(dbal__postgres_connection *self)
+{
+    dbal__postgres_expect *expect = &self->expect;
+    if (expect->read + 1 == expect->end)
+        look_at_transaction(self);
+    for (; expect->settled != expect->read; expect->settled++) {
+        dbal__postgres_expected *item = dbal__postgres_expect_at(expect, expect->settled);
+        if (item->statement != NULL)
+            item->statement->flying--;
+        if (item->reply == DBAL__POSTGRES_REPLY_QUERY)
+            settle_query(self, item);
+    }
+}
+
+/* A statement on a connection that it shares has begun a transaction all the same. */
+static bool
+is_poisoned(const dbal__postgres_connection *self)
+{
+    const dbal__postgres_expect *expect = &self->expect;
+    for (uint32_t i = expect->settled; i != expect->read; i++) {
+        const dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
+        if (item->turn != DBAL__POSTGRES_TURN_NONE && !dbal_request_in_order(item->request))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the order of replies ---- */
+
+void
+dbal__postgres_read_from_here(dbal__postgres_connection *self)
+{
+    const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
+    if (item == NULL || item->reply != DBAL__POSTGRES_REPLY_QUERY)
+        return;
+    if (item->single && self->newer->set_chunked_rows_mode != NULL)
+        self->newer->set_chunked_rows_mode(self->pg, CHUNK);
+    else if (item->single)
+        PQsetSingleRowMode(self->pg);
+    if (item->stopped)
+        dbal__postgres_cancel_reading(self);
+}
+
+static void
+advance(dbal__postgres_connection *self)
+{
+    const dbal__postgres_expected *item =
+        dbal__postgres_expect_at(&self->expect, self->expect.read++);
+    /* the query that a failed Parse was for has its error */
+    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE && item->failed)
+        dbal__postgres_expect_at(&self->expect, self->expect.read)->failed = true;
+    dbal__postgres_read_from_here(self);
+}
+
+static void
+take_sync(dbal__postgres_connection *self)
+{
+    bool poisoned = is_poisoned(self);
+    settle(self);
+    self->expect.settled = ++self->expect.read;
+    if (poisoned)
+        dbal__postgres_lose(self, "a statement began a transaction on a shared connection");
+    else
+        dbal__postgres_read_from_here(self);
+}
+
+/* An error here is one of the commit that comes with a Sync. */
+static dbal__postgres_answered
+take_at_sync(dbal__postgres_connection *self, PGresult *result)
+{
+    dbal__postgres_expected *last = dbal__postgres_expect_at(&self->expect, self->expect.read - 1);
+    dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
+    if (result == NULL) /* ends an error */
+        return PQstatus(self->pg) == CONNECTION_BAD ? DBAL__POSTGRES_ANSWER_LOST
+                                                    : DBAL__POSTGRES_ANSWER_TAKEN;
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+        take_sync(self);
+    else if (PQresultStatus(result) != PGRES_FATAL_ERROR)
+        answered = DBAL__POSTGRES_ANSWER_CONFUSED;
+    else if (!dbal__postgres_answer_error(&self->answer, last, result))
+        answered = DBAL__POSTGRES_ANSWER_LOST;
+    PQclear(result);
+    return answered;
+}
+
+/* One result, or the end of them. */
+static dbal__postgres_answered
+take(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    PGresult *result = PQgetResult(self->pg);
+    if (item->reply == DBAL__POSTGRES_REPLY_SYNC)
+        return take_at_sync(self, result);
+    if (result != NULL)
+        return take_answer(self, item, result);
+    if (!item->answered)
+        return PQstatus(self->pg) == CONNECTION_BAD ? DBAL__POSTGRES_ANSWER_LOST
+                                                    : DBAL__POSTGRES_ANSWER_CONFUSED;
+    advance(self);
+    return DBAL__POSTGRES_ANSWER_TAKEN;
+}
+
+/* What is there to be taken, if anything, without waiting for it. */
+static bool
+is_ready(dbal__postgres_connection *self)
+{
+    return dbal__postgres_expect_reading(&self->expect) != NULL && !self->lost &&
+           !dbal__postgres_is_held_back(self) && (self->answer.rest != NULL || !PQisBusy(self->pg));
+}
+
+void
+dbal__postgres_receive(dbal__postgres_connection *self)
+{
+    dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
+    int taken = 0;
+    while (answered == DBAL__POSTGRES_ANSWER_TAKEN && taken < RESULTS_MOST && is_ready(self)) {
+        dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
+        answered = self->answer.rest != NULL ? take_answer(self, item, NULL) : take(self, item);
+        taken++;
+    }
+    if (self->lost)
+        return;
+    if (answered == DBAL__POSTGRES_ANSWER_CONFUSED)
+        dbal__postgres_lose(self, "the server sent an answer that nothing was asked for");
+    else if (answered == DBAL__POSTGRES_ANSWER_LOST)
+        dbal__postgres_lose(self, NULL);
+    else if (answered == DBAL__POSTGRES_ANSWER_MORE || taken == RESULTS_MOST)
+        dbal__postgres_wake(self);
+    else if (self->ended && !dbal__postgres_is_held_back(self))
+        dbal__postgres_lose(self, NULL);
+}

@@ -1,0 +1,244 @@
+/*
+ * The blocking face, for gates with threads: one statement after the other, without a pipeline. A
+ * thread that waits for the server is woken by an eventfd, and sends the cancel itself.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "connection.h"
+#include "failure.h"
+#include "lost.h"
+
+void
+dbal__postgres_interrupt(void *connection)
+{
+    dbal__postgres_connection *self = connection;
+    eventfd_write(self->stop_fd, 1);
+}
+
+static void
+cancel(dbal__postgres_connection *self)
+{
+    char why[256];
+    PGcancel *one = PQgetCancel(self->pg);
+    if (one != NULL)
+        PQcancel(one, why, sizeof why);
+    PQfreeCancel(one);
+}
+
+/* Waits until the socket is ready. False: the connection is gone. */
+static bool
+wait_for(dbal__postgres_connection *self, dbal__postgres_expected *item, short events)
+{
+    struct pollfd fds[2] = {{.fd = PQsocket(self->pg), .events = events},
+                            {.fd = self->stop_fd, .events = POLLIN}};
+    eventfd_t count;
+    if (fds[0].fd < 0)
+        return false;
+    while (poll(fds, 2, -1) < 0 && errno == EINTR) {
+    }
+    if (fds[1].revents != 0)
+        eventfd_read(self->stop_fd, &count);
+    bool stopped = item->refused || dbal_request_stopped(item->request);
+    if (stopped && !item->stopped) {
+        item->stopped = true;
+        cancel(self);
+    }
+    return fds[0].revents == 0 || (events & POLLIN) == 0 || PQconsumeInput(self->pg) != 0;
+}
+
+static bool
+flush(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    int left;
+    while ((left = PQflush(self->pg)) > 0) {
+        if (!wait_for(self, item, POLLIN | POLLOUT))
+            return false;
+    }
+    return left == 0;
+}
+
+/* The next result, or NULL behind the last. *ret_lost: the connection is gone. */
+static PGresult *
+next_result(dbal__postgres_connection *self, dbal__postgres_expected *item, bool *ret_lost)
+{
+    while (PQisBusy(self->pg)) {
+        if (!wait_for(self, item, POLLIN)) {
+            *ret_lost = true;
+            return NULL;
+        }
+    }
+    return PQgetResult(self->pg);
+}
+
+/* What the server answers to what was sent. */
+static dbal__postgres_answered
+fetch(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    dbal__postgres_columns *columns =
+        item->statement != NULL ? &item->statement->columns : &self->columns;
+    dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
+    bool lost = false;
+    PGresult *result;
+    while (answered == DBAL__POSTGRES_ANSWER_TAKEN &&
+           (result = next_result(self, item, &lost)) != NULL) {
+        PGresult *done = NULL;
+        answered = dbal__postgres_answer_take(&self->answer, item, columns, result, &done);
+        while (answered == DBAL__POSTGRES_ANSWER_MORE)
+            answered = dbal__postgres_answer_rows(&self->answer, item, columns, &done);
+        PQclear(done);
+        if (item->refused && !item->stopped) {
+            item->stopped = true;
+            cancel(self);
+        }
+    }
+    return lost ? DBAL__POSTGRES_ANSWER_LOST : answered;
+}
+
+static dbal__postgres_answered
+prepare(dbal__postgres_connection *self, dbal__postgres_expected *query)
+{
+    dbal__postgres_statement *s = query->statement;
+    dbal__postgres_expected item = *query;
+    item.reply = DBAL__POSTGRES_REPLY_PREPARE;
+    dbal__postgres_statement_prepare(&self->statements, s);
+    if (PQsendPrepare(self->pg, s->name, dbal_request_sql(query->request, NULL), s->count,
+                      s->types) != 1 ||
+        !flush(self, &item))
+        return DBAL__POSTGRES_ANSWER_LOST;
+    dbal__postgres_answered answered = fetch(self, &item);
+    query->failed = item.failed;
+    query->stopped = item.stopped;
+    return answered;
+}
+
+static dbal__postgres_answered
+query(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    const dbal__postgres_bound *bound = &self->bound;
+    const dbal__postgres_statement *s = item->statement;
+    int sent;
+    if (s != NULL && s->prepared == DBAL__POSTGRES_PREPARED)
+        sent = PQsendQueryPrepared(self->pg, s->name, bound->count, bound->values, bound->lengths,
+                                   bound->formats, s->columns.binary_possible);
+    else
+        sent = PQsendQueryParams(self->pg, dbal_request_sql(item->request, NULL), bound->count,
+                                 bound->types, bound->values, bound->lengths, bound->formats, 0);
+    if (sent != 1)
+        return DBAL__POSTGRES_ANSWER_LOST;
+    PQsetSingleRowMode(self->pg);
+    return flush(self, item) ? fetch(self, item) : DBAL__POSTGRES_ANSWER_LOST;
+}
+
+/* Closes what is kept too many; what it is answered is of no interest. */
+static void
+close_evicted(dbal__postgres_connection *self)
+{
+    char text[40];
+    dbal__postgres_statement *s;
+    if (dbal__postgres_in_transaction(self) ||
+        (s = dbal__postgres_statements_evict(&self->statements)) == NULL)
+        return;
+    if (s->prepared == DBAL__POSTGRES_PREPARED) {
+        snprintf(text, sizeof text, "deallocate %s", s->name);
+        PQclear(PQexec(self->pg, text));
+    }
+    dbal__postgres_statement_free(s);
+}
+
+/* What was run has changed what the server keeps. */
+static void
+forget_prepared(dbal__postgres_connection *self, const dbal__postgres_expected *item)
+{
+    if (dbal__postgres_statement_control(item->statement, item->request) == DBAL__POSTGRES_DISCARDS)
+        dbal__postgres_statements_forget(&self->statements);
+}
+
+static dbal__postgres_answered
+run_once(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
+    if (dbal__postgres_statement_is_due(&self->statements, item->statement))
+        answered = prepare(self, item);
+    if (answered == DBAL__POSTGRES_ANSWER_TAKEN && !item->failed)
+        answered = query(self, item);
+    return answered;
+}
+
+static void
+say_lost(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    if (!item->failed) {
+        dbal__postgres_lost(item->fault, self->pg, &self->notices, self->answer.fatal);
+        dbal_fault_set_execution(item->fault, DBAL_EXECUTION_UNKNOWN);
+    }
+    dbal_fault_set_connection_lost(item->fault, true);
+    item->failed = true;
+}
+
+bool
+dbal__postgres_run(void *connection, dbal_request *request, dbal_fault *fault)
+{
+    dbal__postgres_connection *self = connection;
+    dbal__postgres_expected item = {
+        .reply = DBAL__POSTGRES_REPLY_QUERY, .request = request, .fault = fault};
+    eventfd_t count;
+    if (!dbal__postgres_bind(&self->bound, request, fault)) {
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+        return false;
+    }
+    eventfd_read(self->stop_fd, &count);
+    PQsetnonblocking(self->pg, 1);
+    item.statement = dbal__postgres_statements_get(&self->statements, request, &self->bound);
+    item.in_transaction = dbal__postgres_in_transaction(self);
+    if (!dbal__postgres_statement_may_run(item.statement, request, fault))
+        return false;
+    dbal__postgres_answered answered = run_once(self, &item);
+    if (item.again && dbal_request_restart(request)) {
+        item = (dbal__postgres_expected){.reply = item.reply,
+                                         .request = request,
+                                         .fault = fault,
+                                         .statement = item.statement,
+                                         .tried = true};
+        answered = run_once(self, &item);
+    }
+    if (answered != DBAL__POSTGRES_ANSWER_TAKEN || PQstatus(self->pg) == CONNECTION_BAD)
+        say_lost(self, &item);
+    else
+        forget_prepared(self, &item);
+    PQsetnonblocking(self->pg, 0);
+    if (!item.failed)
+        close_evicted(self);
+    return item.refused ? dbal_request_satisfied(request) : !item.failed;
+}
+
+bool
+dbal__postgres_ping(void *connection, dbal_fault *fault)
+{
+    dbal__postgres_connection *self = connection;
+    PGresult *result = PQexec(self->pg, "");
+    bool ok = PQresultStatus(result) == PGRES_EMPTY_QUERY;
+    PQclear(result);
+    if (!ok)
+        dbal__postgres_lost(fault, self->pg, &self->notices, "");
+    return ok;
+}
+
+bool
+dbal__postgres_reset(void *connection, dbal_fault *fault)
+{
+    dbal__postgres_connection *self = connection;
+    bool ok = !dbal__postgres_in_transaction(self);
+    PGresult *result = ok ? NULL : PQexec(self->pg, "rollback");
+    PQclear(result);
+    result = PQexec(self->pg, "discard all");
+    ok = PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!ok)
+        dbal__postgres_failure(fault, result, "discard all");
+    PQclear(result);
+    dbal__postgres_statements_forget(&self->statements);
+    return ok;
+}

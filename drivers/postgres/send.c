@@ -1,0 +1,192 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "connection.h"
+
+/* Statements of one turn that share a Sync; replies that one request may need. */
+enum { SEGMENT_MOST = 64, REPLIES_MOST = 8 };
+
+static void
+refuse(dbal_request *request)
+{
+    dbal_fault_set_execution(dbal_request_fault(request), DBAL_EXECUTION_NOT_SENT);
+    dbal_request_finish(request, false);
+}
+
+static void
+refuse_for_memory(dbal_request *request)
+{
+    dbal_fault_set(dbal_request_fault(request), DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+    refuse(request);
+}
+
+void
+dbal__postgres_sync(dbal__postgres_connection *self)
+{
+    if (self->unsynced == 0 || self->ended)
+        return;
+    self->unsynced = 0;
+    dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_SYNC);
+    if (self->newer->send_pipeline_sync != NULL) {
+        self->ended = self->newer->send_pipeline_sync(self->pg) != 1;
+        dbal__postgres_wake(self);              /* which flushes what was sent in this turn */
+    } else if (PQpipelineSync(self->pg) != 1) { /* flushes too */
+        self->ended = true;
+    }
+}
+
+static bool
+send_close(dbal__postgres_connection *self, const dbal__postgres_statement *s)
+{
+    char text[40];
+    if (self->newer->send_close_prepared != NULL)
+        return self->newer->send_close_prepared(self->pg, s->name) == 1;
+    snprintf(text, sizeof text, "deallocate %s", s->name);
+    return PQsendQueryParams(self->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+/* Closes what is kept too many at the server; not in a transaction, which an error would end. */
+static void
+close_evicted(dbal__postgres_connection *self)
+{
+    if (self->will_be_in_transaction || self->unsynced > 0)
+        return;
+    dbal__postgres_statement *s = dbal__postgres_statements_evict(&self->statements);
+    if (s == NULL)
+        return;
+    if (s->prepared == DBAL__POSTGRES_PREPARED) {
+        dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_CLOSE);
+        self->ended = !send_close(self, s);
+        self->unsynced++;
+        dbal__postgres_sync(self);
+    }
+    dbal__postgres_statement_free(s);
+}
+
+static bool
+send_prepare(dbal__postgres_connection *self, dbal_request *request, dbal__postgres_statement *s)
+{
+    dbal__postgres_statement_prepare(&self->statements, s);
+    dbal__postgres_expected *item =
+        dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_PREPARE);
+    item->request = request;
+    item->fault = dbal_request_fault(request);
+    item->statement = s;
+    s->flying++;
+    return PQsendPrepare(self->pg, s->name, dbal_request_sql(request, NULL), s->count, s->types) ==
+           1;
+}
+
+static bool
+send_query(dbal__postgres_connection *self, dbal_request *request,
+           const dbal__postgres_statement *s)
+{
+    const dbal__postgres_bound *bound = &self->bound;
+    if (s != NULL && s->prepared != DBAL__POSTGRES_NOT_PREPARED)
+        return PQsendQueryPrepared(self->pg, s->name, bound->count, bound->values, bound->lengths,
+                                   bound->formats, s->columns.binary_possible) == 1;
+    return PQsendQueryParams(self->pg, dbal_request_sql(request, NULL), bound->count, bound->types,
+                             bound->values, bound->lengths, bound->formats, 0) == 1;
+}
+
+/* What the statement will have done to the session when those behind it are run. */
+static void
+foresee(dbal__postgres_connection *self, dbal__postgres_control control)
+{
+    switch (control) {
+    case DBAL__POSTGRES_BEGINS:
+        self->will_be_in_transaction = true;
+        break;
+    case DBAL__POSTGRES_COMMITS:
+    case DBAL__POSTGRES_ROLLS_BACK:
+    case DBAL__POSTGRES_PREPARES:
+        self->will_be_in_transaction = false;
+        break;
+    case DBAL__POSTGRES_DISCARDS:
+        dbal__postgres_statements_forget(&self->statements);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Whether those of this turn that follow may have the same Sync. */
+static bool
+may_share_sync(const dbal__postgres_connection *self, const dbal_request *request,
+               dbal__postgres_control control)
+{
+    return self->will_be_in_transaction && dbal_request_in_order(request) &&
+           control == DBAL__POSTGRES_PLAIN && self->unsynced < SEGMENT_MOST;
+}
+
+static void
+expect_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
+             dbal__postgres_statement *s, bool in_transaction)
+{
+    dbal__postgres_expected *item =
+        dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_QUERY);
+    item->request = one.request;
+    item->fault = dbal_request_fault(one.request);
+    item->statement = s;
+    item->tried = one.tried;
+    item->single = s == NULL || !s->small;
+    item->in_transaction = in_transaction;
+    if (s != NULL)
+        s->flying++;
+}
+
+static void
+send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
+{
+    dbal_request *request = one.request;
+    if (!dbal__postgres_expect_reserve(&self->expect, REPLIES_MOST)) {
+        refuse_for_memory(request);
+        return;
+    }
+    if (!dbal__postgres_bind(&self->bound, request, dbal_request_fault(request))) {
+        refuse(request);
+        return;
+    }
+    dbal__postgres_statement *s =
+        dbal__postgres_statements_get(&self->statements, request, &self->bound);
+    dbal__postgres_control control = dbal__postgres_statement_control(s, request);
+    if (!dbal__postgres_statement_may_run(s, request, dbal_request_fault(request))) {
+        dbal_request_finish(request, false);
+        return;
+    }
+    if (control != DBAL__POSTGRES_PLAIN)
+        dbal__postgres_sync(self);
+    bool in_transaction = self->will_be_in_transaction;
+    bool ok =
+        !dbal__postgres_statement_is_due(&self->statements, s) || send_prepare(self, request, s);
+    dbal_request_sent(request);
+    ok = ok && send_query(self, request, s);
+    expect_query(self, one, s, in_transaction);
+    self->unsynced++;
+    if (!ok)
+        self->ended = true; /* half of it may be on its way: nothing can follow */
+    foresee(self, control);
+    if (may_share_sync(self, request, control))
+        dbal__postgres_wake(self);
+    else
+        dbal__postgres_sync(self);
+    if (dbal__postgres_expect_reading(&self->expect)->request == request)
+        dbal__postgres_read_from_here(self);
+    close_evicted(self);
+}
+
+static bool
+may_send(const dbal__postgres_connection *self)
+{
+    return !self->ended && !self->flushing && self->cancelling == NULL;
+}
+
+void
+dbal__postgres_send(dbal__postgres_connection *self)
+{
+    while (dbal__postgres_expect_has_unsent(&self->expect) && may_send(self)) {
+        send_one(self, dbal__postgres_expect_release(&self->expect));
+        if (self->unsynced == 0 && self->newer->send_pipeline_sync == NULL)
+            dbal__postgres_flush(self);
+    }
+}

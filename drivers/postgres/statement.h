@@ -1,0 +1,78 @@
+/*
+ * What a connection knows of the statements it was given: their columns, and under which name the
+ * server keeps them prepared. Bounded; the one not used for longest goes first.
+ */
+#ifndef DBAL__POSTGRES_STATEMENT_H
+#define DBAL__POSTGRES_STATEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bind.h"
+#include "meaning.h"
+#include "rows.h"
+
+typedef enum dbal__postgres_prepared {
+    DBAL__POSTGRES_NOT_PREPARED,
+    DBAL__POSTGRES_PREPARING, /* asked for: the answer is to come */
+    DBAL__POSTGRES_PREPARED
+} dbal__postgres_prepared;
+
+typedef struct dbal__postgres_statement dbal__postgres_statement;
+struct dbal__postgres_statement {
+    dbal__postgres_statement *newer, *older, *next; /* next: of its bucket */
+    uint64_t hash;
+    size_t size;
+    int count; /* of parameters */
+    unsigned uses;
+    unsigned flying; /* sent, not settled */
+    bool small;      /* gave few rows when it last ran: they may come at once */
+    bool writes;     /* by its text */
+    dbal__postgres_prepared prepared;
+    dbal__postgres_control control;
+    dbal__postgres_columns columns;
+    char name[16]; /* at the server */
+    Oid *types;    /* behind the text */
+    char text[];   /* not NUL-terminated */
+};
+
+typedef struct dbal__postgres_statements {
+    dbal__postgres_statement **buckets;
+    size_t mask; /* number of buckets - 1 */
+    dbal__postgres_statement *newest, *oldest;
+    int count, most;
+    bool prepares;  /* the server, and what is in between, keeps prepared statements for us */
+    unsigned named; /* names given */
+} dbal__postgres_statements;
+
+/* Keeps so many; false without memory. */
+bool dbal__postgres_statements_init(dbal__postgres_statements *statements, int most, bool prepares);
+void dbal__postgres_statements_fini(dbal__postgres_statements *statements);
+
+/* The statement of a request, bound so, now the newest; NULL: too long, or no memory. */
+dbal__postgres_statement *dbal__postgres_statements_get(dbal__postgres_statements *statements,
+                                                        const dbal_request *request,
+                                                        const dbal__postgres_bound *bound);
+/* One that is too many and not in flight, taken out, or NULL. */
+dbal__postgres_statement *dbal__postgres_statements_evict(dbal__postgres_statements *statements);
+void dbal__postgres_statement_free(dbal__postgres_statement *statement);
+/* Whether it is to be prepared at this use. */
+bool dbal__postgres_statement_is_due(const dbal__postgres_statements *statements,
+                                     const dbal__postgres_statement *statement);
+/* Gives it a name that the server does not know yet. */
+void dbal__postgres_statement_prepare(dbal__postgres_statements *statements,
+                                      dbal__postgres_statement *statement);
+/* The server keeps it no more, or never did. */
+void dbal__postgres_statement_forget(dbal__postgres_statement *statement);
+/* The server keeps none of them any more. */
+void dbal__postgres_statements_forget(dbal__postgres_statements *statements);
+
+/* What the text of a request says; the statement may be NULL. */
+dbal__postgres_control dbal__postgres_statement_control(const dbal__postgres_statement *statement,
+                                                        const dbal_request *request);
+/* False, with the fault set, for one that was promised to change nothing, and would. */
+bool dbal__postgres_statement_may_run(const dbal__postgres_statement *statement,
+                                      const dbal_request *request, dbal_fault *fault);
+
+#endif
