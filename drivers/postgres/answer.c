@@ -123,6 +123,31 @@ may_go_again(const dbal__postgres_expected *item, const char *state)
            !item->stopped && (stale || hit);
 }
 
+static void
+say_not_executed(dbal__postgres_expected *item)
+{
+    item->failed = true;
+    dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
+                   "not executed: an earlier statement of its transaction has failed");
+}
+
+/* It stood in a transaction behind one that has failed. */
+static void
+skip(dbal__postgres_expected *item)
+{
+    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE)
+        dbal__postgres_statement_forget(item->statement);
+    if (item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->failed)
+        say_not_executed(item);
+}
+
+/* Its statement would have been prepared by another one, had the transaction not failed before. */
+static bool
+is_skipped(const dbal__postgres_expected *item, const char *state)
+{
+    return item->in_transaction && item->statement != NULL && strcmp(state, "26000") == 0;
+}
+
 bool
 dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expected *item,
                             const PGresult *result)
@@ -136,7 +161,9 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
         return true;
     item->failed = true;
     item->again = may_go_again(item, state);
-    if (item->stopped && strcmp(state, "57014") == 0)
+    if (is_skipped(item, state))
+        say_not_executed(item);
+    else if (item->stopped && strcmp(state, "57014") == 0)
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014", "%s",
                        PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     else
@@ -145,19 +172,6 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
                                     strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0))
         dbal__postgres_statement_forget(item->statement);
     return true;
-}
-
-/* It stood in a transaction behind one that has failed. */
-static void
-skip(dbal__postgres_expected *item)
-{
-    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE)
-        dbal__postgres_statement_forget(item->statement);
-    if (item->reply != DBAL__POSTGRES_REPLY_QUERY || item->failed)
-        return;
-    item->failed = true;
-    dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
-                   "not executed: an earlier statement of its transaction has failed");
 }
 
 dbal__postgres_answered

@@ -1,0 +1,100 @@
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+loop_fixture fixture;
+dbal_pool *pool;
+
+static char schema[40];
+static unsigned schemas;
+
+dbal_pool *
+session_open(const char *settings)
+{
+    char url[512];
+    dbal_error *error = NULL;
+    const char *base = getenv("DBAL_TEST_POSTGRES_URL");
+    ck_assert_msg(base != NULL, "there is no server: DBAL_TEST_POSTGRES_URL is not set");
+    snprintf(url, sizeof url, "%s%csearch_path=%s%s%s", base, strchr(base, '?') != NULL ? '&' : '?',
+             schema, settings[0] != '\0' ? "&" : "", settings);
+    dbal_pool *made = dbal_pool_open(fixture.loop, url, NULL, &error);
+    ck_assert_msg(made != NULL, "%s: %s", url, dbal_error_message(error));
+    return made;
+}
+
+void
+session_begin(const char *settings)
+{
+    char sql[80];
+    snprintf(schema, sizeof schema, "test_%d_%u", (int)getpid(), ++schemas);
+    loop_fixture_init(&fixture);
+    pool = session_open(settings);
+    snprintf(sql, sizeof sql, "create schema %s", schema);
+    RUN(sql);
+}
+
+void
+session_end(void)
+{
+    loop_fixture_fini(&fixture);
+}
+
+dbal_outcome
+run(const char *sql, dbal_params params)
+{
+    return loop_fixture_await(&fixture, dbal_pool_query(pool, sql, params));
+}
+
+void
+outcome_is(dbal_outcome outcome, dbal_error_class error_class, const char *sqlstate)
+{
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_msg(dbal_error_is(error, error_class) &&
+                      strcmp(dbal_error_sqlstate(error), sqlstate) == 0,
+                  "%s %s: %s", dbal_error_class_name(dbal_error_kind(error)),
+                  dbal_error_sqlstate(error), dbal_error_message(error));
+    dbal_outcome_clear(&outcome);
+}
+
+void
+ends_well(dbal_deferred *deferred)
+{
+    dbal_outcome outcome = loop_fixture_await(&fixture, deferred);
+    ck_assert_msg(outcome.kind == DBAL_OUTCOME_VALUE, "%s: %s",
+                  dbal_error_sqlstate(dbal_outcome_error(outcome)),
+                  dbal_error_message(dbal_outcome_error(outcome)));
+    dbal_outcome_clear(&outcome);
+}
+
+void
+ends_badly(dbal_deferred *deferred, dbal_error_class error_class, const char *sqlstate)
+{
+    outcome_is(loop_fixture_await(&fixture, deferred), error_class, sqlstate);
+}
+
+void
+run_ok(const char *sql, dbal_params params)
+{
+    ends_well(dbal_pool_query(pool, sql, params));
+}
+
+void
+run_fails(const char *sql, dbal_error_class error_class, const char *sqlstate)
+{
+    outcome_is(run(sql, DBAL_NO_PARAMS), error_class, sqlstate);
+}
+
+int64_t
+run_number(const char *sql)
+{
+    dbal_outcome outcome = run(sql, DBAL_NO_PARAMS);
+    ck_assert_msg(outcome.kind == DBAL_OUTCOME_VALUE, "%s",
+                  dbal_error_message(dbal_outcome_error(outcome)));
+    int64_t number = dbal_result_int64(dbal_outcome_result(outcome), 0, 0);
+    dbal_outcome_clear(&outcome);
+    return number;
+}
