@@ -1,0 +1,243 @@
+#!/bin/bash
+# What script/postgres and script/pgbouncer share: a private server with all that is its own in
+# $dir, run by an unprivileged user, that is removed with what needed it. Sourced by them; they
+# say what $work is, the folder in which its processes stand, and define find_tools, make_data,
+# configure, start (false: the log says why), is_ready, end_processes, forget and print_url.
+# shellcheck disable=SC2034,SC2154
+set -euo pipefail
+umask 077
+
+fail()
+{
+    echo "script/${self##*/}: $*" >&2
+    exit 1
+}
+
+usage()
+{
+    sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//p}' "$self" >&2
+    exit 2
+}
+
+# ---- as whom ----
+
+as_server=(env)
+server_user=$(id -un)
+if [ "$(id -u)" -eq 0 ]; then
+    server_user=nobody
+    as_server=(setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups --)
+fi
+# what the environment says about other servers is not for this one
+unset "${!PG@}"
+
+# ---- its processes ----
+
+# processes: all that work in its folder, also orphans of a killed server
+processes()
+{
+    find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$work" -printf '%h\n' 2>/dev/null |
+        sed 's|^/proc/||' || true
+}
+
+# gone SECONDS: waits until no process is left
+gone()
+{
+    local left=$(($1 * 50))
+    while [ -n "$(processes)" ]; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || return 1
+        sleep 0.02
+    done
+}
+
+# signal NAME: one that a test has stopped would not hear it
+signal()
+{
+    processes | xargs -r kill -s "$1" 2>/dev/null || true
+}
+
+stop_server()
+{
+    end_processes "$1"
+    signal KILL
+    gone 10 || fail "processes in $work do not end"
+    forget
+}
+
+remove_server()
+{
+    [ -e "$dir/.dbal-${self##*/}" ] || fail "$dir holds no server of this script's"
+    stop_server immediate
+    rm -rf "$dir"
+}
+
+# ---- its folder ----
+
+make_folder()
+{
+    local mark=$dir/.dbal-${self##*/}
+    mkdir -p "$dir"
+    if [ ! -e "$mark" ] && [ -n "$(ls -A "$dir")" ]; then
+        fail "$dir is not empty"
+    fi
+    # the kernel takes 107 bytes of a socket's path
+    [ "${#dir}" -le 90 ] || fail "$dir is too long a name for a folder with a socket"
+    touch "$mark"
+    chown "$server_user" "$dir"
+    chmod 700 "$dir"
+    "${as_server[@]}" test -w "$dir" ||
+        fail "the user $server_user cannot get to $dir: choose a folder below /tmp"
+}
+
+# encoded TEXT: as a part of a URL
+encoded()
+{
+    local LC_ALL=C text=$1 i c
+    for ((i = 0; i < ${#text}; i++)); do
+        c=${text:i:1}
+        case "$c" in
+        [A-Za-z0-9/._~-]) printf %s "$c" ;;
+        *) printf %%%02X "'$c" ;;
+        esac
+    done
+}
+
+# ---- starting it ----
+
+# launch COMMAND …: its first process; false when it ends before it is ready, the reason is in
+# its log
+launch()
+{
+    local id left=3000 bound=(setsid)
+    # a session of its own: a signal from the keyboard is for others
+    [ "$supervised" = no ] || bound=(setsid setpriv --pdeathsig QUIT --)
+    : >>"$dir/log"
+    chown "$server_user" "$dir/log"
+    "${as_server[@]}" "${bound[@]}" "$@" >>"$dir/log" 2>&1 </dev/null &
+    id=$!
+    # bash shall not report how it ended
+    disown
+    while kill -0 "$id" 2>/dev/null; do
+        ! is_ready || return 0
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || fail "the server in $dir is not ready after a minute: $(cat "$dir/log")"
+        sleep 0.02
+    done
+    return 1
+}
+
+start_server()
+{
+    find_tools
+    make_folder
+    [ -z "$(processes)" ] || fail "a server works in $dir already"
+    ours=yes
+    forget
+    make_data
+    configure
+    : >"$dir/log"
+    start || fail "the server in $dir does not start: $(cat "$dir/log")"
+}
+
+# ---- together with something else ----
+
+# The end of the input is how the end of another process is seen, whatever ended it.
+serve()
+{
+    trap 'trap "" HUP INT TERM; [ "$ours" = no ] || remove_server' EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    supervised=yes
+    start_server
+    print_url
+    exec >&-
+    while read -r _; do :; done
+}
+
+# The server's own supervisor outlives this script: it sees the end of its input even when this
+# script is killed.
+run()
+{
+    local url child status signal=''
+    coproc SERVER { exec setsid "$self" serve "$dir" "${options[@]}"; }
+    local supervisor=$SERVER_PID hold=${SERVER[1]}
+    trap 'trap "" HUP INT TERM
+        exec {hold}>&-
+        wait "$supervisor" 2>/dev/null || true
+        [ "$ours" = no ] || [ ! -e "$dir" ] || remove_server' EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    read -r url <&"${SERVER[0]}" || exit 1
+    ours=yes
+    export DBAL_POSTGRES_URL=$url
+    # in a group of its own, so that each signal reaches it once
+    set -m
+    setpriv --pdeathsig TERM -- "${command[@]//\{\}/"$url"}" <&0 {hold}>&- &
+    child=$!
+    set +m
+    trap 'signal=HUP; kill -s HUP -- "-$child"' HUP
+    trap 'signal=INT; kill -s INT -- "-$child"' INT
+    trap 'signal=TERM; kill -s TERM -- "-$child"' TERM
+    while :; do
+        signal='' status=0
+        wait -f "$child" || status=$?
+        [ -n "$signal" ] || break
+    done
+    exit "$status"
+}
+
+# ---- the command line ----
+
+# main VERB DIR …
+main()
+{
+    local verb=$1 how=fast
+    shift 2
+    while [ "$#" -gt 0 ]; do
+        case "$verb $1" in
+        "run --")
+            shift
+            command=("$@")
+            break
+            ;;
+        "run --tcp" | "serve --tcp" | "start --tcp") tcp=yes ;;
+        run\ [a-z]*=* | serve\ [a-z]*=* | start\ [a-z]*=*) settings+=("$1") ;;
+        "stop fast" | "stop immediate" | "restart fast" | "restart immediate") how=$1 ;;
+        *) usage ;;
+        esac
+        options+=("$1")
+        shift
+    done
+    case "$verb" in
+    start)
+        start_server
+        print_url
+        ;;
+    stop) stop_server "$how" ;;
+    restart)
+        find_tools
+        stop_server "$how"
+        start || fail "the server in $dir does not start: $(tail -n 20 "$dir/log")"
+        print_url
+        ;;
+    remove) remove_server ;;
+    serve) serve ;;
+    run)
+        [ "${#command[@]}" -gt 0 ] || usage
+        run
+        ;;
+    *) usage ;;
+    esac
+}
+
+self=$(realpath "$0")
+[ "$#" -ge 2 ] || usage
+dir=$(realpath -m "$2")
+tcp=no
+supervised=no
+ours=no
+settings=()
+options=()
+command=()
