@@ -23,7 +23,7 @@ open_fake(void *arg, dbal_opening *opening, dbal_fault *fault)
     connection *self = arg;
     const fake_config *config = opening->config;
     fake_script_enter(config->script);
-    bool ok = fake_begin_open(config, fault);
+    bool ok = fake_begin_open(config, opening, fault);
     if (ok) {
         self->config = config;
         self->session.script = config->script;

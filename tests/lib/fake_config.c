@@ -74,13 +74,23 @@ fake_describe(const fake_config *config, dbal_opening *opening)
     opening->token_timeout = 5;
 }
 
+static bool
+is_stopped(void *arg)
+{
+    return dbal_opening_stopped(arg);
+}
+
 bool
-fake_begin_open(const fake_config *config, dbal_fault *fault)
+fake_begin_open(const fake_config *config, const dbal_opening *opening, dbal_fault *fault)
 {
     fake_script *script = config->script;
     int number = fake_script_add(script, &script->opens, 1);
-    if (script->hang_open)
-        fake_script_wait(script, "open", NULL, NULL, false);
+    bool heeds = script->stop_ends_open;
+    if (script->hang_open &&
+        !fake_script_wait(script, "open", heeds ? is_stopped : NULL, (void *)opening, heeds)) {
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08001", "the fake was stopped");
+        return false;
+    }
     if (number < script->fail_open_from || number > script->fail_open_to)
         return true;
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08001", "the fake does not open");

@@ -34,7 +34,7 @@ int fake_threadlevel(const void *config);
 /* Fills in what open() tells the core. */
 void fake_describe(const fake_config *config, dbal_opening *opening);
 /* What open() and close() were told to do. False with the fault set. */
-bool fake_begin_open(const fake_config *config, dbal_fault *fault);
+bool fake_begin_open(const fake_config *config, const dbal_opening *opening, dbal_fault *fault);
 void fake_begin_close(const fake_config *config);
 
 #endif

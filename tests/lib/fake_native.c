@@ -88,7 +88,7 @@ open_fake(void *arg, dbal_opening *opening, dbal_fault *fault)
 {
     connection *self = arg;
     const fake_config *config = opening->config;
-    if (!fake_begin_open(config, fault))
+    if (!fake_begin_open(config, opening, fault))
         return false;
     self->config = config;
     self->server = malloc(sizeof *self->server);

@@ -70,6 +70,7 @@ typedef struct fake_script {
     int fail_run;                     /* the nth statement */
     bool fail_reset;
     bool hang_open, hang_close; /* until the gate "open" or "close" */
+    bool stop_ends_open;        /* one that hangs ends when it is not wanted any more */
     bool hang_share;            /* until the gate "share", or the first of them is stopped */
     bool stop_breaks;           /* a stop ends what the statement shares */
     int fail_share_begin, fail_share_end; /* the nth */

@@ -158,18 +158,40 @@ START_TEST(an_open_that_hangs_is_given_up)
 }
 END_TEST
 
-static dbal_outcome
-nothing(void *arg)
-{
-    (void)arg;
-    return dbal_done();
-}
-
 static bool
 none_opens(void *arg)
 {
     (void)arg;
     return pool->connecting == 0 && pool->hanging == 0;
+}
+
+START_TEST(an_open_that_was_given_up_is_told_so)
+{
+    script->hang_open = script->stop_ends_open = true;
+    open_pool(schemes[_i], "pool_connect_timeout=0.02&pool_acquire_timeout=0.1");
+    bad(ask("get"), DBAL_ERROR_POOL_EXHAUSTED, "53300", DBAL_EXECUTION_NOT_SENT, "");
+    /* nobody opens the gate: they end by themselves */
+    good(dbal_pool_close(pool));
+    loop_fixture_until(&fixture, none_opens, NULL);
+    ck_assert_int_eq(fake_script_count(script, &script->live), 0);
+}
+END_TEST
+
+START_TEST(closing_waits_for_no_open_that_nobody_wants)
+{
+    script->hang_open = script->stop_ends_open = true;
+    open_pool(schemes[_i], "pool_min_size=1&pool_close_timeout=off&pool_connect_timeout=off");
+    until_count(&script->waiting, 1);
+    good(dbal_pool_close(pool));
+    ck_assert_int_eq(fake_script_count(script, &script->live), 0);
+}
+END_TEST
+
+static dbal_outcome
+nothing(void *arg)
+{
+    (void)arg;
+    return dbal_done();
 }
 
 /* Connects that hang hold up no thread that others on the loop need. */
@@ -342,6 +364,8 @@ main(void)
     add(suite, a_failure_that_does_not_pass_fails_those_who_wait);
     add(suite, the_reason_is_in_the_error_of_who_waited_in_vain);
     add(suite, an_open_that_hangs_is_given_up);
+    add(suite, an_open_that_was_given_up_is_told_so);
+    add(suite, closing_waits_for_no_open_that_nobody_wants);
     add(suite, closed_while_it_opens);
     add(suite, cancelled_while_it_opens);
     add(suite, the_loop_freed_while_it_opens);
