@@ -256,17 +256,9 @@ dbal_result_timestamp(dbal_result *result, size_t row, size_t column)
     return moment(result, row, column, DBAL_TIMESTAMP);
 }
 
-/* as the driver writes it, if it has a way of its own, or as dbal does */
 static size_t
-spell(const dbal_result *result, const dbal__cell *at, size_t row, size_t col, char *to)
+spell(const dbal__cell *at, char *to)
 {
-    const dbal_columns *shared = result->shared_columns;
-    size_t size = 0;
-
-    if (shared != NULL && shared->speller != NULL)
-        size = shared->speller(to, shared->headings[col].kind, dbal_result_get(result, row, col));
-    if (size != 0)
-        return size;
     if (at->type == DBAL_DOUBLE)
         return dbal__text_of_double(to, at->as.real);
     if (at->type == DBAL_UUID)
@@ -274,18 +266,38 @@ spell(const dbal_result *result, const dbal__cell *at, size_t row, size_t col, c
     return dbal__text_of_integer(to, (dbal_type)at->type, at->as.integer);
 }
 
-/* a number's or moment's text, kept with the result */
-static const char *
-spell_kept(dbal_result *result, const dbal__cell *at, size_t row, size_t col, size_t *ret_size)
+/* where a text is kept with the result; NULL without memory, which is left as an error */
+static char *
+keep(dbal_result *result, size_t size)
 {
-    char text[DBAL__TEXT_MAX];
-    size_t size = spell(result, at, row, col, text);
-    char *copy = dbal__result_take(result, size + 1, false);
-    if (copy == NULL) {
+    char *place = dbal__result_take(result, size + 1, false);
+    if (place == NULL)
         leave(result, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
-        return "";
+    return place;
+}
+
+/* the text of what is not kept as text: as the driver writes it, if it has a way of its own */
+static const char *
+spell_kept(dbal_result *result, const dbal__cell *at, dbal_value value, const dbal__heading *column,
+           size_t *ret_size)
+{
+    const dbal_columns *shared = result->shared_columns;
+    dbal_speller *speller = shared != NULL ? shared->speller : NULL;
+    char text[DBAL__TEXT_MAX];
+    size_t size = speller != NULL ? speller(text, sizeof text, column->kind, value) : 0;
+    if (size == 0 && at->type == DBAL_BLOB) {
+        *ret_size = at->size;
+        return at->as.bytes;
     }
-    memcpy(copy, text, size + 1);
+    if (size == 0)
+        size = spell(at, text);
+    char *copy = keep(result, size);
+    if (copy == NULL)
+        return "";
+    if (size < sizeof text)
+        memcpy(copy, text, size + 1);
+    else
+        speller(copy, size + 1, column->kind, value);
     *ret_size = size;
     return copy;
 }
@@ -298,11 +310,12 @@ dbal_result_textn(dbal_result *result, size_t row, size_t column, size_t *ret_si
     size_t size = 0;
 
     if (at != NULL && at->type != DBAL_NULL) {
-        if (has_bytes(at) && at->type != DBAL_UUID) {
+        if (is_text(at)) {
             text = at->as.bytes;
             size = at->size;
         } else {
-            text = spell_kept(result, at, row, column, &size);
+            text = spell_kept(result, at, dbal_result_get(result, row, column),
+                              &result->columns[column], &size);
         }
     }
     if (ret_size != NULL)

@@ -17,8 +17,27 @@ spell_timestamp(char *to, int64_t moment, bool zone)
     return dbal__postgres_timestamp_write(to, days, time, zone);
 }
 
+/* "\x" and two digits for each byte, as bytea_output=hex has it */
+static size_t
+spell_bytea(char *to, size_t room, dbal_bytes bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *from = bytes.data;
+    size_t size = 2 + 2 * bytes.size;
+    if (size >= room)
+        return size;
+    *to++ = '\\';
+    *to++ = 'x';
+    for (size_t i = 0; i < bytes.size; i++) {
+        *to++ = digits[from[i] >> 4];
+        *to++ = digits[from[i] & 15];
+    }
+    *to = '\0';
+    return size;
+}
+
 size_t
-dbal__postgres_spell(char *to, uint32_t kind, dbal_value value)
+dbal__postgres_spell(char *to, size_t room, uint32_t kind, dbal_value value)
 {
     switch (value.type) {
     case DBAL_BOOL:
@@ -33,6 +52,8 @@ dbal__postgres_spell(char *to, uint32_t kind, dbal_value value)
         return dbal__postgres_time_write(to, value.as.integer);
     case DBAL_TIMESTAMP:
         return spell_timestamp(to, value.as.integer, kind == DBAL__POSTGRES_TIMESTAMPTZ);
+    case DBAL_BLOB:
+        return spell_bytea(to, room, value.as.bytes);
     default: /* dbal writes integers and UUIDs the same way */
         return 0;
     }

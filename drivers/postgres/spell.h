@@ -1,4 +1,4 @@
-/* The text of cells that are kept as numbers, as PostgreSQL itself would have written it. */
+/* The text of cells that are not kept as text, as PostgreSQL itself would have written it. */
 #ifndef DBAL__POSTGRES_SPELL_H
 #define DBAL__POSTGRES_SPELL_H
 
@@ -8,6 +8,6 @@
 #include <dbal/driver.h>
 
 /* A dbal_speller; `kind` is the column's OID. */
-size_t dbal__postgres_spell(char *to, uint32_t kind, dbal_value value);
+size_t dbal__postgres_spell(char *to, size_t room, uint32_t kind, dbal_value value);
 
 #endif

@@ -189,15 +189,16 @@ typedef struct dbal_columns dbal_columns;
 /** Makes them. @param count how many @param names copied @param types their declared types @return owned, freed with dbal_columns_unref(); NULL without memory */
 dbal_columns *dbal_columns_new(size_t count, const char *const *names, const dbal_type *types);
 /**
- * Writes the text of a cell that is kept as a number (BOOL, INT64, DOUBLE, DATE, TIME, TIMESTAMP)
- * or a UUID, as the database itself would have written it.
+ * Writes the text of a cell that is not kept as text (BOOL, INT64, DOUBLE, DATE, TIME, TIMESTAMP,
+ * UUID, BLOB), as the database itself would have written it.
  *
- * @param to     room for 64 bytes, for a text and its NUL
+ * @param to     where the text goes, with a NUL behind it
+ * @param room   bytes there; 64 at least. For a text that does not fit only its length counts.
  * @param kind   what the driver said of the cell's column
  * @param value  the cell
- * @return its length; 0 for one that dbal writes the same way
+ * @return the text's length; 0 for a cell that dbal writes the same way
  */
-typedef size_t dbal_speller(char *to, uint32_t kind, dbal_value value);
+typedef size_t dbal_speller(char *to, size_t room, uint32_t kind, dbal_value value);
 /** Says how such cells are written, before the columns are first used. @param columns fresh ones @param speller any thread may call it, at any time @param kinds one for each column, copied */
 void dbal_columns_spell(dbal_columns *columns, dbal_speller *speller, const uint32_t *kinds);
 /** Gives up a reference. @param columns may be NULL */
