@@ -20,7 +20,7 @@ typedef struct dbal__channel_ops {
     void (*submit)(dbal__channel *channel, dbal__job *job);
     /* Asks a running job to stop; it still comes back. */
     void (*cancel)(dbal__channel *channel, dbal__job *job);
-    /* A stream's consumer has room again. */
+    /* A stream's consumer has room again, or a copy has more. */
     void (*resume)(dbal__channel *channel, dbal__job *job);
     /* Closes when what was submitted has ended; channel->closed says that it has. */
     void (*close)(dbal__channel *channel);
@@ -51,6 +51,8 @@ struct dbal__channel {
     void (*closed)(dbal__channel *channel);
     /* native only: it died by itself; jobs in flight come back next. Owned error. */
     void (*lost)(dbal__channel *channel, dbal_error *error);
+    /* native only, or NULL: NOTIFY. Inside the driver: the channel is not to be used there. */
+    void (*notified)(dbal__channel *channel, const char *name, const char *payload, int pid);
 };
 
 /* Common to all; false without memory. */

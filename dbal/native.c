@@ -249,6 +249,14 @@ log_remarks(native *self, bool drop)
     }
 }
 
+void
+dbal_host_notify(dbal_host *host, const char *channel, const char *payload, int pid)
+{
+    dbal__channel *self = &host->of->channel;
+    if (self->notified != NULL)
+        self->notified(self, channel, payload != NULL ? payload : "", pid);
+}
+
 dbal_fault *
 dbal_host_lost(dbal_host *host)
 {
@@ -481,8 +489,8 @@ cancel(dbal__channel *channel, dbal__job *job)
     enter(self, "cancel");
     face(self)->cancel(channel->connection, &job->request);
     leave(self);
-    /* a stream that is held back would never come to its end */
-    if (job->request.full)
+    /* a stream that is held back, or a copy that waits, would never come to its end */
+    if (job->request.full || job->request.copy == DBAL_COPY_IN)
         resume(channel, job);
 }
 

@@ -204,6 +204,27 @@ dbal_request_restart(dbal_request *request)
     return true;
 }
 
+dbal_copy_direction
+dbal_request_copy(const dbal_request *request)
+{
+    return request->copy;
+}
+
+dbal_copy_step
+dbal_request_copy_next(dbal_request *request, const void **ret_data, size_t *ret_size)
+{
+    return request->next(request, ret_data, ret_size);
+}
+
+bool
+dbal_request_copy_data(dbal_request *request, const void *data, size_t size)
+{
+    if (request->take(request, data, size))
+        return true;
+    request->satisfied = !dbal_request_stopped(request) && request->refusal == NULL;
+    return false;
+}
+
 void
 dbal_request_affected(dbal_request *request, int64_t rows)
 {

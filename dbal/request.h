@@ -38,6 +38,10 @@ struct dbal_request {
      */
     bool (*deliver)(dbal_request *request, dbal_result *batch);
     size_t batch_rows, batch_bytes;
+    /* For a copy: takes bytes that came out, copied; or gives the next ones to go in. */
+    dbal_copy_direction copy;
+    bool (*take)(dbal_request *request, const void *data, size_t size);
+    dbal_copy_step (*next)(dbal_request *request, const void **ret_data, size_t *ret_size);
     /* native: called once, by dbal_request_finish() */
     void (*finished)(dbal_request *request, bool ok);
 };

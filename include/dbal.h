@@ -3,6 +3,7 @@
 #define DBAL_H
 
 #include <dbal/connection.h>
+#include <dbal/copy.h>
 #include <dbal/deferred.h>
 #include <dbal/error.h>
 #include <dbal/fanout.h>

@@ -161,6 +161,14 @@ may_go(const dbal_connection *connection, const dbal__ticket *ticket)
     return scope != NULL;
 }
 
+/* A copy has the connection to itself. */
+static bool
+is_in_the_way(const dbal_connection *connection, const dbal__ticket *ticket)
+{
+    return connection->flying > 0 &&
+           (connection->copying || ticket->job.request.copy != DBAL_COPY_NONE);
+}
+
 /* The statement that goes next, or NULL. */
 static dbal__ticket *
 next_queued(const dbal_connection *connection)
@@ -389,7 +397,8 @@ dbal__connection_pump(dbal_connection *connection)
     if (connection->flying == 0)
         connection->settling = false;
     while ((ticket = next_queued(connection)) != NULL && connection->slot != NULL &&
-           connection->flying < FLYING_MOST && !connection->settling) {
+           connection->flying < FLYING_MOST && !connection->settling &&
+           !is_in_the_way(connection, ticket)) {
         if (ticket->writes && pool->token != NULL && !get_token(connection, ticket))
             return;
         dbal__list_remove(&ticket->link);
@@ -399,6 +408,7 @@ dbal__connection_pump(dbal_connection *connection)
         ticket->again = false;
         ticket->job.alone = connection->flying == 0;
         connection->flying++;
+        connection->copying = ticket->job.request.copy != DBAL_COPY_NONE;
         ticket->job.request.has_token = connection->has_token;
         dbal__waiters_submit(ticket, connection->slot);
     }

@@ -44,6 +44,7 @@ struct dbal_connection {
     dbal__ticket *ticket; /* of the session; NULL once settled */
     dbal__list queue;     /* statements not yet handed down */
     unsigned flying;      /* handed down, not yet back */
+    bool copying;         /* what flies is a copy, which nothing may fly with */
     bool in_transaction, lost, over;
     dbal_error *loss;     /* why it was lost, where that is known */
     bool dirty;           /* a statement of a session was run: not to be used by others */

@@ -13,6 +13,11 @@ told(dbal__ticket *ticket, dbal_error *error)
     bool stopped = strcmp(dbal_error_sqlstate(error), "57014") == 0 &&
                    dbal_error_is(error, DBAL_ERROR_CANCELLED);
     dbal_error_class why = ticket->why;
+    dbal_error *aborted = dbal__copy_aborted(ticket, error);
+    if (aborted != NULL) {
+        dbal_error_unref(error);
+        return aborted;
+    }
     if (stopped && why == 0)
         why = DBAL_ERROR_TIMEOUT; /* the driver kept to the deadline by itself */
     if (stopped && why != 0) {

@@ -16,6 +16,7 @@
 #include "dbal/sql.h"
 #include "dbal/token.h"
 #include "pool/settings.h"
+#include <dbal/copy.h>
 #include <dbal/pool.h>
 
 /* see connection.h */
@@ -134,7 +135,8 @@ struct dbal__ticket {
     bool returned;             /* BOUND: its connection knows that it has come back */
     struct dbal_stream *stream;
     struct dbal__backup *backup;
-    dbal_deferred *deferred;                                         /* NULL once it has fired */
+    struct dbal_copy *copy;  /* into the database; one out of it is a stream */
+    dbal_deferred *deferred; /* NULL once it has fired */
     void (*done)(struct dbal__ticket *ticket, dbal_outcome outcome); /* instead of the Deferred */
     void *done_arg;
     dbal__sql *sql;
@@ -312,6 +314,27 @@ bool dbal__stream_is_giving(const dbal__ticket *ticket);
 /* Rows that its consumer was given. */
 int64_t dbal__stream_rows(const dbal__ticket *ticket);
 /* Its ticket is freed. */
-void dbal__stream_end(struct dbal_stream *stream);
+void dbal__stream_end(dbal_stream *stream);
+/* Makes a ticket one of a copy out of the database. False without memory. */
+bool dbal__stream_attach_copy(dbal__ticket *ticket, dbal_bytes_fn *fn, void *arg);
+/* The handle lives as long as this Deferred. The scope's reference goes over; or NULL. */
+void dbal__stream_outlive(dbal_stream *stream, dbal_deferred *deferred, struct dbal__scope *scope);
+/* Both take NULL. */
+dbal_stream *dbal__stream_ref(dbal_stream *stream);
+void dbal__stream_unref(dbal_stream *stream);
+
+/* ---- copy.c ---- */
+
+/* Makes a ticket one of a copy into the database. False without memory. */
+bool dbal__copy_attach(dbal__ticket *ticket, dbal_copy_fn *room, void *arg);
+/* The handle lives as long as this Deferred. The scope's reference goes over. */
+void dbal__copy_outlive(dbal_copy *copy, dbal_deferred *deferred, struct dbal__scope *scope);
+/* Its ticket is freed. */
+void dbal__copy_end(dbal_copy *copy);
+/* Both take NULL. */
+dbal_copy *dbal__copy_ref(dbal_copy *copy);
+void dbal__copy_unref(dbal_copy *copy);
+/* The error of one that the program has aborted, when this (borrowed) is what that made; or NULL. */
+dbal_error *dbal__copy_aborted(const dbal__ticket *ticket, dbal_error *error);
 
 #endif

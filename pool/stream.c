@@ -1,8 +1,11 @@
 /*
- * Rows in batches. Two batches at most are on their way; the thread that makes more sleeps until
+ * Rows in batches, and the bytes of a copy in chunks. Two batches at most are on their way; the thread that makes more sleeps until
  * the consumer has taken one, and on the loop gate the driver is told to read no more.
  */
+#include <dbal/copy.h>
 #include <dbal/stream.h>
+
+#include <string.h>
 
 #include "dbal/alloc.h"
 #include "dbal/futex.h"
@@ -12,12 +15,16 @@
 #include "pool/pool.h"
 
 enum { WINDOW = 2, BATCH_ROWS = 512, BATCH_BYTES = 128 * 1024 };
+/* Of a copy: a chunk, and what may wait. */
+enum { CHUNK = 64 * 1024, WAITING_BYTES = 256 * 1024 };
 
 typedef struct batch {
     dbal__message message;
     dbal__list link;
     struct dbal_stream *stream;
-    dbal_result *rows;
+    dbal_result *rows; /* NULL: bytes */
+    size_t size, room;
+    char data[];
 } batch;
 
 struct dbal_stream {
@@ -26,9 +33,10 @@ struct dbal_stream {
     dbal__scope *scope;   /* the one it was made in, watched for; a reference, or NULL */
     dbal__inbox *inbox;
     dbal_rows_fn *fn;
+    dbal_bytes_fn *bytes_fn; /* for a copy, instead */
     void *arg;
     dbal__list batches; /* not yet given to fn */
-    size_t batch_count;
+    size_t batch_count, waiting_bytes;
     int64_t rows; /* given to fn */
     dbal__task task;
     bool paused, native, giving;
@@ -62,24 +70,36 @@ took_one(dbal_stream *stream)
         slot->channel->ops->resume(slot->channel, &stream->ticket->job);
 }
 
+static dbal_flow
+give_one(dbal_stream *stream, const batch *one)
+{
+    dbal__ready *ready = &stream->ticket->pool->loop->ready;
+    dbal_flow flow;
+    if (one->rows != NULL)
+        stream->rows += (int64_t)dbal_result_row_count(one->rows);
+    dbal__ready_app_enter(ready);
+    if (one->rows != NULL)
+        flow = stream->fn(stream, one->rows, stream->arg);
+    else
+        flow = stream->bytes_fn(stream, one->data, one->size, stream->arg);
+    dbal__ready_app_leave(ready);
+    return flow;
+}
+
 /* Gives batches to the consumer until it pauses. */
 static void
 give(dbal_stream *stream)
 {
-    dbal__ready *ready = &stream->ticket->pool->loop->ready;
     stream->giving = true;
     while (!stream->paused && !dbal__list_empty(&stream->batches)) {
         batch *one = DBAL__OF(stream->batches.next, batch, link);
         dbal_flow flow = DBAL_STOP;
         dbal__list_remove(&one->link);
-        if (!is_over(stream)) {
-            stream->rows += (int64_t)dbal_result_row_count(one->rows);
-            dbal__ready_app_enter(ready);
-            flow = stream->fn(stream, one->rows, stream->arg);
-            dbal__ready_app_leave(ready);
-        }
-        batch_free(one);
         stream->batch_count--;
+        stream->waiting_bytes -= one->size;
+        if (!is_over(stream))
+            flow = give_one(stream, one);
+        batch_free(one);
         stream->paused = flow == DBAL_PAUSE && !is_over(stream);
         if (flow == DBAL_STOP)
             atomic_store(&stream->stop, true);
@@ -115,6 +135,15 @@ dbal_stream_resume(dbal_stream *stream)
 }
 
 static void
+add(dbal_stream *stream, batch *one)
+{
+    dbal__list_push(&stream->batches, &one->link);
+    stream->batch_count++;
+    if (!stream->giving)
+        give_soon(stream);
+}
+
+static void
 arrived(dbal__message *message)
 {
     batch *one = DBAL__OF(message, batch, message);
@@ -122,10 +151,7 @@ arrived(dbal__message *message)
     if (dbal__result_is_large(one->rows))
         dbal__result_set_reaper(one->rows,
                                 dbal__helpers_reaper(stream->ticket->pool->loop->helpers));
-    dbal__list_push(&stream->batches, &one->link);
-    stream->batch_count++;
-    if (!stream->giving)
-        give_soon(stream);
+    add(stream, one);
 }
 
 /* In the worker's thread: waits until the consumer has room. False: nobody wants more. */
@@ -174,18 +200,43 @@ deliver(dbal_request *request, dbal_result *rows)
     return true;
 }
 
+/* Takes bytes of a copy from the driver, on the loop; those that wait together are given together. */
 static bool
-attach(dbal__ticket *ticket, dbal_rows_fn *fn, void *arg)
+take_bytes(dbal_request *request, const void *data, size_t size)
+{
+    dbal_stream *stream = DBAL__OF(request, dbal__ticket, job.request)->stream;
+    bool none = dbal__list_empty(&stream->batches);
+    batch *last = none ? NULL : DBAL__OF(stream->batches.prev, batch, link);
+    if (is_over(stream))
+        return false;
+    if (size == 0)
+        return true;
+    if (last == NULL || last->room - last->size < size) {
+        size_t room = size > CHUNK ? size : CHUNK;
+        last = dbal__alloc(sizeof *last + room);
+        if (last == NULL)
+            return dbal__request_refuse(request, DBAL__NO_MEMORY);
+        *last = (batch){.stream = stream, .room = room};
+        dbal__list_init(&last->link);
+        add(stream, last);
+    }
+    memcpy(last->data + last->size, data, size);
+    last->size += size;
+    stream->waiting_bytes += size;
+    request->full = stream->waiting_bytes >= WAITING_BYTES;
+    return true;
+}
+
+static dbal_stream *
+attach(dbal__ticket *ticket, void *arg)
 {
     dbal_pool *pool = ticket->pool;
-    dbal_request *request = &ticket->job.request;
     dbal_stream *stream = dbal__zalloc(sizeof *stream);
     if (stream == NULL)
-        return false;
+        return NULL;
     stream->refs = 1;
     stream->ticket = ticket;
     stream->inbox = pool->loop->inbox;
-    stream->fn = fn;
     stream->arg = arg;
     stream->native = pool->gate == DBAL_GATE_LOOP;
     dbal__list_init(&stream->batches);
@@ -194,9 +245,32 @@ attach(dbal__ticket *ticket, dbal_rows_fn *fn, void *arg)
     atomic_init(&stream->stop, false);
     ticket->stream = stream;
     ticket->job.share = DBAL_SHARE_NOTHING;
+    return stream;
+}
+
+static bool
+attach_rows(dbal__ticket *ticket, dbal_rows_fn *fn, void *arg)
+{
+    dbal_request *request = &ticket->job.request;
+    dbal_stream *stream = attach(ticket, arg);
+    if (stream == NULL)
+        return false;
+    stream->fn = fn;
     request->deliver = deliver;
     request->batch_rows = BATCH_ROWS;
     request->batch_bytes = BATCH_BYTES;
+    return true;
+}
+
+bool
+dbal__stream_attach_copy(dbal__ticket *ticket, dbal_bytes_fn *fn, void *arg)
+{
+    dbal_stream *stream = attach(ticket, arg);
+    if (stream == NULL)
+        return false;
+    stream->bytes_fn = fn;
+    ticket->job.request.copy = DBAL_COPY_OUT;
+    ticket->job.request.take = take_bytes;
     return true;
 }
 
@@ -227,10 +301,18 @@ dbal__stream_rows(const dbal__ticket *ticket)
     return ticket->stream->rows;
 }
 
-static void
-unref(dbal_stream *stream)
+dbal_stream *
+dbal__stream_ref(dbal_stream *stream)
 {
-    if (--stream->refs > 0)
+    if (stream != NULL)
+        stream->refs++;
+    return stream;
+}
+
+void
+dbal__stream_unref(dbal_stream *stream)
+{
+    if (stream == NULL || --stream->refs > 0)
         return;
     dbal__scope_unref(stream->scope);
     dbal__free(stream);
@@ -245,10 +327,9 @@ dbal__stream_end(dbal_stream *stream)
         batch_free(DBAL__OF(stream->batches.next, batch, link));
     dbal__list_remove(&stream->task.link);
     stream->ticket = NULL;
-    unref(stream);
+    dbal__stream_unref(stream);
 }
 
-/* The handle lives as long as its Deferred, whose end the program learns of by its callbacks. */
 static bool
 watch_end(dbal__fate fate, dbal_error *error, void *arg)
 {
@@ -256,12 +337,12 @@ watch_end(dbal__fate fate, dbal_error *error, void *arg)
     bool ours = stream->scope != NULL && fate != DBAL__FATE_GONE &&
                 dbal__scope_watch(fate, error, stream->scope);
     if (fate == DBAL__FATE_GONE)
-        unref(stream);
+        dbal__stream_unref(stream);
     return ours;
 }
 
-static void
-outlive(dbal_stream *stream, dbal_deferred *deferred, dbal__scope *scope)
+void
+dbal__stream_outlive(dbal_stream *stream, dbal_deferred *deferred, dbal__scope *scope)
 {
     stream->refs++;
     stream->scope = scope;
@@ -285,7 +366,7 @@ dbal_pool_stream(dbal_pool *pool, const dbal_query *query, dbal_rows_fn *fn, voi
     if (fn == NULL)
         return dbal__deferred_failed(pool->loop, no_function());
     dbal__ticket *ticket = dbal__ticket_new(pool, query, DBAL__TICKET_STATEMENT, &error);
-    if (ticket != NULL && !attach(ticket, fn, arg)) {
+    if (ticket != NULL && !attach_rows(ticket, fn, arg)) {
         dbal__ticket_free(ticket);
         ticket = NULL;
         error = dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
@@ -295,7 +376,7 @@ dbal_pool_stream(dbal_pool *pool, const dbal_query *query, dbal_rows_fn *fn, voi
     if (!dbal__ticket_start(ticket))
         return NULL;
     dbal_deferred *deferred = ticket->deferred;
-    outlive(ticket->stream, deferred, NULL);
+    dbal__stream_outlive(ticket->stream, deferred, NULL);
     dbal__waiters_add(ticket);
     return deferred;
 }
@@ -313,13 +394,13 @@ dbal_connection_stream(dbal_connection *connection, const dbal_query *query, dba
         dbal__connection_add(connection, query, "dbal_connection_stream", &ticket);
     if (ticket == NULL)
         return deferred;
-    if (!attach(ticket, fn, arg)) {
+    if (!attach_rows(ticket, fn, arg)) {
         dbal__ticket_fail_waiting(
             ticket, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
         return deferred;
     }
     /* in place of the scope's own watch, whose reference goes over */
-    outlive(ticket->stream, deferred, ticket->scope);
+    dbal__stream_outlive(ticket->stream, deferred, ticket->scope);
     dbal__connection_pump(connection);
     return deferred;
 }

@@ -53,6 +53,7 @@ dbal__ticket_free(dbal__ticket *ticket)
     dbal__list_remove(&ticket->link);
     dbal__stream_end(ticket->stream);
     dbal__backup_end(ticket->backup, ticket->job.ok);
+    dbal__copy_end(ticket->copy);
     dbal__connection_forget(ticket);
     /* what nobody wants any more is not freed by the loop when it is large */
     if (ticket->job.request.result != NULL && dbal__result_is_large(ticket->job.request.result))
@@ -118,6 +119,11 @@ check_class(const dbal__sql *sql, dbal__ticket_kind kind)
         return dbal__error_make(DBAL_ERROR_PROGRAMMING, "0A000", DBAL_EXECUTION_NOT_SENT,
                                 "this statement is refused: use %s",
                                 instead != NULL ? instead : "another way");
+    if ((kinds & (DBAL_SQL_COPY_IN | DBAL_SQL_COPY_OUT)) != 0)
+        return dbal__error_make(DBAL_ERROR_PROGRAMMING, "0A000", DBAL_EXECUTION_NOT_SENT,
+                                "this statement copies in bulk: use %s",
+                                (kinds & DBAL_SQL_COPY_IN) != 0 ? "dbal_pool_copy_in()"
+                                                                : "dbal_pool_copy_out()");
     if ((kinds & DBAL_SQL_SESSION) != 0 && kind == DBAL__TICKET_STATEMENT)
         return dbal__error_make(DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_NOT_SENT,
                                 "this statement belongs to a session, and a pool has many: use %s",

@@ -140,7 +140,9 @@ typedef enum dbal_sql_kind {
     DBAL_SQL_SESSION = 4,  /**< belongs to a session: refused on a pool */
     DBAL_SQL_UNSHARED = 8, /**< must not share a snapshot, commit or Sync with others */
     DBAL_SQL_BEGINS = 16,  /**< begins a transaction */
-    DBAL_SQL_REFUSED = 32  /**< refused everywhere: `instead` says why */
+    DBAL_SQL_REFUSED = 32, /**< refused everywhere: `instead` says why */
+    DBAL_SQL_COPY_IN = 64, /**< takes data from the client: for dbal_pool_copy_in() and its like alone */
+    DBAL_SQL_COPY_OUT = 128 /**< gives data to the client: for dbal_pool_copy_out() and its like alone */
 } dbal_sql_kind;
 
 /** What classify says. */
@@ -217,10 +219,57 @@ bool dbal_request_bytes(dbal_request *request, dbal_type type, const void *data,
 bool dbal_request_row(dbal_request *request);
 /** Whether the consumer has all the rows it wants: stopping is then no failure. @param request the request */
 bool dbal_request_satisfied(const dbal_request *request);
-/** Whether a stream's consumer is behind; native face: read no more until resume. @param request the request */
+/** Whether a stream's or copy's consumer is behind; native face: read no more until resume. @param request the request */
 bool dbal_request_full(const dbal_request *request);
 /** Forgets the columns and rows told so far, for a statement that is run once more. @param request the request @return false when a stream's consumer has had some: it cannot be run again */
 bool dbal_request_restart(dbal_request *request);
+
+/** Where the data of a request goes that is a copy in bulk. */
+typedef enum dbal_copy_direction {
+    DBAL_COPY_NONE, /**< it is none */
+    DBAL_COPY_IN,   /**< into the database, see dbal_request_copy_next() */
+    DBAL_COPY_OUT   /**< out of it, see dbal_request_copy_data() */
+} dbal_copy_direction;
+
+/** What there is to do for a copy into the database. */
+typedef enum dbal_copy_step {
+    DBAL_COPY_DATA, /**< send these bytes */
+    DBAL_COPY_WAIT, /**< nothing is there yet: native.resume says when to ask again */
+    DBAL_COPY_END,  /**< that was all: end it as a success */
+    DBAL_COPY_ABORT /**< end it as a failure: the bytes are the reason, a NUL behind them */
+} dbal_copy_step;
+
+/**
+ * Whether it is a copy in bulk; native face, with DBAL_CAN_COPY. It comes alone: nothing else is in
+ * flight on its connection until it has been finished. Its text is of DBAL_SQL_COPY_IN or _OUT as
+ * classify() has it; when the database takes it for something else, the driver fails it and gets the
+ * connection back into order.
+ *
+ * @param request  the request
+ */
+dbal_copy_direction dbal_request_copy(const dbal_request *request);
+/**
+ * The next bytes for the database. The first call tells that the database is ready for them. A driver
+ * asks when what it got before has left, and not while its socket is full: what waits, waits in the
+ * core, which tells the program to write no more.
+ *
+ * @param request   a copy into the database
+ * @param ret_data  set to the bytes, which are good until the next call or the request's end
+ * @param ret_size  set to how many
+ * @return what to do with them; after END and ABORT it is not called again
+ */
+dbal_copy_step dbal_request_copy_next(dbal_request *request, const void **ret_data, size_t *ret_size);
+/**
+ * Bytes out of the database: whole rows, as they come. dbal_request_full() tells afterwards whether
+ * to read on.
+ *
+ * @param request  a copy out of the database
+ * @param data     copied
+ * @param size     how many
+ * @return false: stop, as a success when dbal_request_satisfied()
+ */
+bool dbal_request_copy_data(dbal_request *request, const void *data, size_t size);
+
 /** Says how many rows were affected. @param request the request @param rows the number */
 void dbal_request_affected(dbal_request *request, int64_t rows);
 /** Says which row id was made. @param request the request @param id the id */
@@ -242,7 +291,9 @@ typedef enum dbal_capability {
     DBAL_CAN_DETACHED_RESULTS = 1 << 9,    /**< results may be read while the connection works on */
     DBAL_CAN_SHARE_SNAPSHOT = 1 << 10,     /**< blocking.share_begin takes DBAL_SHARE_SNAPSHOT */
     DBAL_CAN_SHARE_COMMIT = 1 << 11,       /**< blocking.share_begin takes DBAL_SHARE_COMMIT; needs a write token */
-    DBAL_CAN_BACKUP = 1 << 12              /**< blocking.backup is there */
+    DBAL_CAN_BACKUP = 1 << 12,             /**< blocking.backup is there */
+    DBAL_CAN_COPY = 1 << 13,               /**< native: copies in bulk, see dbal_request_copy() */
+    DBAL_CAN_NOTIFY = 1 << 14              /**< native: LISTEN and UNLISTEN a quoted name, and dbal_host_notify() */
 } dbal_capability;
 
 /** What statements that wait together may share. */
@@ -386,6 +437,8 @@ bool dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void
 dbal_fault *dbal_host_lost(dbal_host *host);
 /** Says whether a transaction is open; kept until said otherwise. @param host the connection's host @param open whether */
 void dbal_host_in_transaction(dbal_host *host, bool open);
+/** Passes on what the connection was told by NOTIFY, whether anybody listens or not. @param host the connection's host @param channel copied @param payload copied, NULL for none @param pid of the database's process that sent it, or 0 */
+void dbal_host_notify(dbal_host *host, const char *channel, const char *payload, int pid);
 
 /** Writes what the database says besides its answers to the program's log, when the driver has returned. @param host the connection's host @param warning false: it is mere information @param text copied; never a password. Dropped without memory, and beyond 64 at once */
 void dbal_host_log(dbal_host *host, bool warning, const char *text);
@@ -413,7 +466,7 @@ typedef struct dbal_native {
     void (*step)(void *connection, int slot, unsigned events);
     /** Asks to stop a request in flight; it still ends by dbal_request_finish(). */
     void (*cancel)(void *connection, dbal_request *request);
-    /** A stream's consumer has room again. */
+    /** A stream's or copy's consumer has room again, or there is more for a copy into the database. Not from inside any call of the request's. */
     void (*resume)(void *connection, dbal_request *request);
 } dbal_native;
 

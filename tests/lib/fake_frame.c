@@ -62,6 +62,8 @@ fake_frame_apply(const fake_frame *frame, const char *data, dbal_request *reques
     case FAKE_FAILED:
         apply_failed(frame, data, fault);
         return true;
+    case FAKE_BYTES:
+        return dbal_request_copy_data(request, data, frame->size);
     default:
         return true;
     }

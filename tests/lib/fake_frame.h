@@ -17,7 +17,10 @@ typedef enum fake_frame_kind {
     FAKE_SWAP,   /* what follows is for the native fake */
     FAKE_EARLY,
     FAKE_TICK,
-    FAKE_ERRAND
+    FAKE_ERRAND,
+    FAKE_LOAD,  /* it is ready for the data of a copy */
+    FAKE_BYTES, /* of a copy */
+    FAKE_TOLD   /* of NOTIFY: the channel and the payload, a NUL behind each */
 } fake_frame_kind;
 
 typedef struct fake_frame {

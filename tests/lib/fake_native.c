@@ -23,6 +23,8 @@ typedef struct pending {
     dbal_request *request;
     uint64_t start; /* where in all that was ever to be sent it begins */
     bool refused;   /* its sink takes no more */
+    bool loading;   /* the server takes the data of a copy */
+    bool asleep;    /* there is none, until it is resumed */
 } pending;
 
 typedef struct connection connection;
@@ -222,9 +224,47 @@ send_errand(connection *self)
     self->errand = NULL;
 }
 
+/* ---- copies ---- */
+
+static void
+put_piece(connection *self, fake_piece_kind kind, const void *data, size_t size)
+{
+    fake_piece piece = {.kind = kind, .size = (uint32_t)size};
+    put(self, &piece, sizeof piece);
+    put(self, data, size);
+}
+
+/* Data for the first one, as long as what was sent before has left. */
+static void
+feed(connection *self)
+{
+    pending *one = &self->asked[self->first % PENDING];
+    while (self->first != self->next && one->loading && !one->asleep &&
+           self->out.done == self->out.size) {
+        const void *data = NULL;
+        size_t size = 0;
+        dbal_copy_step step = dbal_request_copy_next(one->request, &data, &size);
+        one->asleep = step == DBAL_COPY_WAIT;
+        one->loading = step == DBAL_COPY_DATA || one->asleep;
+        if (!one->asleep)
+            put_piece(self,
+                      step == DBAL_COPY_DATA  ? FAKE_PIECE_DATA
+                      : step == DBAL_COPY_END ? FAKE_PIECE_END
+                                              : FAKE_PIECE_ABORT,
+                      data, size);
+        flush(self);
+    }
+}
+
+/* ---- answers ---- */
+
 static void
 finish(connection *self, const fake_frame *frame)
 {
+    if (self->asked[self->first % PENDING].loading) {
+        put_piece(self, FAKE_PIECE_ABORT, NULL, 0); /* the server waits for an end */
+        flush(self);
+    }
     pending one = self->asked[self->first++ % PENDING];
     fake_script_add(self->config->script, &self->config->script->flying, -1);
     dbal_host_in_transaction(self->host, frame->in_transaction);
@@ -253,6 +293,8 @@ apply(connection *self, const fake_frame *frame, const char *data)
         swap(self);
     else if (frame->kind == FAKE_ERRAND)
         send_errand(self);
+    else if (frame->kind == FAKE_LOAD)
+        one->loading = dbal_request_copy(one->request) == DBAL_COPY_IN;
     else if (frame->kind == FAKE_EARLY || frame->kind == FAKE_TICK)
         self->held = true;
     if (frame->kind == FAKE_EARLY)
@@ -267,15 +309,19 @@ take_frame(connection *self)
 {
     size_t have = self->in.size - self->in.done;
     fake_frame frame;
-    if (self->held || have < sizeof frame || self->first == self->next ||
-        dbal_request_full(self->asked[self->first % PENDING].request))
+    if (self->held || have < sizeof frame ||
+        (self->first != self->next &&
+         dbal_request_full(self->asked[self->first % PENDING].request)))
         return false;
     memcpy(&frame, self->in.data + self->in.done, sizeof frame);
     if (have < sizeof frame + frame.size)
         return false;
     const char *data = self->in.data + self->in.done + sizeof frame;
     self->in.done += sizeof frame + frame.size;
-    apply(self, &frame, data);
+    if (frame.kind == FAKE_TOLD)
+        dbal_host_notify(self->host, data, data + strlen(data) + 1, (int)frame.integer);
+    else
+        apply(self, &frame, data);
     return true;
 }
 
@@ -284,6 +330,7 @@ process(connection *self)
 {
     while (take_frame(self)) {
     }
+    feed(self);
     bool full =
         self->first != self->next && dbal_request_full(self->asked[self->first % PENDING].request);
     if (self->ended && !self->held && !full)
@@ -375,9 +422,11 @@ cancel(void *arg, dbal_request *request)
 static void
 resume(void *arg, dbal_request *request)
 {
-    (void)request;
+    connection *self = arg;
+    if (self->asked[self->first % PENDING].request == request)
+        self->asked[self->first % PENDING].asleep = false;
     /* not from inside: the caller is in the middle of handing out rows */
-    dbal_host_wake(((connection *)arg)->host);
+    dbal_host_wake(self->host);
 }
 
 /* ---- the blocking face ---- */
@@ -448,7 +497,8 @@ version(void)
 static unsigned
 capabilities(const void *config)
 {
-    unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT | DBAL_CAN_LAST_INSERT_ID;
+    unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT |
+                   DBAL_CAN_LAST_INSERT_ID | DBAL_CAN_COPY | DBAL_CAN_NOTIFY;
     return can | (((const fake_config *)config)->pipeline ? DBAL_CAN_PIPELINE : 0u);
 }
 

@@ -28,6 +28,13 @@
  *   early               the rest is already read: no descriptor will announce it
  *   tick                the rest waits for a timer
  *   errand              the rest waits for a helper thread
+ *   load                a copy into the database: adds the number of its rows
+ *   load 3              fails with 22P02, at once, at the fourth row
+ *   load after g        takes nothing before the test opens the gate g
+ *   load lost           the connection is lost when it has got something
+ *   unload 10           a copy out of the database: the rows 1 to 10
+ *   listen "x", unlisten "x"       a channel; not "forbidden"
+ *   notify "x" 'text'   tells those that listen
  */
 #ifndef TESTS_LIB_FAKE_SCRIPT_H
 #define TESTS_LIB_FAKE_SCRIPT_H
@@ -81,6 +88,7 @@ typedef struct fake_script {
     int share_begins, share_ends;
     int inside, most_inside; /* threads in the driver at once */
     int flying, most_flying; /* statements in the driver at once */
+    struct fake_hearer *hearers;
 } fake_script;
 
 /* The script of a name, made when it is not there; lives as long as the process. */

@@ -47,6 +47,7 @@ flush(void *arg)
     static const size_t sizes[] = {1, 3, 17, 2, 90, 5};
     fake_server *self = arg;
     size_t at = 0;
+    pthread_mutex_lock(&self->lock);
     for (int i = 0; i < 6 && at < self->size; i++) {
         size_t piece = sizes[self->pieces++ % 6];
         if (piece > self->size - at)
@@ -56,7 +57,22 @@ flush(void *arg)
         at += piece;
     }
     write_all(self->out, self->buffer + at, self->size - at);
+    pthread_mutex_unlock(&self->lock);
     self->size = 0;
+}
+
+/* In another's thread: between two frames of this one's. */
+static void
+tell(void *arg, const char *channel, const char *payload)
+{
+    fake_server *self = arg;
+    size_t first = strlen(channel) + 1, second = strlen(payload) + 1;
+    fake_frame frame = {.kind = FAKE_TOLD, .size = (uint32_t)(first + second), .integer = 4711};
+    pthread_mutex_lock(&self->lock);
+    if (write_all(self->out, (const char *)&frame, sizeof frame) &&
+        write_all(self->out, channel, first))
+        write_all(self->out, payload, second);
+    pthread_mutex_unlock(&self->lock);
 }
 
 static void
@@ -86,8 +102,10 @@ swap(fake_server *self)
         abort();
     atomic_store(&self->spare, ends[0]);
     flush(self);
+    pthread_mutex_lock(&self->lock);
     self->in[self->in_count++] = ends[1];
     self->out = ends[1];
+    pthread_mutex_unlock(&self->lock);
 }
 
 static bool
@@ -160,6 +178,30 @@ free_values(dbal_value *values, uint32_t count)
     free(values);
 }
 
+/* Of a copy. */
+static int64_t
+read_piece(void *arg, char *data, size_t size)
+{
+    fake_server *self = arg;
+    fake_piece *piece = &self->piece;
+    while (piece->size == 0) {
+        if (!read_all(self, piece, sizeof *piece))
+            return FAKE_READ_GONE;
+        if (piece->kind == FAKE_PIECE_END)
+            return FAKE_READ_END;
+        if (piece->kind == FAKE_PIECE_ABORT)
+            break;
+    }
+    size_t part = piece->size < size - 1 ? piece->size : size - 1;
+    if (!read_all(self, data, part))
+        return FAKE_READ_GONE;
+    data[part] = '\0';
+    piece->size -= (uint32_t)part;
+    if (piece->kind != FAKE_PIECE_ABORT)
+        return (int64_t)part;
+    return FAKE_READ_ABORT;
+}
+
 /* ---- the thread ---- */
 
 static bool
@@ -187,6 +229,7 @@ answer(fake_server *self, const fake_ask *ask, const char *sql, const dbal_value
                       .stopped = is_stopped,
                       .closed = is_closed,
                       .emit = emit,
+                      .read = read_piece,
                       .flush = flush,
                       .arg = self};
     self->number = ask->number;
@@ -224,6 +267,7 @@ live(void *arg)
     fake_server *self = arg;
     while (serve(self)) {
     }
+    fake_hearer_end(&self->session.hearer, self->session.script);
     /* the client must see the end now, not when it is joined */
     for (int i = 0; i < self->in_count; i++)
         shutdown(self->in[i], SHUT_RDWR);
@@ -237,6 +281,9 @@ fake_server_start(fake_server *self, const fake_config *config)
     memset(self, 0, sizeof *self);
     self->config = config;
     self->session.script = config->script;
+    self->session.hearer.tell = tell;
+    self->session.hearer.arg = self;
+    pthread_mutex_init(&self->lock, NULL);
     atomic_init(&self->spare, -1);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return -1;

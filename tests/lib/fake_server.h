@@ -22,6 +22,14 @@ typedef struct fake_ask {
     bool read_only, has_token;
 } fake_ask;
 
+/* What is sent of a copy: this, and its bytes behind it. */
+typedef enum fake_piece_kind { FAKE_PIECE_DATA, FAKE_PIECE_END, FAKE_PIECE_ABORT } fake_piece_kind;
+
+typedef struct fake_piece {
+    fake_piece_kind kind;
+    uint32_t size;
+} fake_piece;
+
 typedef struct fake_server {
     const fake_config *config;
     fake_session session;
@@ -29,9 +37,11 @@ typedef struct fake_server {
     int out;              /* where answers go */
     int in[FAKE_SOCKETS]; /* where statements come from: the first until its end, then the next */
     int in_count;
-    uint32_t number; /* of the statement that runs */
-    unsigned pieces; /* counts what was written, to vary its size */
-    char *buffer;    /* written soon */
+    uint32_t number;      /* of the statement that runs */
+    unsigned pieces;      /* counts what was written, to vary its size */
+    fake_piece piece;     /* what is left of one that is being read */
+    pthread_mutex_t lock; /* of writing */
+    char *buffer;         /* written soon */
     size_t size, room;
     atomic_bool closing;
     atomic_bool stops[FAKE_STOPS]; /* by the statement's number */

@@ -1,10 +1,12 @@
 #include "tests/lib/fake_words.h"
 
+#include "tests/lib/fake_run.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const dbal_dialect DIALECT = DBAL_DIALECT_POSTGRESQL;
+#define DIALECT FAKE_DIALECT
 
 static const struct {
     const char *word;
@@ -20,6 +22,11 @@ static const struct {
     {"release", DBAL_SQL_SESSION, "dbal_connection_savepoint()"},
     {"setting", DBAL_SQL_SESSION, "dbal_pool_session()"},
     {"forbidden", DBAL_SQL_REFUSED, "something else"},
+    {"load", DBAL_SQL_WRITES | DBAL_SQL_COPY_IN, NULL},
+    {"unload", DBAL_SQL_READS | DBAL_SQL_COPY_OUT, NULL},
+    {"listen", DBAL_SQL_SESSION, "dbal_pool_listen()"},
+    {"unlisten", DBAL_SQL_SESSION, "dbal_pool_listen()"},
+    {"notify", DBAL_SQL_WRITES, NULL},
 };
 
 dbal_sql_class
@@ -42,26 +49,17 @@ fake_begin(const void *config, dbal_isolation isolation, bool read_only, bool de
     return "begin";
 }
 
-/* A statement on its way: where it is, and what it has done. */
-typedef struct run {
-    fake_session *session;
-    const fake_call *call;
-    const char *cursor;
-    dbal_sql_token word;
-    int64_t affected, id;
-    bool headed; /* it has its columns */
-    bool over;   /* the answer has ended, or nobody wants the rest */
-} run;
+typedef fake_run run;
 
-static void
-emit(run *self, const fake_frame *frame, const void *data)
+void
+fake_run_emit(run *self, const fake_frame *frame, const void *data)
 {
     if (!self->over && !self->call->emit(self->call->arg, frame, data))
         self->over = true;
 }
 
-static void
-fail(run *self, dbal_error_class error_class, const char *sqlstate, const char *message)
+void
+fake_run_fail(run *self, dbal_error_class error_class, const char *sqlstate, const char *message)
 {
     fake_frame frame = {.kind = FAKE_FAILED,
                         .size = (uint32_t)strlen(message),
@@ -71,15 +69,15 @@ fail(run *self, dbal_error_class error_class, const char *sqlstate, const char *
     snprintf(frame.sqlstate, sizeof frame.sqlstate, "%s", sqlstate);
     if (error_class == DBAL_ERROR_PROGRAMMING)
         frame.position = (int)(self->word.start - self->call->sql) + 1;
-    emit(self, &frame, message);
+    fake_run_emit(self, &frame, message);
     self->over = true;
 }
 
 /* ---- operands ---- */
 
 /* What stands behind the word, as text without quotes. */
-static void
-take_text(run *self, char *ret_text, size_t size)
+void
+fake_run_text(run *self, char *ret_text, size_t size)
 {
     dbal_sql_token token = dbal_sql_next(DIALECT, &self->cursor);
     size_t skip = token.kind == DBAL_SQL_STRING ? 1 : 0;
@@ -94,8 +92,8 @@ parameter(const run *self, dbal_sql_token token)
                                                               : dbal_null();
 }
 
-static int64_t
-take_number(run *self)
+int64_t
+fake_run_number(run *self)
 {
     dbal_sql_token token = dbal_sql_next(DIALECT, &self->cursor);
     return token.kind == DBAL_SQL_PARAMETER ? parameter(self, token).as.integer
@@ -108,7 +106,7 @@ static void
 emit_column(run *self, const char *name, dbal_type type)
 {
     fake_frame frame = {.kind = FAKE_COLUMN, .type = type, .size = (uint32_t)strlen(name)};
-    emit(self, &frame, name);
+    fake_run_emit(self, &frame, name);
 }
 
 static void
@@ -140,24 +138,24 @@ emit_cell(run *self, dbal_value value)
         data = value.as.bytes.data;
         break;
     }
-    emit(self, &frame, data);
+    fake_run_emit(self, &frame, data);
 }
 
 static void
 emit_row(run *self)
 {
     fake_frame frame = {.kind = FAKE_ROW};
-    emit(self, &frame, NULL);
+    fake_run_emit(self, &frame, NULL);
 }
 
 static void
 do_rows(run *self)
 {
-    int64_t count = take_number(self);
+    int64_t count = fake_run_number(self);
     emit_column(self, "n", DBAL_INT64);
     for (int64_t i = 1; i <= count && !self->over; i++) {
         if (self->call->stopped(self->call->arg)) {
-            fail(self, DBAL_ERROR_CANCELLED, "57014", "the fake was stopped");
+            fake_run_fail(self, DBAL_ERROR_CANCELLED, "57014", "the fake was stopped");
             return;
         }
         emit_cell(self, dbal_int64(i));
@@ -168,7 +166,7 @@ do_rows(run *self)
 static void
 do_progress(run *self)
 {
-    int64_t done = take_number(self), total = take_number(self);
+    int64_t done = fake_run_number(self), total = fake_run_number(self);
     if (!self->headed) {
         emit_column(self, "done", DBAL_INT64);
         emit_column(self, "total", DBAL_INT64);
@@ -209,7 +207,7 @@ do_get(run *self)
 static void
 do_bytes(run *self)
 {
-    size_t size = (size_t)take_number(self);
+    size_t size = (size_t)fake_run_number(self);
     char *bytes = calloc(1, size + 1);
     if (bytes == NULL)
         abort();
@@ -230,8 +228,8 @@ fake_session_keep(fake_session *session)
     session->delta = 0;
 }
 
-static void
-add(run *self, int64_t number)
+void
+fake_run_add(run *self, int64_t number)
 {
     self->session->delta += number;
     if (!self->session->in_transaction && !self->session->shares)
@@ -240,11 +238,12 @@ add(run *self, int64_t number)
     self->id = number;
 }
 
-static bool
-may_write(run *self)
+bool
+fake_run_may_write(run *self)
 {
     if (self->call->read_only) {
-        fail(self, DBAL_ERROR_OPERATIONAL, "25006", "it was promised that nothing changes");
+        fake_run_fail(self, DBAL_ERROR_OPERATIONAL, "25006",
+                      "it was promised that nothing changes");
         return false;
     }
     return true;
@@ -253,21 +252,21 @@ may_write(run *self)
 static void
 do_add(run *self)
 {
-    int64_t number = take_number(self);
-    if (!may_write(self))
+    int64_t number = fake_run_number(self);
+    if (!fake_run_may_write(self))
         return;
     if (self->call->needs_token && !self->call->has_token)
-        fail(self, DBAL_ERROR_INTERNAL, "XX000", "a write came without the write token");
+        fake_run_fail(self, DBAL_ERROR_INTERNAL, "XX000", "a write came without the write token");
     else
-        add(self, number);
+        fake_run_add(self, number);
 }
 
 static void
 do_gain(run *self)
 {
     const char *from = self->cursor;
-    if (take_number(self) < 0) {
-        fail(self, DBAL_ERROR_INTEGRITY, "23502", "a gain is not negative");
+    if (fake_run_number(self) < 0) {
+        fake_run_fail(self, DBAL_ERROR_INTEGRITY, "23502", "a gain is not negative");
         return;
     }
     self->cursor = from;
@@ -277,7 +276,7 @@ do_gain(run *self)
 static void
 do_sneak(run *self)
 {
-    if (!may_write(self))
+    if (!fake_run_may_write(self))
         return;
     if (self->call->needs_token && !self->call->has_token) {
         fake_frame frame = {.kind = FAKE_FAILED,
@@ -285,11 +284,11 @@ do_sneak(run *self)
                             .in_transaction = self->session->in_transaction,
                             .needs_token = true,
                             .sqlstate = "55000"};
-        emit(self, &frame, "");
+        fake_run_emit(self, &frame, "");
         self->over = true;
         return;
     }
-    add(self, 1);
+    fake_run_add(self, 1);
 }
 
 /* ---- transactions ---- */
@@ -298,7 +297,7 @@ static void
 do_begin(run *self)
 {
     if (self->session->in_transaction)
-        fail(self, DBAL_ERROR_PROGRAMMING, "25001", "a transaction is open");
+        fake_run_fail(self, DBAL_ERROR_PROGRAMMING, "25001", "a transaction is open");
     self->session->in_transaction = true;
 }
 
@@ -314,7 +313,7 @@ static void
 do_commit(run *self)
 {
     if (!self->session->in_transaction)
-        fail(self, DBAL_ERROR_PROGRAMMING, "25P01", "no transaction is open");
+        fake_run_fail(self, DBAL_ERROR_PROGRAMMING, "25P01", "no transaction is open");
     fake_session_keep(self->session);
     end_transaction(self->session);
 }
@@ -324,14 +323,14 @@ find_savepoint(run *self)
 {
     fake_session *session = self->session;
     char name[FAKE_NAME];
-    take_text(self, name, sizeof name);
+    fake_run_text(self, name, sizeof name);
     if (strcmp(name, "savepoint") == 0)
-        take_text(self, name, sizeof name);
+        fake_run_text(self, name, sizeof name);
     for (int i = session->savepoints - 1; i >= 0; i--) {
         if (strcmp(session->stack[i].name, name) == 0)
             return i;
     }
-    fail(self, DBAL_ERROR_PROGRAMMING, "3B001", "no such savepoint");
+    fake_run_fail(self, DBAL_ERROR_PROGRAMMING, "3B001", "no such savepoint");
     return -1;
 }
 
@@ -348,7 +347,7 @@ do_rollback(run *self)
             session->savepoints = at + 1;
         }
     } else if (!session->in_transaction) {
-        fail(self, DBAL_ERROR_PROGRAMMING, "25P01", "no transaction is open");
+        fake_run_fail(self, DBAL_ERROR_PROGRAMMING, "25P01", "no transaction is open");
     } else {
         end_transaction(session);
     }
@@ -359,9 +358,9 @@ do_savepoint(run *self)
 {
     fake_session *session = self->session;
     char name[FAKE_NAME];
-    take_text(self, name, sizeof name);
+    fake_run_text(self, name, sizeof name);
     if (session->savepoints == FAKE_SAVEPOINTS) {
-        fail(self, DBAL_ERROR_PROGRAMMING, "54000", "too many savepoints");
+        fake_run_fail(self, DBAL_ERROR_PROGRAMMING, "54000", "too many savepoints");
         return;
     }
     snprintf(session->stack[session->savepoints].name, FAKE_NAME, "%s", name);
@@ -378,8 +377,8 @@ do_release(run *self)
 
 /* ---- the rest ---- */
 
-static void
-flush(run *self)
+void
+fake_run_flush(run *self)
 {
     if (self->call->flush != NULL)
         self->call->flush(self->call->arg);
@@ -398,11 +397,11 @@ static void
 do_wait(run *self)
 {
     char gate[FAKE_NAME];
-    take_text(self, gate, sizeof gate);
-    flush(self);
+    fake_run_text(self, gate, sizeof gate);
+    fake_run_flush(self);
     if (!fake_script_wait(self->session->script, gate, self->call->stopped, self->call->arg,
                           self->call->polls)) {
-        fail(self, DBAL_ERROR_CANCELLED, "57014", "the fake was stopped");
+        fake_run_fail(self, DBAL_ERROR_CANCELLED, "57014", "the fake was stopped");
         if (self->session->script->stop_breaks)
             break_share(self->session);
     }
@@ -412,8 +411,8 @@ static void
 do_hang(run *self)
 {
     char gate[FAKE_NAME];
-    take_text(self, gate, sizeof gate);
-    flush(self);
+    fake_run_text(self, gate, sizeof gate);
+    fake_run_flush(self);
     fake_script_wait(self->session->script, gate, self->call->closed, self->call->arg, true);
 }
 
@@ -422,18 +421,18 @@ do_fail(run *self)
 {
     char sqlstate[8];
     dbal_error_class error_class = DBAL_ERROR_OPERATIONAL;
-    take_text(self, sqlstate, sizeof sqlstate);
+    fake_run_text(self, sqlstate, sizeof sqlstate);
     if (strncmp(sqlstate, "23", 2) == 0)
         error_class = DBAL_ERROR_INTEGRITY;
     else if (strncmp(sqlstate, "22", 2) == 0)
         error_class = DBAL_ERROR_DATA;
-    fail(self, error_class, sqlstate, "the fake failed as it was told");
+    fake_run_fail(self, error_class, sqlstate, "the fake failed as it was told");
 }
 
 static void
 do_break(run *self)
 {
-    if (take_number(self) != 0)
+    if (fake_run_number(self) != 0)
         break_share(self->session);
 }
 
@@ -461,14 +460,14 @@ static void
 emit_kind(run *self, fake_frame_kind kind)
 {
     fake_frame frame = {.kind = kind};
-    emit(self, &frame, NULL);
+    fake_run_emit(self, &frame, NULL);
 }
 
 static void
 do_lose(run *self)
 {
     const char *ahead = self->cursor;
-    if (dbal_sql_next(DIALECT, &ahead).kind == DBAL_SQL_PARAMETER && take_number(self) == 0)
+    if (dbal_sql_next(DIALECT, &ahead).kind == DBAL_SQL_PARAMETER && fake_run_number(self) == 0)
         return;
     emit_kind(self, FAKE_LOST);
     self->session->lost = true;
@@ -516,7 +515,9 @@ static const struct {
     {"break", do_break},         {"forbidden", do_nothing},
     {"swap", do_swap},           {"early", do_early},
     {"tick", do_tick},           {"errand", do_errand},
-    {"changed", do_changed},
+    {"changed", do_changed},     {"load", fake_run_load},
+    {"unload", fake_run_unload}, {"listen", fake_run_listen},
+    {"notify", fake_run_notify}, {"unlisten", fake_run_unlisten},
 };
 
 static void
@@ -528,7 +529,7 @@ do_word(run *self)
             return;
         }
     }
-    fail(self, DBAL_ERROR_PROGRAMMING, "42601", "not a word that the fake knows");
+    fake_run_fail(self, DBAL_ERROR_PROGRAMMING, "42601", "not a word that the fake knows");
 }
 
 void
@@ -539,7 +540,7 @@ fake_session_run(fake_session *session, const fake_call *call)
     self.word.start = call->sql;
     fake_script_trace(script, call->sql);
     if (fake_script_add(script, &script->runs, 1) == script->fail_run)
-        fail(&self, DBAL_ERROR_OPERATIONAL, "58000", "the fake failed as it was planned");
+        fake_run_fail(&self, DBAL_ERROR_OPERATIONAL, "58000", "the fake failed as it was planned");
     while (!self.over) {
         self.word = dbal_sql_next(DIALECT, &self.cursor);
         if (self.word.kind == DBAL_SQL_END)
@@ -551,5 +552,5 @@ fake_session_run(fake_session *session, const fake_call *call)
                        .affected = self.affected,
                        .id = self.id,
                        .in_transaction = session->in_transaction};
-    emit(&self, &done, NULL);
+    fake_run_emit(&self, &done, NULL);
 }

@@ -7,9 +7,13 @@
 #include <stdint.h>
 
 #include "tests/lib/fake_frame.h"
+#include "tests/lib/fake_notify.h"
 #include "tests/lib/fake_script.h"
 
 enum { FAKE_SAVEPOINTS = 16 };
+
+/* Of fake_call.read, when there are no bytes: that was all, it was aborted, the client is gone. */
+enum { FAKE_READ_END = 0, FAKE_READ_ABORT = -1, FAKE_READ_GONE = -2 };
 
 /* A connection's side of the database. */
 typedef struct fake_session {
@@ -19,6 +23,7 @@ typedef struct fake_session {
     bool broken;                /* what is shared cannot be kept */
     bool lost;                  /* it has given out LOST */
     int64_t delta;              /* added in the transaction, or in what is shared */
+    fake_hearer hearer;
     int savepoints;
     struct {
         char name[FAKE_NAME];
@@ -37,6 +42,8 @@ typedef struct fake_call {
     bool (*closed)(void *arg); /* or NULL */
     /* false: no more is wanted */
     bool (*emit)(void *arg, const fake_frame *frame, const void *data);
+    /* or NULL; bytes of a copy, or the reason, NUL-terminated, of one that was aborted */
+    int64_t (*read)(void *arg, char *data, size_t size);
     void (*flush)(void *arg); /* or NULL; what was emitted must be seen now: a wait follows */
     void *arg;
 } fake_call;
