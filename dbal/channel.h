@@ -53,6 +53,8 @@ struct dbal__channel {
     void (*lost)(dbal__channel *channel, dbal_error *error);
     /* native only, or NULL: NOTIFY. Inside the driver: the channel is not to be used there. */
     void (*notified)(dbal__channel *channel, const char *name, const char *payload, int pid);
+    /* native only: these jobs have ended since the last time, and come back next; or NULL */
+    void (*landed)(dbal__channel *channel, const dbal__list *jobs);
 };
 
 /* Common to all; false without memory. */

@@ -271,7 +271,10 @@ finished(dbal_request *request, bool ok)
 {
     dbal__job *job = DBAL__OF(request, dbal__job, request);
     native *self = native_of(job->channel);
-    job->ended = dbal__loop_now(self->channel.loop);
+    /* those that end together have one time: to look is dear */
+    job->ended = dbal__list_empty(&self->landed)
+                     ? dbal__loop_now(self->channel.loop)
+                     : DBAL__OF(self->landed.prev, dbal__job, link)->ended;
     job->in_transaction = self->in_transaction;
     dbal__job_end(job, ok, &request->fault);
     dbal__list_remove(&job->link);
@@ -363,6 +366,8 @@ on_finish(dbal__task *task)
         /* before they come back, so that nothing more is handed to it */
         self->channel.lost(&self->channel, reason);
     }
+    if (self->channel.landed != NULL && !dbal__list_empty(&self->landed))
+        self->channel.landed(&self->channel, &self->landed);
     dbal__list *link;
     while ((link = dbal__list_pop(&self->landed)) != NULL) {
         dbal__job *job = DBAL__OF(link, dbal__job, link);
@@ -454,7 +459,8 @@ submit(dbal__channel *channel, dbal__job *job)
         return;
     }
     dbal__list_push(&self->flying, &job->link);
-    job->began = dbal__loop_now(channel->loop);
+    if (job->began == 0)
+        job->began = dbal__loop_now(channel->loop);
     if (!dbal__request_begin(&job->request)) {
         dbal_fault_set(&job->request.fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
         dbal_fault_set_execution(&job->request.fault, DBAL_EXECUTION_NOT_SENT);

@@ -195,6 +195,8 @@ dbal__ticket_finished(dbal__job *job)
     bool lost = job->error != NULL && dbal_error_connection_lost(job->error);
     bool settled = dbal__ticket_has_settled(ticket), under_token = ticket->under_token;
 
+    dbal__lanes_leave(ticket);
+
     if (ticket->place == DBAL__PLACE_LINE && pool->gate == DBAL_GATE_THREAD && ticket->on_crew)
         dbal__crew_returned(&pool->crew);
     if (slot != NULL && ticket->place == DBAL__PLACE_SLOT)

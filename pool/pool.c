@@ -108,6 +108,7 @@ set_up(dbal_pool *pool, const dbal_url *url, const dbal_pool_options *options)
     if (pool->settings.max_size < pool->settings.min_size)
         pool->settings.max_size = pool->settings.min_size;
     pool->limit = pool->settings.max_size;
+    dbal__lanes_init(&pool->lanes, pool->settings.pipeline_wait);
     pool->table = dbal__sql_table_new(pool->driver->driver, pool->config, TEXTS_MOST);
     return pool->table != NULL ? NULL : no_memory();
 }

@@ -15,6 +15,7 @@
 #include "dbal/loop.h"
 #include "dbal/sql.h"
 #include "dbal/token.h"
+#include "pool/lanes.h"
 #include "pool/settings.h"
 #include <dbal/copy.h>
 #include <dbal/pool.h>
@@ -29,20 +30,18 @@ typedef enum dbal__slot_state {
     DBAL__SLOT_CLOSING /* or given up: nothing more is handed to it */
 } dbal__slot_state;
 
-typedef struct dbal__slot {
+struct dbal__slot {
     dbal__list link; /* most recently used first */
     dbal_pool *pool;
     dbal__channel *channel;
     dbal__slot_state state;
     unsigned flying; /* jobs handed to it that have not come back; not counted on the crew's line */
+    dbal__lane lane; /* of these, the statements on the pool: loop gate */
     bool held;       /* by a session */
     bool dirty;      /* its session state is not known: close it instead of using it again */
     struct dbal_connection *connection;
     dbal__timer timer; /* connect_timeout */
-} dbal__slot;
-
-/* see below */
-typedef struct dbal__ticket dbal__ticket;
+};
 
 struct dbal_pool {
     dbal__resource resource;
@@ -60,7 +59,8 @@ struct dbal_pool {
 
     dbal__list slots;
     int open, connecting, held, limit;
-    int hanging;            /* given up, and not come back */
+    int hanging; /* given up, and not come back */
+    dbal__lanes lanes;
     dbal__slot *reserved;   /* takes nothing more, for the session at the head of the line */
     bool probed;            /* a connection was opened once: limit and token are known */
     dbal_error *last_error; /* of connecting */
@@ -127,6 +127,7 @@ struct dbal__ticket {
     dbal__ticket_kind kind;
     dbal__ticket_place place;
     dbal__slot *slot;
+    int64_t cost; /* on a lane: nanoseconds that it was expected to take there, else 0 */
     struct dbal_connection *connection; /* BOUND: a reference; SESSION: what it is for */
     struct dbal__scope *scope; /* BOUND: the transaction or savepoint it was made in; a reference */
     bool internal;             /* BOUND: BEGIN, COMMIT and the like, made here */

@@ -18,6 +18,7 @@ typedef struct dbal__settings {
     int max_waiting;
     int statement_cache;
     int64_t max_result_bytes;
+    double pipeline_wait;
 } dbal__settings;
 
 /* False with *ret_error set, which names the setting and lists the known ones. */

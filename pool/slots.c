@@ -14,6 +14,7 @@ static const double BACKOFF_FIRST = 0.1, BACKOFF_MOST = 1;
 static void on_opened(dbal__channel *channel, dbal_error *error);
 static void on_closed(dbal__channel *channel);
 static void on_lost(dbal__channel *channel, dbal_error *error);
+static void on_landed(dbal__channel *channel, const dbal__list *jobs);
 
 dbal__slot *
 dbal__slot_of(const dbal__ticket *ticket)
@@ -39,6 +40,7 @@ static void
 slot_free(dbal__slot *slot)
 {
     dbal__clock_stop(&slot->pool->loop->ready.clock, &slot->timer);
+    dbal__lanes_drop(slot);
     dbal__list_remove(&slot->link);
     if (slot->channel != NULL)
         slot->channel->ops->free(slot->channel);
@@ -118,6 +120,7 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     channel->opened = on_opened;
     channel->closed = on_closed;
     channel->lost = on_lost;
+    channel->landed = on_landed;
     if (!channel->ops->open(channel, ret_error))
         return false;
     /* a little later than the driver's own deadline, whose error says more */
@@ -152,6 +155,7 @@ dbal__slots_grow(dbal_pool *pool)
     dbal__slot *slot = dbal__zalloc(sizeof *slot);
     if (slot != NULL) {
         slot->pool = pool;
+        dbal__list_init(&slot->lane.flying);
         slot->state = DBAL__SLOT_OPENING;
         dbal__list_push(&pool->slots, &slot->link);
         if (slot_open(slot, &error)) {
@@ -373,6 +377,12 @@ on_lost(dbal__channel *channel, dbal_error *error)
         dbal__writes_abandon(pool, false);
     dbal_error_unref(error);
     dbal__waiters_serve(pool);
+}
+
+static void
+on_landed(dbal__channel *channel, const dbal__list *jobs)
+{
+    dbal__lanes_landed(channel->owner, jobs);
 }
 
 void

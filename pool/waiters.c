@@ -6,9 +6,6 @@
 #include "pool/connection.h"
 #include "pool/pool.h"
 
-/* Statements that may be handed to one connection at a time where nothing else limits it. */
-enum { DRIVER_THREAD_DEPTH = 64 };
-
 size_t
 dbal__waiters_count(const dbal_pool *pool)
 {
@@ -128,15 +125,6 @@ add_threaded(dbal__ticket *ticket)
 
 /* ---- the others: the loop chooses ---- */
 
-static unsigned
-depth(const dbal_pool *pool)
-{
-    if (pool->gate == DBAL_GATE_DRIVER_THREAD)
-        return DRIVER_THREAD_DEPTH;
-    return (pool->capabilities & DBAL_CAN_PIPELINE) != 0 ? (unsigned)pool->settings.pipeline_depth
-                                                         : 1;
-}
-
 /* the connection with the least to do, idle ones first and of these the last used */
 static dbal__slot *
 least_busy(const dbal_pool *pool)
@@ -173,20 +161,42 @@ serve_session(dbal__ticket *ticket)
     return true;
 }
 
+/* Where one thread serves all connections, one will do. */
+static dbal__slot *
+choose_for_thread(dbal_pool *pool)
+{
+    dbal__slot *slot = least_busy(pool);
+    if (slot == NULL)
+        dbal__slots_grow(pool);
+    return slot != NULL && slot->flying < dbal__lanes_depth(pool) ? slot : NULL;
+}
+
+/* False: it must wait. */
 static bool
-serve_statement(dbal__ticket *ticket)
+serve_statement(dbal__ticket *ticket, int64_t now)
 {
     dbal_pool *pool = ticket->pool;
-    dbal__slot *slot = least_busy(pool);
-    bool one_will_do = pool->gate == DBAL_GATE_DRIVER_THREAD;
-    if (slot == NULL || (slot->flying > 0 && !one_will_do))
-        dbal__slots_grow(pool);
-    if (slot == NULL || slot->flying >= depth(pool))
+    bool lanes = pool->gate == DBAL_GATE_LOOP;
+    dbal__slot *slot = lanes ? dbal__lanes_choose(pool, now) : choose_for_thread(pool);
+    if (slot == NULL)
         return false;
-    stop_waiting(ticket);
+    if (ticket->place == DBAL__PLACE_LIST)
+        stop_waiting(ticket);
     used(slot);
+    if (lanes) {
+        ticket->job.began = now;
+        dbal__lanes_join(ticket, slot, now);
+    }
     dbal__waiters_submit(ticket, slot);
     return true;
+}
+
+static bool
+serve(dbal__ticket *ticket)
+{
+    if (ticket->job.kind == DBAL__JOB_GRANT)
+        return serve_session(ticket);
+    return serve_statement(ticket, dbal__loop_now(ticket->pool->loop));
 }
 
 /* ---- for all ---- */
@@ -213,8 +223,7 @@ dbal__waiters_serve(dbal_pool *pool)
         if (pool->gate == DBAL_GATE_THREAD || wants_token(ticket)) {
             stop_waiting(ticket);
             dbal__waiters_add(ticket);
-        } else if (ticket->job.kind == DBAL__JOB_GRANT ? !serve_session(ticket)
-                                                       : !serve_statement(ticket)) {
+        } else if (!serve(ticket)) {
             return;
         }
     }
@@ -253,9 +262,11 @@ dbal__waiters_add(dbal__ticket *ticket)
         dbal__writes_add(ticket);
     } else if (pool->gate == DBAL_GATE_THREAD) {
         add_threaded(ticket);
-    } else {
+    } else if (ticket->job.kind == DBAL__JOB_GRANT || !dbal__list_empty(&pool->waiting)) {
         wait_here(ticket);
         dbal__waiters_serve(pool);
+    } else if (!serve_statement(ticket, ticket->asked)) {
+        wait_here(ticket);
     }
 }
 

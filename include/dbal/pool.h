@@ -46,6 +46,7 @@ typedef struct dbal_pool_options {
     double close_timeout;     /**< seconds closing waits for what was accepted; default 15 */
     int statement_cache;      /**< prepared statements kept per connection; default 100 */
     int64_t max_result_bytes; /**< a larger result is an error; default 256 MiB */
+    double pipeline_wait;     /**< seconds a statement may be expected to wait behind others on a shared connection before one more connection is used, loop gate; default 0.0002. Too low: many connections with little to do each; too high: statements wait for one another */
 } dbal_pool_options;
 
 /** `DBAL_POOL_OPTIONS(.max_size = 2)`: pool options for a call (C only). */
@@ -53,7 +54,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What

@@ -1,0 +1,232 @@
+#include "pool/lanes.h"
+
+#include "pool/pool.h"
+
+/* What a statement counts for: nothing is free, and what takes an hour is no slower than a second. */
+static const int64_t COST_LEAST = 1000, COST_MOST = 1000000000;
+/* Statements on one thread for all connections that may be handed to one of them. */
+enum { DRIVER_THREAD_DEPTH = 64 };
+/* Statements of which nothing at all is known, on a lane that is not to be waited for. */
+enum { UNKNOWN_TOGETHER = 4 };
+
+void
+dbal__lanes_init(dbal__lanes *lanes, double pipeline_wait)
+{
+    lanes->wait_most = dbal__nanoseconds(pipeline_wait);
+}
+
+unsigned
+dbal__lanes_depth(const dbal_pool *pool)
+{
+    if (pool->gate == DBAL_GATE_DRIVER_THREAD)
+        return DRIVER_THREAD_DEPTH;
+    return (pool->capabilities & DBAL_CAN_PIPELINE) != 0 ? (unsigned)pool->settings.pipeline_depth
+                                                         : 1;
+}
+
+static int64_t
+clamped(int64_t cost)
+{
+    return cost < COST_LEAST ? COST_LEAST : cost > COST_MOST ? COST_MOST : cost;
+}
+
+static int64_t
+mean_of(const dbal__ticket *ticket)
+{
+    return atomic_load_explicit(&ticket->sql->mean, memory_order_relaxed);
+}
+
+static int64_t
+expected_cost(const dbal__ticket *ticket)
+{
+    const dbal_pool *pool = ticket->pool;
+    int64_t cost = mean_of(ticket);
+    if (cost == 0)
+        cost = pool->lanes.median;
+    if (cost == 0)
+        cost = pool->lanes.wait_most / UNKNOWN_TOGETHER;
+    return clamped(cost);
+}
+
+/*
+ * How long one more would wait on a busy lane. The one that runs counts for what is left of it, or,
+ * when it takes longer than thought, for as long again as it has taken.
+ */
+static int64_t
+wait_on(const dbal__slot *slot, int64_t now)
+{
+    const dbal__lane *lane = &slot->lane;
+    if (dbal__list_empty(&lane->flying))
+        return COST_MOST; /* something else runs there: nothing is known of it */
+    int64_t cost = DBAL__OF(lane->flying.next, const dbal__ticket, link)->cost;
+    int64_t taken = now - lane->since;
+    return lane->load - cost + (taken > cost / 2 ? taken : cost - taken);
+}
+
+dbal__slot *
+dbal__lanes_choose(dbal_pool *pool, int64_t now)
+{
+    dbal__slot *idle = NULL, *shortest = NULL;
+    unsigned depth = dbal__lanes_depth(pool);
+    int64_t least = 0;
+    /* the last used first: what is free is filled up before another is begun */
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        if (slot->state != DBAL__SLOT_OPEN || slot->held || slot == pool->reserved ||
+            slot->flying >= depth)
+            continue;
+        if (slot->flying == 0) {
+            idle = idle != NULL ? idle : slot;
+            continue;
+        }
+        int64_t wait = wait_on(slot, now);
+        if (wait < pool->lanes.wait_most)
+            return slot;
+        if (shortest == NULL || wait < least) {
+            shortest = slot;
+            least = wait;
+        }
+    }
+    if (idle != NULL)
+        return idle;
+    dbal__slots_grow(pool);
+    return shortest;
+}
+
+void
+dbal__lanes_join(dbal__ticket *ticket, dbal__slot *slot, int64_t now)
+{
+    dbal__lane *lane = &slot->lane;
+    if (dbal__list_empty(&lane->flying)) {
+        lane->since = now;
+        lane->sharers = ++slot->pool->lanes.busy;
+    }
+    ticket->cost = expected_cost(ticket);
+    lane->load += ticket->cost;
+    dbal__list_push(&lane->flying, &ticket->link);
+}
+
+/* ---- learning ---- */
+
+/*
+ * Lanes at work together share the server's processors and this loop, nobody knows how much: what
+ * took so long took something between that and its share of it. Only what is outside teaches;
+ * else more lanes would make every statement seem slower, and so ask for more lanes still.
+ */
+static void
+learn(dbal__sql *sql, int64_t took, int sharers)
+{
+    int64_t mean = atomic_load_explicit(&sql->mean, memory_order_relaxed);
+    int64_t least = took / sharers;
+    if (mean == 0 || mean < least)
+        dbal__sql_learn(sql, least);
+    else if (mean > took)
+        dbal__sql_learn(sql, took);
+}
+
+/* A step towards it from where the estimate is; half of the steps go up when it is the median. */
+static void
+move_median(dbal__lanes *lanes, int64_t took)
+{
+    if (lanes->median == 0)
+        lanes->median = clamped(took);
+    else if (took > lanes->median)
+        lanes->median += lanes->median / 16;
+    else if (took < lanes->median)
+        lanes->median -= lanes->median / 16;
+}
+
+/* The statement that a job is of, when it has run on a lane; else NULL. */
+static dbal__ticket *
+ticket_of(dbal__list *link)
+{
+    dbal__job *job = DBAL__OF(link, dbal__job, link);
+    dbal__ticket *ticket = (dbal__ticket *)(void *)job;
+    return job->kind == DBAL__JOB_STATEMENT && job->ended != 0 && ticket->cost != 0 ? ticket : NULL;
+}
+
+/* Those that ended together, and what is known of them. */
+typedef struct landing {
+    int64_t known;   /* what those that are known were expected to take */
+    int64_t last;    /* when they came; 0 when there are none */
+    int64_t unknown; /* how many are met for the first time */
+    bool streams;    /* whose consumers had a say in how long it took */
+} landing;
+
+static landing
+look_at(const dbal__list *jobs)
+{
+    landing all = {.known = 0};
+    for (dbal__list *link = jobs->next; link != jobs; link = link->next) {
+        const dbal__ticket *ticket = ticket_of(link);
+        if (ticket == NULL)
+            continue;
+        all.last = ticket->job.ended;
+        all.streams = all.streams || ticket->stream != NULL;
+        if (mean_of(ticket) == 0)
+            all.unknown++;
+        else
+            all.known += ticket->cost;
+    }
+    return all;
+}
+
+/* What was spent on them is shared out as was expected; what is unknown gets what others leave. */
+static void
+learn_from(dbal__slot *slot, const dbal__list *jobs, const landing *all)
+{
+    const dbal__lane *lane = &slot->lane;
+    dbal__lanes *lanes = &slot->pool->lanes;
+    int sharers = lane->sharers > lanes->busy ? lane->sharers : lanes->busy;
+    int64_t spent = all->last - lane->since;
+    int64_t left = spent > all->known ? spent - all->known : 0;
+    double ratio = all->unknown == 0 ? (double)spent / (double)all->known : 0;
+    for (dbal__list *link = jobs->next; link != jobs; link = link->next) {
+        const dbal__ticket *ticket = ticket_of(link);
+        if (ticket == NULL)
+            continue;
+        if (all->unknown == 0)
+            learn(ticket->sql, (int64_t)((double)ticket->cost * ratio), sharers);
+        else if (mean_of(ticket) == 0)
+            learn(ticket->sql, left / all->unknown, sharers);
+        move_median(lanes, mean_of(ticket));
+    }
+}
+
+void
+dbal__lanes_landed(dbal__slot *slot, const dbal__list *jobs)
+{
+    dbal__lane *lane = &slot->lane;
+    landing all = look_at(jobs);
+    if (all.last == 0)
+        return;
+    if (slot->state == DBAL__SLOT_OPEN && !all.streams)
+        learn_from(slot, jobs, &all);
+    for (dbal__list *link = jobs->next; link != jobs; link = link->next) {
+        dbal__ticket *ticket = ticket_of(link);
+        if (ticket != NULL)
+            dbal__lanes_leave(ticket);
+    }
+    lane->since = all.last;
+    lane->sharers = slot->pool->lanes.busy;
+}
+
+void
+dbal__lanes_leave(dbal__ticket *ticket)
+{
+    dbal__slot *slot = ticket->slot;
+    if (ticket->cost == 0)
+        return;
+    dbal__list_remove(&ticket->link);
+    slot->lane.load -= ticket->cost;
+    ticket->cost = 0;
+    if (dbal__list_empty(&slot->lane.flying))
+        slot->pool->lanes.busy--;
+}
+
+void
+dbal__lanes_drop(dbal__slot *slot)
+{
+    while (!dbal__list_empty(&slot->lane.flying))
+        dbal__lanes_leave(DBAL__OF(slot->lane.flying.next, dbal__ticket, link));
+}

@@ -1,0 +1,391 @@
+/*
+ * Which of the shared connections a statement joins: few are used for fast ones, a slow one delays
+ * only those behind it, and nobody is starved. Time is the test's.
+ */
+#include <stdlib.h>
+
+#include "tests/lib/fake_timed.h"
+#include "tests/lib/suite.h"
+#include "tests/pool/pool_fixture.h"
+
+static const double TICK = 50e-6; /* how long a turn of the loop takes */
+
+static void
+before(void)
+{
+    pool_fixture_init();
+    fake_timed_init();
+}
+
+static int64_t
+now(void)
+{
+    return dbal__clock_now(&dbal__ready_of(fixture.loop)->clock);
+}
+
+static void
+pass(double seconds)
+{
+    for (int64_t end = now() + (int64_t)(seconds * 1e9); now() < end;) {
+        loop_fixture_advance(&fixture, TICK);
+        settle();
+    }
+}
+
+/* Opens all the connections that the pool may have, before time is the test's. */
+static void
+open_all(const char *parameters, int count)
+{
+    open_pool("timed", parameters);
+    good(dbal_pool_ready(pool));
+    until_connections(count);
+    loop_fixture_drive(&fixture);
+}
+
+/* Somebody who asks again as soon as there is an answer. */
+typedef struct client {
+    const char *sql;
+    int64_t asked, longest;
+    int answers;
+    bool stop;
+} client;
+
+static dbal_outcome on_answer(dbal_outcome in, void *arg);
+
+static void
+ask_next(client *self)
+{
+    self->asked = now();
+    dbal_deferred_add_both(ask(self->sql), on_answer, self);
+}
+
+static dbal_outcome
+on_answer(dbal_outcome in, void *arg)
+{
+    client *self = arg;
+    int64_t took = now() - self->asked;
+    ck_assert_int_eq(in.kind, DBAL_OUTCOME_VALUE);
+    self->answers++;
+    if (took > self->longest)
+        self->longest = took;
+    if (!self->stop)
+        ask_next(self);
+    return in;
+}
+
+static void
+start(client *clients, int count, const char *sql)
+{
+    for (int i = 0; i < count; i++) {
+        clients[i] = (client){.sql = sql};
+        ask_next(&clients[i]);
+    }
+}
+
+static void
+stop(client *clients, int count)
+{
+    for (int i = 0; i < count; i++)
+        clients[i].stop = true;
+    pass(0.02);
+}
+
+static int64_t
+longest(client *clients, int count)
+{
+    int64_t most = 0;
+    for (int i = 0; i < count; i++) {
+        most = clients[i].longest > most ? clients[i].longest : most;
+        clients[i].longest = 0;
+    }
+    return most;
+}
+
+/* ---- packing ---- */
+
+/* With a processor for each, and where the connections share one or two: there they are slower. */
+static const double processors[] = {0, 2, 1};
+
+START_TEST(fast_ones_settle_on_a_few_connections)
+{
+    client clients[64];
+    fake_timed_processors(processors[_i]);
+    open_all("pool_min_size=10", 10);
+    start(clients, 64, "take 12.5");
+    pass(0.05);
+    fake_timed_used();
+    pass(0.02);
+    int used = fake_timed_used();
+    ck_assert_msg(used >= 3 && used <= 6, "%d connections are used", used);
+    stop(clients, 64);
+}
+END_TEST
+
+START_TEST(no_more_are_opened_than_are_used)
+{
+    client clients[64];
+    open_all("", 1);
+    start(clients, 64, "take 12.5");
+    for (int i = 0; i < 200; i++)
+        pass(0.001);
+    ck_assert_int_le(counts_now().connections, 6);
+    ck_assert_int_ge(counts_now().connections, 3);
+    stop(clients, 64);
+}
+END_TEST
+
+START_TEST(a_few_share_one_connection)
+{
+    client clients[8];
+    open_all("pool_min_size=10", 10);
+    start(clients, 8, "take 12.5");
+    pass(0.05);
+    fake_timed_used();
+    pass(0.02);
+    ck_assert_int_eq(fake_timed_used(), 1);
+    stop(clients, 8);
+}
+END_TEST
+
+START_TEST(slow_ones_have_a_connection_each)
+{
+    client clients[10];
+    fake_timed_processors(processors[_i]);
+    open_all("pool_min_size=10", 10);
+    start(clients, 10, "take 5000");
+    pass(0.5);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_le(fake_timed_flying(i), 1);
+    fake_timed_used();
+    pass(0.1);
+    ck_assert_int_eq(fake_timed_used(), 10);
+    stop(clients, 10);
+}
+END_TEST
+
+START_TEST(the_wait_is_a_setting)
+{
+    client clients[64];
+    open_all("pool_min_size=10&pool_pipeline_wait=1", 10);
+    start(clients, 64, "take 12.5");
+    pass(0.05);
+    fake_timed_used();
+    pass(0.02);
+    ck_assert_int_eq(fake_timed_used(), 1);
+    stop(clients, 64);
+}
+END_TEST
+
+START_TEST(without_a_wait_idle_ones_go_first)
+{
+    open_all("pool_min_size=10&pool_pipeline_wait=0", 10);
+    seen all[20];
+    for (int i = 0; i < 20; i++)
+        watch(ask("take 10"), &all[i]);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(fake_timed_flying(i), 2);
+    pass(0.001);
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(all[i].settled, 1);
+}
+END_TEST
+
+START_TEST(a_full_connection_takes_no_more)
+{
+    seen all[20];
+    open_all("pool_max_size=2&pool_min_size=2&pool_pipeline_wait=1&pool_pipeline_depth=7", 2);
+    for (int i = 0; i < 20; i++)
+        watch(ask("take 10"), &all[i]);
+    ck_assert_int_eq(fake_timed_flying(0), 7);
+    ck_assert_int_eq(fake_timed_flying(1), 7);
+    ck_assert_uint_eq(counts_now().waiting, 6);
+    pass(0.001);
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(all[i].settled, 1);
+}
+END_TEST
+
+/* ---- a slow one among the fast ---- */
+
+static void
+pass_until_settled(seen *one)
+{
+    for (int i = 0; i < 1000 && one->settled == 0; i++)
+        pass(0.001);
+    ck_assert_int_eq(one->settled, 1);
+}
+
+START_TEST(a_slow_one_delays_those_behind_it_alone)
+{
+    client clients[64];
+    seen one;
+    open_all("pool_min_size=10", 10);
+    start(clients, 64, "take 12.5");
+    pass(0.05);
+    for (int round = 0; round < 3; round++) {
+        int delayed = 0;
+        longest(clients, 64);
+        watch(ask("take 100000"), &one);
+        pass(0.095);
+        ck_assert_int_eq(one.settled, 0);
+        for (int i = 0; i < 64; i++)
+            delayed += now() - clients[i].asked > 10000000;
+        /* those that had joined before it took longer than was thought */
+        ck_assert_msg(delayed <= 24, "round %d: %d wait behind it", round, delayed);
+        ck_assert_int_le(longest(clients, 64), 2000000);
+        pass_until_settled(&one);
+        pass(0.005);
+    }
+    stop(clients, 64);
+}
+END_TEST
+
+START_TEST(unknown_ones_do_not_pile_up_behind_a_slow_one)
+{
+    seen slow, fast[20];
+    client clients[8];
+    open_all("pool_min_size=10", 10);
+    start(clients, 8, "take 12.5");
+    pass(0.05);
+    stop(clients, 8);
+    watch(ask("take 200000"), &slow);
+    pass(0.001);
+    for (int i = 0; i < 20; i++)
+        watch(ask("take 13"), &fast[i]);
+    pass(0.002);
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(fast[i].settled, 1);
+    ck_assert_int_eq(slow.settled, 0);
+    pass_until_settled(&slow);
+}
+END_TEST
+
+START_TEST(one_that_failed_counts_as_any_other)
+{
+    seen all[70];
+    open_all("pool_max_size=2&pool_min_size=2", 2);
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 70; i++)
+            watch(ask(i % 7 == 0 ? "fail" : "take 20"), &all[i]);
+        pass(0.002);
+        for (int i = 0; i < 70; i++) {
+            ck_assert_int_eq(all[i].settled, 1);
+            ck_assert_int_eq(all[i].error_class, i % 7 == 0 ? DBAL_ERROR_DATA : 0);
+        }
+    }
+    ck_assert_int_eq(fake_timed_flying(0) + fake_timed_flying(1), 0);
+}
+END_TEST
+
+/* ---- sessions ---- */
+
+static bool
+is_held_soon(holder *one)
+{
+    for (int i = 0; i < 20 && one->connection == NULL; i++)
+        pass(TICK);
+    return one->connection != NULL;
+}
+
+START_TEST(sessions_are_not_starved_by_statements)
+{
+    client clients[64];
+    holder first, second;
+    open_all("pool_max_size=2&pool_min_size=2", 2);
+    start(clients, 64, "take 12.5");
+    pass(0.01);
+    for (int round = 0; round < 3; round++) {
+        hold(&first);
+        ck_assert(is_held_soon(&first));
+        int answers = clients[63].answers;
+        pass(0.005);
+        ck_assert_int_gt(clients[63].answers, answers); /* the other connection is theirs */
+        hold(&second);
+        ck_assert(is_held_soon(&second));
+        pass(0.001);
+        answers = clients[63].answers;
+        pass(0.005);
+        ck_assert_int_eq(clients[63].answers, answers);
+        let_go(&first);
+        pass(0.005);
+        ck_assert_int_gt(clients[63].answers, answers);
+        let_go(&second);
+        pass(0.005);
+    }
+    stop(clients, 64);
+}
+END_TEST
+
+/* Somebody who wants one session after another. */
+typedef struct greedy {
+    int sessions;
+    bool stop;
+} greedy;
+
+static void ask_session(greedy *self);
+
+static dbal_outcome
+one_statement(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    return dbal_wait(dbal_connection_query(connection, "take 100", DBAL_NO_PARAMS));
+}
+
+static dbal_outcome
+on_session(dbal_outcome in, void *arg)
+{
+    greedy *self = arg;
+    ck_assert_int_eq(in.kind, DBAL_OUTCOME_VALUE);
+    self->sessions++;
+    if (!self->stop)
+        ask_session(self);
+    return in;
+}
+
+static void
+ask_session(greedy *self)
+{
+    dbal_deferred_add_both(dbal_pool_session(pool, NULL, one_statement, NULL), on_session, self);
+}
+
+START_TEST(statements_are_not_starved_by_sessions)
+{
+    greedy them[5] = {{0}};
+    client clients[5];
+    open_all("pool_max_size=2&pool_min_size=2", 2);
+    for (int i = 0; i < 5; i++)
+        ask_session(&them[i]);
+    start(clients, 5, "take 12.5");
+    pass(0.1);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_gt(clients[i].answers, 50);
+        ck_assert_int_gt(them[i].sessions, 50);
+        them[i].stop = true;
+    }
+    ck_assert_int_le(longest(clients, 5), 3000000);
+    stop(clients, 5);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("lanes");
+    TCase *one;
+    one = tcase_create("packing");
+    tcase_add_checked_fixture(one, before, pool_fixture_fini);
+    tcase_add_loop_test(one, fast_ones_settle_on_a_few_connections, 0, 3);
+    tcase_add_loop_test(one, slow_ones_have_a_connection_each, 0, 3);
+    suite_add_tcase(suite, one);
+    suite_add(suite, no_more_are_opened_than_are_used, before, pool_fixture_fini);
+    suite_add(suite, a_few_share_one_connection, before, pool_fixture_fini);
+    suite_add(suite, the_wait_is_a_setting, before, pool_fixture_fini);
+    suite_add(suite, without_a_wait_idle_ones_go_first, before, pool_fixture_fini);
+    suite_add(suite, a_full_connection_takes_no_more, before, pool_fixture_fini);
+    suite_add(suite, a_slow_one_delays_those_behind_it_alone, before, pool_fixture_fini);
+    suite_add(suite, unknown_ones_do_not_pile_up_behind_a_slow_one, before, pool_fixture_fini);
+    suite_add(suite, one_that_failed_counts_as_any_other, before, pool_fixture_fini);
+    suite_add(suite, sessions_are_not_starved_by_statements, before, pool_fixture_fini);
+    suite_add(suite, statements_are_not_starved_by_sessions, before, pool_fixture_fini);
+    return suite_run(suite);
+}
