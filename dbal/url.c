@@ -86,3 +86,15 @@ dbal__url_setting_value(const dbal_url *url, size_t index)
 {
     return index < url->settings.count ? url->settings.items[index].value : NULL;
 }
+
+bool
+dbal_url_pools_transactions(const dbal_url *url)
+{
+    return url->pools_transactions;
+}
+
+void
+dbal__url_set_pools_transactions(dbal_url *url, bool pools)
+{
+    url->pools_transactions = pools;
+}

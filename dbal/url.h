@@ -2,6 +2,7 @@
 #ifndef DBAL__URL_H
 #define DBAL__URL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <dbal/driver.h>
@@ -14,6 +15,9 @@ void dbal__url_free(dbal_url *url);
 size_t dbal__url_setting_count(const dbal_url *url);
 const char *dbal__url_setting_name(const dbal_url *url, size_t index);
 const char *dbal__url_setting_value(const dbal_url *url, size_t index);
+
+/* Tells the driver of a pooler, see dbal_url_pools_transactions(). */
+void dbal__url_set_pools_transactions(dbal_url *url, bool pools);
 
 /* The URL as it may be shown: no password, no parameter that holds one. NULL without memory. */
 char *dbal__url_redact(const char *text);

@@ -2,6 +2,7 @@
 #ifndef DBAL__URL_PARSE_H
 #define DBAL__URL_PARSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "dbal/url.h"
@@ -20,6 +21,7 @@ struct dbal_url {
     size_t memory_size;
     const char *scheme, *path, *user, *password, *hosts;
     dbal__url_pairs parameters, settings;
+    bool pools_transactions; /* a setting of the pool's that the driver has to know */
 };
 
 #endif

@@ -44,9 +44,10 @@ find_driver(dbal_pool *pool, const dbal_url *url)
 }
 
 static dbal_error *
-configure(dbal_pool *pool, const dbal_url *url)
+configure(dbal_pool *pool, dbal_url *url)
 {
     dbal_fault fault = DBAL__FAULT_INIT;
+    dbal__url_set_pools_transactions(url, pool->settings.pooler == DBAL_POOLER_TRANSACTION);
     pool->config = pool->driver->driver->configure(url, &fault);
     if (pool->config != NULL)
         return NULL;
@@ -70,6 +71,10 @@ choose_gate(dbal_pool *pool)
                               "driver %s says that it can share a transaction, and has no function "
                               "for it",
                               driver->name);
+    if (pool->settings.pooler != DBAL_POOLER_NONE && (pool->capabilities & DBAL_CAN_POOLER) == 0)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "pooler: nothing stands between driver %s and its database",
+                              driver->name);
     pool->gate =
         dbal__gate_choose(pool->threadlevel, driver->native != NULL, pool->settings.gate, &why);
     if (pool->gate == DBAL_GATE_AUTO)
@@ -92,7 +97,7 @@ choose_gate(dbal_pool *pool)
 }
 
 static dbal_error *
-set_up(dbal_pool *pool, const dbal_url *url, const dbal_pool_options *options)
+set_up(dbal_pool *pool, dbal_url *url, const dbal_pool_options *options)
 {
     dbal_error *error = find_driver(pool, url);
     if (error == NULL && !dbal__settings_read(&pool->settings, options, url, &error))

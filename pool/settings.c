@@ -9,7 +9,7 @@
 #include "dbal/error.h"
 #include "dbal/text.h"
 
-typedef enum kind { COUNT, SECONDS, BYTES, GATE } kind;
+typedef enum kind { COUNT, SECONDS, BYTES, WORD } kind;
 
 /* One setting: where it stands in the options and in the settings, and what it may be. */
 typedef struct setting {
@@ -19,8 +19,12 @@ typedef struct setting {
     double least, most;
     double standard;
     bool may_be_off;
-    bool most_when_off; /* a COUNT: off is no limit; else it is none at all */
+    bool most_when_off;       /* a COUNT: off is no limit; else it is none at all */
+    const char *const *words; /* of a WORD, which is kept as an enumeration: by their numbers */
 } setting;
+
+static const char *const gates[] = {"auto", "loop", "thread", "driver-thread", "process", NULL};
+static const char *const poolers[] = {"none", "transaction", NULL};
 
 #define AT(field) offsetof(dbal_pool_options, field), offsetof(dbal__settings, field)
 
@@ -29,13 +33,15 @@ static const setting known[] = {
     {"cancel_timeout", SECONDS, AT(cancel_timeout), 0, 1e9, 2, true},
     {"close_timeout", SECONDS, AT(close_timeout), 0, 1e9, 15, true},
     {"connect_timeout", SECONDS, AT(connect_timeout), 0, 1e9, 20, true},
-    {"gate", GATE, AT(gate), 0, 0, 0, false},
+    {"gate", WORD, AT(gate), DBAL_GATE_AUTO, DBAL_GATE_PROCESS, 0, false, false, gates},
     {"max_result_bytes", BYTES, AT(max_result_bytes), 4096, 1e15, 256.0 * 1024 * 1024, true},
     {"max_size", COUNT, AT(max_size), 1, 10000, 0, false},
     {"max_waiting", COUNT, AT(max_waiting), 1, INT_MAX, 10000, true, true},
     {"min_size", COUNT, AT(min_size), 0, 10000, 0, false},
     {"pipeline_depth", COUNT, AT(pipeline_depth), 1, 10000, 64, false},
     {"pipeline_wait", SECONDS, AT(pipeline_wait), 0, 1e9, 0.0002, false},
+    {"pooler", WORD, AT(pooler), DBAL_POOLER_NONE, DBAL_POOLER_TRANSACTION, 0, false, false,
+     poolers},
     {"query_timeout", SECONDS, AT(query_timeout), 0, 1e9, DBAL_OFF, true},
     {"statement_cache", COUNT, AT(statement_cache), 0, 100000, 100, true},
 };
@@ -65,8 +71,8 @@ store(dbal__settings *settings, const setting *one, double value)
     case BYTES:
         *(int64_t *)place = value < 0 ? INT64_MAX / 4 : (int64_t)value;
         break;
-    case GATE:
-        *(dbal_gate_kind *)place = (dbal_gate_kind)value;
+    case WORD:
+        *(int *)place = (int)value;
         break;
     }
 }
@@ -96,7 +102,7 @@ option_value(const dbal_pool_options *options, const setting *one)
     case BYTES:
         return (double)*(const int64_t *)place;
     default:
-        return *(const dbal_gate_kind *)place;
+        return *(const int *)place;
     }
 }
 
@@ -107,9 +113,7 @@ take_options(dbal__settings *settings, const dbal_pool_options *options)
         double value = option_value(options, &known[i]);
         if (value == 0)
             continue; /* default */
-        if (known[i].kind == GATE && (value < 0 || value > DBAL_GATE_PROCESS))
-            return dbal_error_new(DBAL_ERROR_INTERFACE, "gate: %g is none", value);
-        dbal_error *error = known[i].kind == GATE ? NULL : check(&known[i], value);
+        dbal_error *error = check(&known[i], value);
         if (error != NULL)
             return error;
         store(settings, &known[i], value);
@@ -118,16 +122,27 @@ take_options(dbal__settings *settings, const dbal_pool_options *options)
 }
 
 static bool
-gate_named(const char *text, double *ret_value)
+read_word(const setting *one, const char *text, double *ret_value)
 {
-    for (int i = DBAL_GATE_AUTO; i <= DBAL_GATE_PROCESS; i++) {
-        static const char *const names[] = {"auto", "loop", "thread", "driver-thread", "process"};
-        if (strcmp(text, names[i]) == 0) {
+    for (int i = 0; one->words[i] != NULL; i++) {
+        if (strcmp(text, one->words[i]) == 0) {
             *ret_value = i;
             return true;
         }
     }
     return false;
+}
+
+static dbal_error *
+not_a_word(const setting *one, const char *text)
+{
+    char words[100] = "";
+    for (int i = 0; one->words[i] != NULL; i++) {
+        size_t at = strlen(words);
+        snprintf(words + at, sizeof words - at, "%s%s", i > 0 ? ", " : "", one->words[i]);
+    }
+    return dbal_error_new(DBAL_ERROR_INTERFACE, "pool_%s: \"%s\" is not a value for it: %s are",
+                          one->name, text, words);
 }
 
 static double
@@ -172,7 +187,6 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
         [COUNT] = "a whole number",
         [SECONDS] = "seconds, as 0.5",
         [BYTES] = "bytes, as 64k, 256M or 1G",
-        [GATE] = "auto, loop, thread or driver-thread",
     };
     char names[400];
     double value = 0;
@@ -180,11 +194,13 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
         const setting *one = &known[i];
         if (strcmp(one->name, name) != 0)
             continue;
-        if (one->kind == GATE ? !gate_named(text, &value) : !read_number(one, text, &value))
+        if (one->kind == WORD && !read_word(one, text, &value))
+            return not_a_word(one, text);
+        if (one->kind != WORD && !read_number(one, text, &value))
             return dbal_error_new(DBAL_ERROR_INTERFACE,
                                   "pool_%s: \"%s\" is not a value for it: %s%s", name, text,
                                   wanted[one->kind], one->may_be_off ? ", or off" : "");
-        dbal_error *error = one->kind == GATE ? NULL : check(one, value);
+        dbal_error *error = check(one, value);
         if (error == NULL)
             store(settings, one, value);
         return error;

@@ -13,6 +13,7 @@ typedef struct dbal__settings {
     int min_size;
     int max_size; /* 0: by the gate */
     dbal_gate_kind gate;
+    dbal_pooler pooler;
     int pipeline_depth;
     double acquire_timeout, connect_timeout, query_timeout, cancel_timeout, close_timeout;
     int max_waiting;

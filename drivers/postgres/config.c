@@ -13,7 +13,7 @@
 const char *const dbal__postgres_settings[] = {
     /* clang-format off */
     /* ours */
-    "pooler", "timezone", "search_path", "statement_timeout", "lock_timeout",
+    "timezone", "search_path", "statement_timeout", "lock_timeout",
     "idle_in_transaction_session_timeout",
     /* libpq's, each where the libpq at hand knows it */
     "host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "servicefile",
@@ -110,14 +110,12 @@ read_parameter(dbal__postgres_config *config, const PQconninfoOption *known, con
         value = "require";
     }
     bool session = is_one_of(name, session_settings);
-    bool ours = session || strcmp(name, "pooler") == 0 || strcmp(name, "load_balance_hosts") == 0;
+    bool ours = session || strcmp(name, "load_balance_hosts") == 0;
     if (!ours && !libpq_knows(known, name))
         return refuse_unknown(name, fault);
     if (!dbal__postgres_parameter_check(name, value, fault))
         return false;
-    if (strcmp(name, "pooler") == 0)
-        config->pooler = strcmp(value, "transaction") == 0;
-    else if (strcmp(name, "load_balance_hosts") == 0)
+    if (strcmp(name, "load_balance_hosts") == 0)
         config->balance = dbal__postgres_parameter_word(name, value);
     else if (dbal__postgres_parameter_is_file(name, value))
         return set_file(config, name, value, fault);
@@ -246,7 +244,7 @@ check_pooler(const dbal__postgres_config *config, dbal_fault *fault)
     if (refused == NULL)
         return true;
     dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
-                   "the URL parameter %s does not go with pooler=transaction", refused);
+                   "the URL parameter %s does not go with pool_pooler=transaction", refused);
     dbal_fault_set_hint(fault, "set it for the role or the database: ALTER ROLE … SET …");
     return false;
 }
@@ -275,6 +273,7 @@ dbal__postgres_configure(const dbal_url *url, dbal_fault *fault)
         out_of_memory(fault);
         return NULL;
     }
+    config->pooler = dbal_url_pools_transactions(url);
     if (read_parameters(config, url, fault) && read_location(config, url, fault) &&
         check_pooler(config, fault) && check_hosts(config, fault))
         return config;

@@ -192,7 +192,7 @@ add_settings(const dbal__postgres_config *config, dbal__postgres_options *option
         /* it would let nobody in who sends any */
         if (given != NULL)
             dbal_opening_note(opening, "options of the environment or a service do not go with "
-                                       "pooler=transaction");
+                                       "pool_pooler=transaction");
         return dbal__postgres_option_set(options, "options", NULL);
     }
     size_t room = 256 + (given != NULL ? strlen(given) : 0);

@@ -28,7 +28,7 @@ capabilities(const void *config)
 {
     (void)config;
     return DBAL_CAN_INTERRUPT | DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_PIPELINE |
-           DBAL_CAN_SAVEPOINT | DBAL_CAN_RETURNING | DBAL_CAN_ARRAY;
+           DBAL_CAN_SAVEPOINT | DBAL_CAN_RETURNING | DBAL_CAN_ARRAY | DBAL_CAN_POOLER;
 }
 
 static const char *const schemes[] = {"postgresql", "postgres", NULL};

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "config.h"
 #include "function.h"
 #include "scan.h"
 
@@ -347,10 +348,38 @@ dbal__postgres_control_of(const char *sql)
     return dbal__postgres_meaning_of(sql).control;
 }
 
+/* ---- behind a pooler of transactions --------------------------------------------------------- */
+
+static const char pooled[] =
+    "nothing: with pool_pooler=transaction what a session keeps is lost with its transaction";
+
+/* CREATE TEMP TABLE … ON COMMIT DROP lives no longer than its transaction */
+static bool
+is_dropped_at_commit(const char *cursor)
+{
+    token before = {.kind = DBAL_SQL_END}, t = dbal__postgres_next(&cursor);
+    for (; !dbal__postgres_is_end(t); before = t, t = dbal__postgres_next(&cursor))
+        if (dbal__postgres_is(t, "drop") && dbal__postgres_is(before, "commit"))
+            return true;
+    return false;
+}
+
+/* What it does to the session would be lost, or found by somebody else. */
+static bool
+outlives_its_transaction(const meaning *m, const char *sql)
+{
+    if (m->control == DBAL__POSTGRES_DISCARDS)
+        return true;
+    return m->control == DBAL__POSTGRES_CHANGES_SESSION && m->instead != transaction &&
+           m->instead != stream && !is_dropped_at_commit(sql);
+}
+
 dbal_sql_class
 dbal__postgres_classify(const void *config, const char *sql)
 {
-    (void)config;
+    const dbal__postgres_config *c = config;
     meaning m = dbal__postgres_meaning_of(sql);
+    if (c != NULL && c->pooler && outlives_its_transaction(&m, sql))
+        return (dbal_sql_class){m.kinds | DBAL_SQL_REFUSED, pooled};
     return (dbal_sql_class){m.kinds, m.instead};
 }

@@ -10,7 +10,6 @@ static const char *const degrees[] = {"disable", "prefer", "require", NULL};
 static const char *const targets[] = {"any",     "read-write",     "read-only", "primary",
                                       "standby", "prefer-standby", NULL};
 static const char *const balances[] = {"disable", "random", NULL};
-static const char *const poolers[] = {"none", "transaction", NULL};
 static const char *const switches[] = {"0", "1", NULL};
 
 static const struct {
@@ -19,8 +18,7 @@ static const struct {
 } choices[] = {
     {"sslmode", ssl_modes},           {"channel_binding", degrees},
     {"gssencmode", degrees},          {"target_session_attrs", targets},
-    {"load_balance_hosts", balances}, {"pooler", poolers},
-    {"keepalives", switches},
+    {"load_balance_hosts", balances}, {"keepalives", switches},
 };
 
 static const char *const *

@@ -133,20 +133,17 @@ query(dbal__postgres_connection *self, dbal__postgres_expected *item)
     return flush(self, item) ? fetch(self, item) : DBAL__POSTGRES_ANSWER_LOST;
 }
 
-/* Closes what is kept too many; what it is answered is of no interest. */
+/* Closes what the server keeps in vain; what it answers is of no interest. */
 static void
-close_evicted(dbal__postgres_connection *self)
+close_doomed(dbal__postgres_connection *self)
 {
-    char text[40];
-    dbal__postgres_statement *s;
+    char name[16], text[40];
+    dbal__postgres_statements_evict(&self->statements);
     if (dbal__postgres_in_transaction(self) ||
-        (s = dbal__postgres_statements_evict(&self->statements)) == NULL)
+        !dbal__postgres_statements_close(&self->statements, name))
         return;
-    if (s->prepared == DBAL__POSTGRES_PREPARED) {
-        snprintf(text, sizeof text, "deallocate %s", s->name);
-        PQclear(PQexec(self->pg, text));
-    }
-    dbal__postgres_statement_free(s);
+    snprintf(text, sizeof text, "deallocate %s", name);
+    PQclear(PQexec(self->pg, text));
 }
 
 /* What was run has changed what the server keeps. */
@@ -155,6 +152,8 @@ forget_prepared(dbal__postgres_connection *self, const dbal__postgres_expected *
 {
     if (dbal__postgres_statement_control(item->statement, item->request) == DBAL__POSTGRES_DISCARDS)
         dbal__postgres_statements_forget(&self->statements);
+    else if (dbal__postgres_statement_alters(item->statement, item->request))
+        dbal__postgres_statements_doubt(&self->statements);
 }
 
 static dbal__postgres_answered
@@ -211,7 +210,7 @@ dbal__postgres_run(void *connection, dbal_request *request, dbal_fault *fault)
         forget_prepared(self, &item);
     PQsetnonblocking(self->pg, 0);
     if (!item.failed)
-        close_evicted(self);
+        close_doomed(self);
     return item.refused ? dbal_request_satisfied(request) : !item.failed;
 }
 

@@ -36,31 +36,28 @@ dbal__postgres_sync(dbal__postgres_connection *self)
 }
 
 static bool
-send_close(dbal__postgres_connection *self, const dbal__postgres_statement *s)
+send_close(dbal__postgres_connection *self, const char *name)
 {
     char text[40];
     if (self->newer->send_close_prepared != NULL)
-        return self->newer->send_close_prepared(self->pg, s->name) == 1;
-    snprintf(text, sizeof text, "deallocate %s", s->name);
+        return self->newer->send_close_prepared(self->pg, name) == 1;
+    snprintf(text, sizeof text, "deallocate %s", name);
     return PQsendQueryParams(self->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
-/* Closes what is kept too many at the server; not in a transaction, which an error would end. */
+/* Closes what the server keeps in vain; not in a transaction, which an error would end. */
 static void
-close_evicted(dbal__postgres_connection *self)
+close_doomed(dbal__postgres_connection *self)
 {
-    if (self->will_be_in_transaction || self->unsynced > 0)
+    char name[16];
+    dbal__postgres_statements_evict(&self->statements);
+    if (self->will_be_in_transaction || self->unsynced > 0 || self->ended ||
+        !dbal__postgres_statements_close(&self->statements, name))
         return;
-    dbal__postgres_statement *s = dbal__postgres_statements_evict(&self->statements);
-    if (s == NULL)
-        return;
-    if (s->prepared == DBAL__POSTGRES_PREPARED) {
-        dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_CLOSE);
-        self->ended = !send_close(self, s);
-        self->unsynced++;
-        dbal__postgres_sync(self);
-    }
-    dbal__postgres_statement_free(s);
+    dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_CLOSE);
+    self->ended = !send_close(self, name);
+    self->unsynced++;
+    dbal__postgres_sync(self);
 }
 
 static bool
@@ -166,13 +163,16 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
     if (!ok)
         self->ended = true; /* half of it may be on its way: nothing can follow */
     foresee(self, control);
+    /* what others alter is noticed and mended, which those of a session have no time for */
+    if (dbal_request_in_order(request) && dbal__postgres_statement_alters(s, request))
+        dbal__postgres_statements_doubt(&self->statements);
     if (may_share_sync(self, request, control))
         dbal__postgres_wake(self);
     else
         dbal__postgres_sync(self);
     if (dbal__postgres_expect_reading(&self->expect)->request == request)
         dbal__postgres_read_from_here(self);
-    close_evicted(self);
+    close_doomed(self);
 }
 
 static bool

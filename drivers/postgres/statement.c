@@ -7,6 +7,11 @@
 /* Longer texts are not worth their memory. PREPARE_AT: the use at which one is prepared. */
 enum { PREPARE_AT = 2, BUCKETS_MIN = 16, BUCKETS_MAX = 1 << 16, TEXT_MOST = 64 * 1024 };
 
+struct dbal__postgres_doomed {
+    dbal__postgres_doomed *next;
+    char name[16];
+};
+
 bool
 dbal__postgres_statements_init(dbal__postgres_statements *statements, int most, bool prepares)
 {
@@ -20,22 +25,26 @@ dbal__postgres_statements_init(dbal__postgres_statements *statements, int most, 
     return statements->buckets != NULL;
 }
 
+static void
+statement_free(dbal__postgres_statement *statement)
+{
+    dbal__postgres_columns_fini(&statement->columns);
+    dbal_driver_free(statement);
+}
+
 void
 dbal__postgres_statements_fini(dbal__postgres_statements *statements)
 {
     for (dbal__postgres_statement *s = statements->newest, *older; s != NULL; s = older) {
         older = s->older;
-        dbal__postgres_statement_free(s);
+        statement_free(s);
+    }
+    for (dbal__postgres_doomed *one = statements->doomed, *next; one != NULL; one = next) {
+        next = one->next;
+        dbal_driver_free(one);
     }
     dbal_driver_free(statements->buckets);
     memset(statements, 0, sizeof *statements);
-}
-
-void
-dbal__postgres_statement_free(dbal__postgres_statement *statement)
-{
-    dbal__postgres_columns_fini(&statement->columns);
-    dbal_driver_free(statement);
 }
 
 static dbal__postgres_statement **
@@ -70,6 +79,12 @@ is_same(const dbal__postgres_statement *s, const char *sql, size_t size, uint64_
             memcmp(s->types, bound->types, (size_t)s->count * sizeof *s->types) == 0);
 }
 
+static bool
+alters(unsigned kinds)
+{
+    return (kinds & DBAL_SQL_WRITES) != 0 && (kinds & DBAL_SQL_UNSHARED) != 0;
+}
+
 static dbal__postgres_statement *
 make(const char *sql, size_t size, uint64_t hash, const dbal__postgres_bound *bound)
 {
@@ -87,7 +102,9 @@ make(const char *sql, size_t size, uint64_t hash, const dbal__postgres_bound *bo
     if (s->count > 0)
         memcpy(s->types, bound->types, types_size);
     s->control = dbal__postgres_control_of(sql);
-    s->writes = (dbal__postgres_classify(NULL, sql).kinds & DBAL_SQL_WRITES) != 0;
+    unsigned kinds = dbal__postgres_classify(NULL, sql).kinds;
+    s->writes = (kinds & DBAL_SQL_WRITES) != 0;
+    s->alters = alters(kinds);
     return s;
 }
 
@@ -117,23 +134,55 @@ dbal__postgres_statements_get(dbal__postgres_statements *statements, const dbal_
     return s;
 }
 
-dbal__postgres_statement *
-dbal__postgres_statements_evict(dbal__postgres_statements *statements)
+/* Without memory for it the server keeps the statement: its name is never given again. */
+static void
+doom(dbal__postgres_statements *statements, const dbal__postgres_statement *s)
 {
-    if (statements->count <= statements->most)
-        return NULL;
+    if (s->prepared == DBAL__POSTGRES_NOT_PREPARED)
+        return;
+    dbal__postgres_doomed *one = dbal_driver_alloc(sizeof *one);
+    if (one == NULL)
+        return;
+    memcpy(one->name, s->name, sizeof one->name);
+    one->next = statements->doomed;
+    statements->doomed = one;
+}
+
+static dbal__postgres_statement *
+oldest_at_rest(const dbal__postgres_statements *statements)
+{
     dbal__postgres_statement *s = statements->oldest;
     while (s != NULL && s->flying > 0)
         s = s->newer;
-    if (s == NULL)
-        return NULL;
-    dbal__postgres_statement **at = bucket_of(statements, s->hash);
-    while (*at != s)
-        at = &(*at)->next;
-    *at = s->next;
-    unlink_age(statements, s);
-    statements->count--;
     return s;
+}
+
+void
+dbal__postgres_statements_evict(dbal__postgres_statements *statements)
+{
+    dbal__postgres_statement *s;
+    while (statements->count > statements->most && (s = oldest_at_rest(statements)) != NULL) {
+        dbal__postgres_statement **at = bucket_of(statements, s->hash);
+        while (*at != s)
+            at = &(*at)->next;
+        *at = s->next;
+        unlink_age(statements, s);
+        statements->count--;
+        doom(statements, s);
+        statement_free(s);
+    }
+}
+
+bool
+dbal__postgres_statements_close(dbal__postgres_statements *statements, char ret_name[16])
+{
+    dbal__postgres_doomed *one = statements->doomed;
+    if (one == NULL)
+        return false;
+    statements->doomed = one->next;
+    memcpy(ret_name, one->name, sizeof one->name);
+    dbal_driver_free(one);
+    return true;
 }
 
 bool
@@ -141,7 +190,7 @@ dbal__postgres_statement_is_due(const dbal__postgres_statements *statements,
                                 const dbal__postgres_statement *statement)
 {
     return statement != NULL && statements->prepares && statement->uses >= PREPARE_AT &&
-           statement->prepared == DBAL__POSTGRES_NOT_PREPARED &&
+           statement->prepared == DBAL__POSTGRES_NOT_PREPARED && !statement->alters &&
            statement->control == DBAL__POSTGRES_PLAIN;
 }
 
@@ -170,12 +219,30 @@ dbal__postgres_statements_forget(dbal__postgres_statements *statements)
         dbal__postgres_statement_forget(s);
 }
 
+void
+dbal__postgres_statements_doubt(dbal__postgres_statements *statements)
+{
+    for (dbal__postgres_statement *s = statements->newest; s != NULL; s = s->older) {
+        doom(statements, s);
+        dbal__postgres_statement_forget(s);
+    }
+}
+
 dbal__postgres_control
 dbal__postgres_statement_control(const dbal__postgres_statement *statement,
                                  const dbal_request *request)
 {
     return statement != NULL ? statement->control
                              : dbal__postgres_control_of(dbal_request_sql(request, NULL));
+}
+
+bool
+dbal__postgres_statement_alters(const dbal__postgres_statement *statement,
+                                const dbal_request *request)
+{
+    if (statement != NULL)
+        return statement->alters;
+    return alters(dbal__postgres_classify(NULL, dbal_request_sql(request, NULL)).kinds);
 }
 
 bool

@@ -29,6 +29,7 @@ struct dbal__postgres_statement {
     unsigned flying; /* sent, not settled */
     bool small;      /* gave few rows when it last ran: they may come at once */
     bool writes;     /* by its text */
+    bool alters;     /* DDL, CALL or DO: the columns of others may be other ones behind it */
     dbal__postgres_prepared prepared;
     dbal__postgres_control control;
     dbal__postgres_columns columns;
@@ -37,10 +38,14 @@ struct dbal__postgres_statement {
     char text[];   /* not NUL-terminated */
 };
 
+/* The name of a statement that the server is still to close. */
+typedef struct dbal__postgres_doomed dbal__postgres_doomed;
+
 typedef struct dbal__postgres_statements {
     dbal__postgres_statement **buckets;
     size_t mask; /* number of buckets - 1 */
     dbal__postgres_statement *newest, *oldest;
+    dbal__postgres_doomed *doomed;
     int count, most;
     bool prepares;  /* the server, and what is in between, keeps prepared statements for us */
     unsigned named; /* names given */
@@ -54,9 +59,10 @@ void dbal__postgres_statements_fini(dbal__postgres_statements *statements);
 dbal__postgres_statement *dbal__postgres_statements_get(dbal__postgres_statements *statements,
                                                         const dbal_request *request,
                                                         const dbal__postgres_bound *bound);
-/* One that is too many and not in flight, taken out, or NULL. */
-dbal__postgres_statement *dbal__postgres_statements_evict(dbal__postgres_statements *statements);
-void dbal__postgres_statement_free(dbal__postgres_statement *statement);
+/* Drops what is too many and not in flight. */
+void dbal__postgres_statements_evict(dbal__postgres_statements *statements);
+/* A name that the server is to close; false when there is none. */
+bool dbal__postgres_statements_close(dbal__postgres_statements *statements, char ret_name[16]);
 /* Whether it is to be prepared at this use. */
 bool dbal__postgres_statement_is_due(const dbal__postgres_statements *statements,
                                      const dbal__postgres_statement *statement);
@@ -67,10 +73,14 @@ void dbal__postgres_statement_prepare(dbal__postgres_statements *statements,
 void dbal__postgres_statement_forget(dbal__postgres_statement *statement);
 /* The server keeps none of them any more. */
 void dbal__postgres_statements_forget(dbal__postgres_statements *statements);
+/* They may give other columns from now on: the server is to close those that it keeps. */
+void dbal__postgres_statements_doubt(dbal__postgres_statements *statements);
 
 /* What the text of a request says; the statement may be NULL. */
 dbal__postgres_control dbal__postgres_statement_control(const dbal__postgres_statement *statement,
                                                         const dbal_request *request);
+bool dbal__postgres_statement_alters(const dbal__postgres_statement *statement,
+                                     const dbal_request *request);
 /* False, with the fault set, for one that was promised to change nothing, and would. */
 bool dbal__postgres_statement_may_run(const dbal__postgres_statement *statement,
                                       const dbal_request *request, dbal_fault *fault);

@@ -82,6 +82,8 @@ const char *dbal_url_hosts(const dbal_url *url);
 size_t dbal_url_parameter_count(const dbal_url *url);
 /** A parameter's name. @param url the URL @param index from 0 */
 const char *dbal_url_parameter_name(const dbal_url *url, size_t index);
+/** Whether a pooler of transactions stands between (pool_pooler=transaction): a transaction may get another connection of the server's than the one before. @param url the URL */
+bool dbal_url_pools_transactions(const dbal_url *url);
 /** A parameter's value, or NULL when it is not there. @param url the URL @param name its name */
 const char *dbal_url_parameter(const dbal_url *url, const char *name);
 
@@ -293,7 +295,8 @@ typedef enum dbal_capability {
     DBAL_CAN_SHARE_COMMIT = 1 << 11,       /**< blocking.share_begin takes DBAL_SHARE_COMMIT; needs a write token */
     DBAL_CAN_BACKUP = 1 << 12,             /**< blocking.backup is there */
     DBAL_CAN_COPY = 1 << 13,               /**< native: copies in bulk, see dbal_request_copy() */
-    DBAL_CAN_NOTIFY = 1 << 14              /**< native: LISTEN and UNLISTEN a quoted name, and dbal_host_notify() */
+    DBAL_CAN_NOTIFY = 1 << 14,             /**< native: LISTEN and UNLISTEN a quoted name, and dbal_host_notify() */
+    DBAL_CAN_POOLER = 1 << 15              /**< works through a pooler of transactions, see dbal_url_pools_transactions() */
 } dbal_capability;
 
 /** What statements that wait together may share. */

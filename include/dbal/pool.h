@@ -31,6 +31,12 @@ typedef enum dbal_gate_kind {
     DBAL_GATE_PROCESS        /**< a worker process per connection; not in this version */
 } dbal_gate_kind;
 
+/** What stands between the pool and its database. */
+typedef enum dbal_pooler {
+    DBAL_POOLER_NONE,       /**< nothing: each connection is one of the server's */
+    DBAL_POOLER_TRANSACTION /**< PgBouncer or its like in transaction mode: each transaction may get another server connection */
+} dbal_pooler;
+
 /** A pool's settings; zero means default everywhere. Each can also stand in the URL as `pool_<name>`, which wins. */
 typedef struct dbal_pool_options {
     size_t size;              /**< sizeof(dbal_pool_options); DBAL_POOL_OPTIONS() sets it */
@@ -47,6 +53,7 @@ typedef struct dbal_pool_options {
     int statement_cache;      /**< prepared statements kept per connection; default 100 */
     int64_t max_result_bytes; /**< a larger result is an error; default 256 MiB */
     double pipeline_wait;     /**< seconds a statement may be expected to wait behind others on a shared connection before one more connection is used, loop gate; default 0.0002. Too low: many connections with little to do each; too high: statements wait for one another */
+    dbal_pooler pooler;       /**< default DBAL_POOLER_NONE. With DBAL_POOLER_TRANSACTION what lives longer than a transaction is refused, and nothing is prepared */
 } dbal_pool_options;
 
 /** `DBAL_POOL_OPTIONS(.max_size = 2)`: pool options for a call (C only). */
@@ -54,7 +61,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What

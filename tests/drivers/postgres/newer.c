@@ -136,8 +136,8 @@ add_rows(dbal_stream *stream, dbal_result *batch, void *arg)
 START_TEST(rows_in_chunks)
 {
     size_t rows = 0;
-    ends_well(dbal_pool_stream(pool, DBAL_QUERY(.sql = "select generate_series(1, 5000)"),
-                               add_rows, &rows));
+    ends_well(dbal_pool_stream(pool, DBAL_QUERY(.sql = "select generate_series(1, 5000)"), add_rows,
+                               &rows));
     ck_assert_uint_eq(rows, 5000);
     ck_assert_int_gt(chunked, 0);
 }

@@ -173,6 +173,37 @@ START_TEST(statements_that_a_session_discards)
 }
 END_TEST
 
+static dbal_outcome
+alter_and_read(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    dbal_connection_query(connection, "alter table t add m text default 'new'", DBAL_NO_PARAMS);
+    dbal_connection_query(connection, "insert into t values (2, 2)", DBAL_NO_PARAMS);
+    dbal_deferred *rows = dbal_connection_query(connection, "select * from t", DBAL_NO_PARAMS);
+    dbal_connection_query(connection, "delete from t", DBAL_NO_PARAMS);
+    return dbal_wait(rows);
+}
+
+/* in a session nothing can be sent once more: it would come behind what was given after it */
+START_TEST(ddl_of_a_session_is_seen_by_what_follows)
+{
+    RUN("insert into t values (1, 1)");
+    for (int i = 0; i < 4; i++)
+        RUN("select * from t");
+    dbal_outcome outcome =
+        loop_fixture_await(&fixture, dbal_pool_session(pool, NULL, alter_and_read, NULL));
+    dbal_result *result = dbal_outcome_result(outcome);
+    ck_assert_msg(result != NULL, "%s", dbal_error_message(dbal_outcome_error(outcome)));
+    ck_assert_uint_eq(dbal_result_row_count(result), 2);
+    ck_assert_uint_eq(dbal_result_column_count(result), 3);
+    dbal_outcome_clear(&outcome);
+    for (int i = 0; i < 4; i++)
+        RUN("select 1");
+    /* what was kept before is closed */
+    ck_assert_int_le(run_number("select count(*) from pg_prepared_statements"), 1);
+}
+END_TEST
+
 /* ---- transactions ---- */
 
 static dbal_outcome
@@ -423,6 +454,7 @@ main(void)
     suite_add(suite, many_texts_stay_within_the_cache, before_small_cache, after);
     suite_add(suite, no_cache_no_prepared_statements, before_no_cache, after);
     suite_add(suite, ddl_by_somebody_else_is_not_seen, before, after);
+    suite_add(suite, ddl_of_a_session_is_seen_by_what_follows, before, after);
     suite_add(suite, statements_that_a_session_discards, before, after);
     suite_add(suite, statements_of_one_turn_share_a_sync, before, after);
     suite_add(suite, those_behind_a_failure_are_not_executed, before, after);
