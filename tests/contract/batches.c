@@ -85,9 +85,10 @@ START_TEST(every_set_tells_the_id_that_it_made)
     dbal_outcome outcome =
         loop_fixture_await(&fixture, dbal_pool_batch(pool, target->sql->insert, 2, sets));
     dbal_result *rows = dbal_outcome_result(outcome);
-    ck_assert_int_eq(dbal_result_int64(rows, 0, 1), 5);
-    ck_assert_int_eq(dbal_result_int64(rows, 1, 1), 3);
-    ck_assert_int_eq(dbal_result_last_insert_id(rows), 3);
+    bool told = (target->quirks & CONTRACT_NO_IDS) == 0;
+    ck_assert_int_eq(dbal_result_int64(rows, 0, 1), told ? 5 : 0);
+    ck_assert_int_eq(dbal_result_int64(rows, 1, 1), told ? 3 : 0);
+    ck_assert_int_eq(dbal_result_last_insert_id(rows), told ? 3 : 0);
     dbal_outcome_clear(&outcome);
 }
 END_TEST

@@ -7,34 +7,53 @@
 
 #include "tests/lib/fake_driver.h"
 #include "tests/lib/fake_script.h"
+#include "tests/lib/postgres.h"
 #include "tests/lib/suite.h"
 
 const contract_target *target;
 loop_fixture fixture;
 dbal_pool *pool;
 
-static char place[96], folder[64];
+static char place[192], folder[64];
+static postgres server;
+static postgres_place schema;
+
+void
+contract_begin(void)
+{
+    /* some tests open a pool more, or several */
+    static const char *const settings[] = {"max_connections=60", NULL};
+    if (target->where == CONTRACT_SERVER)
+        postgres_start(&server, settings);
+}
 
 static void
 make_place(void)
 {
-    if (!target->on_disk) {
+    switch (target->where) {
+    case CONTRACT_NAMED:
         snprintf(place, sizeof place, "contract");
         fake_script_clear(fake_script_get(place));
-        return;
+        break;
+    case CONTRACT_FILE:
+        strcpy(folder, "/tmp/dbal-contract-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        snprintf(place, sizeof place, "%s/db", folder);
+        break;
+    case CONTRACT_SERVER:
+        postgres_place_init(&schema, &server);
+        snprintf(place, sizeof place, "%s", schema.url);
+        break;
+    case CONTRACT_NOWHERE:
+        break;
     }
-    strcpy(folder, "/tmp/dbal-contract-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(place, sizeof place, "%s/db", folder);
 }
 
 static void
-remove_place(void)
+remove_files(void)
 {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal", "-copy"};
-    char file[128];
-    if (!target->on_disk)
-        return;
+    char file[256];
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         snprintf(file, sizeof file, "%s%s", place, ends[i]);
         unlink(file);
@@ -42,14 +61,24 @@ remove_place(void)
     rmdir(folder);
 }
 
+static void
+remove_place(void)
+{
+    if (target->where == CONTRACT_FILE)
+        remove_files();
+    if (target->where == CONTRACT_SERVER)
+        postgres_place_fini(&schema, &server);
+}
+
 void
 contract_url(char *url, size_t size, const char *settings)
 {
-    const char *between = target->parameters[0] != '\0' && settings[0] != '\0' ? "&" : "";
-    bool memory = strstr(target->scheme, ":memory:") != NULL;
-    snprintf(url, size, "%s%s%s%s%s%s", target->scheme, memory ? "" : place,
-             target->parameters[0] != '\0' || settings[0] != '\0' ? "?" : "", target->parameters,
-             between, settings);
+    const char *more[] = {target->parameters, settings};
+    size_t used = (size_t)snprintf(url, size, "%s%s", target->scheme, place);
+    for (int i = 0; i < 2; i++)
+        if (more[i][0] != '\0')
+            used += (size_t)snprintf(url + used, size - used, "%s%s",
+                                     strchr(url, '?') != NULL ? "&" : "?", more[i]);
 }
 
 void
@@ -58,13 +87,13 @@ contract_backup_target(char *to, size_t size)
     if (target->sql->backup != NULL)
         snprintf(to, size, "%s", target->sql->backup);
     else
-        snprintf(to, size, "%s-copy", target->on_disk ? place : "/proc/nowhere/db");
+        snprintf(to, size, "%s-copy", target->where == CONTRACT_FILE ? place : "/proc/nowhere/db");
 }
 
 dbal_pool *
 contract_open(dbal_loop *loop, const char *settings)
 {
-    char url[256];
+    char url[320];
     dbal_error *error = NULL;
     contract_url(url, sizeof url, settings);
     dbal_pool *made = dbal_pool_open(loop, url, NULL, &error);

@@ -42,12 +42,24 @@ enum contract_quirk {
     CONTRACT_PRIVATE = 8,    /* another pool has a database of its own */
     CONTRACT_NO_BACKUP = 32, /* it cannot be copied */
     CONTRACT_LISTENS = 16,   /* sees a stop only where its own statements look for it */
+    CONTRACT_NO_NUL = 64,    /* a text can hold no NUL byte */
+    CONTRACT_ZONED = 128,    /* the text of a moment names its zone */
+    CONTRACT_SPOILS = 256,   /* a failed statement spoils its transaction, also a handled one */
+    CONTRACT_NO_IDS = 512,   /* a row's id is not told unless it is asked for */
+};
+
+/* Where the database is; new for each test. */
+enum contract_where {
+    CONTRACT_NAMED,   /* in this process */
+    CONTRACT_NOWHERE, /* the scheme says all */
+    CONTRACT_FILE,    /* a file in a new folder */
+    CONTRACT_SERVER,  /* a schema of a real server, which this program starts */
 };
 
 typedef struct contract_target {
     const char *name;
-    const char *scheme;     /* and what follows up to the place */
-    bool on_disk;           /* the place is a file in a new folder */
+    const char *scheme; /* and what follows up to the place */
+    enum contract_where where;
     const char *parameters; /* of the URL, behind "?", or "" */
     const contract_sql *sql;
     unsigned quirks;
@@ -61,6 +73,9 @@ extern const contract_target contract_targets[];
 extern const contract_target *target;
 extern loop_fixture fixture;
 extern dbal_pool *pool;
+
+/* What all tests share: the server. In main(). */
+void contract_begin(void);
 
 /* The target's URL, with settings behind its parameters ("" for none). */
 void contract_url(char *url, size_t size, const char *settings);

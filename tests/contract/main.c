@@ -20,6 +20,7 @@ main(int argc, char **argv)
         fprintf(stderr, "there is no target %s\n", argv[1]);
         return 2;
     }
+    contract_begin();
     Suite *suite = suite_create(target->name);
     add_statements(suite);
     add_values(suite);

@@ -51,17 +51,50 @@ static const contract_sql sqlite_sql = {
     .changed = "select count(*) from temp.sqlite_schema",
 };
 
+static const contract_sql postgres_sql = {
+    .create = "create table number(n bigint not null); insert into number values (0);"
+              "create table thing(id bigint primary key); insert into thing values (1)",
+    /* in the list, where they are made as they are fetched */
+    .rows = "select generate_series(1, $1) as n",
+    .echo = "select $1",
+    .echo_both = "select $2, $1",
+    .by_name = "select :b, :a",
+    .add = "update number set n = n + $1",
+    .gain = "update number set n = n + case when $1 >= 0 then $1 end",
+    .gain_name = "update number set n = n + case when :much >= 0 then :much end",
+    .insert = "insert into thing values ($1)",
+    .add_two = "update number set n = n + 2",
+    .get = "select n from number",
+    .duplicate = "insert into thing values (1)",
+    .syntax = "select n fron number",
+    .syntax_position = 15,
+    .endless = "select pg_sleep(100000)",
+    .begin = "begin",
+    .rollback = "rollback",
+    .setting = "set application_name = 'changed'",
+    .changed = "select (current_setting('application_name') = 'changed')::int",
+};
+
 #define FAKE(name, parameters, quirks, gate, level)                                                \
     {                                                                                              \
-        name, "fake:", false, parameters, &fake_sql, quirks, gate, level                           \
+        name, "fake:", CONTRACT_NAMED, parameters, &fake_sql, quirks, gate, level                  \
     }
 #define NATIVE(name, parameters, quirks, gate)                                                     \
     {                                                                                              \
-        name, "native:", false, parameters, &fake_sql, (quirks) | CONTRACT_NO_BACKUP, gate, 2      \
+        name, "native:", CONTRACT_NAMED, parameters, &fake_sql, (quirks) | CONTRACT_NO_BACKUP,     \
+            gate, 2                                                                                \
     }
 #define SQLITE(name, parameters, quirks, gate, level)                                              \
     {                                                                                              \
-        name, "sqlite:", true, parameters, &sqlite_sql, (quirks) | CONTRACT_UNTYPED, gate, level   \
+        name, "sqlite:", CONTRACT_FILE, parameters, &sqlite_sql, (quirks) | CONTRACT_UNTYPED,      \
+            gate, level                                                                            \
+    }
+#define POSTGRES(name, parameters, quirks, gate)                                                   \
+    {                                                                                              \
+        name, "", CONTRACT_SERVER, parameters, &postgres_sql,                                      \
+            (quirks) | CONTRACT_NO_BACKUP | CONTRACT_NO_NUL | CONTRACT_ZONED | CONTRACT_SPOILS |   \
+                CONTRACT_NO_IDS,                                                                   \
+            gate, 2                                                                                \
     }
 
 const contract_target contract_targets[] = {
@@ -86,7 +119,10 @@ const contract_target contract_targets[] = {
     SQLITE("sqlite-driver-thread", "pool_gate=driver-thread", 0, "driver-thread", 1),
     SQLITE("sqlite-full-mutex", "mutex=full", 0, "thread", 3),
     SQLITE("sqlite-rollback-journal", "journal_mode=delete", CONTRACT_ONE, "thread", 1),
-    {"sqlite-memory", "sqlite::memory:", false, "", &sqlite_sql,
+    {"sqlite-memory", "sqlite::memory:", CONTRACT_NOWHERE, "", &sqlite_sql,
      CONTRACT_UNTYPED | CONTRACT_ONE | CONTRACT_FORGETS | CONTRACT_PRIVATE, "thread", 1},
+    POSTGRES("postgres", "", 0, "loop"),
+    POSTGRES("postgres-thread", "pool_gate=thread", 0, "thread"),
+    POSTGRES("postgres-driver-thread", "pool_gate=driver-thread", 0, "driver-thread"),
     {.name = NULL},
 };

@@ -1,6 +1,7 @@
 /* Values: what goes down as a parameter comes up as a cell. */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,16 @@ START_TEST(doubles_survive)
 }
 END_TEST
 
+/* The database's own text of a finer type. */
+static void
+check_text(dbal_result *rows, dbal_value_type type, const char *expected)
+{
+    char text[64];
+    bool zoned = type == DBAL_TIMESTAMP && (target->quirks & CONTRACT_ZONED) != 0;
+    snprintf(text, sizeof text, "%s%s", expected, zoned ? "+00" : "");
+    ck_assert_str_eq(dbal_result_text(rows, 0, 0), text);
+}
+
 static void
 check_bytes(dbal_value value)
 {
@@ -69,7 +80,8 @@ START_TEST(texts_and_blobs_survive)
     check_bytes(dbal_text("plain"));
     check_bytes(dbal_text("Grüße, 世界 🌍"));
     check_bytes(dbal_text("it's \"quoted\" \\ and $1 :name ?"));
-    check_bytes(dbal_textn("a\0b", 3));
+    if ((target->quirks & CONTRACT_NO_NUL) == 0)
+        check_bytes(dbal_textn("a\0b", 3));
     check_bytes(dbal_blob("\x00\xff\x00", 3));
     check_bytes(dbal_blob("\xff\xfe not UTF-8", 12));
 }
@@ -109,7 +121,7 @@ START_TEST(finer_types_survive_or_are_read_back)
         if ((target->quirks & CONTRACT_UNTYPED) == 0)
             ck_assert_int_eq(dbal_result_get(rows, 0, 0).type, values[i].type);
         if (values[i].type != DBAL_BOOL)
-            ck_assert_str_eq(dbal_result_text(rows, 0, 0), texts[i]);
+            check_text(rows, values[i].type, texts[i]);
         else
             ck_assert(dbal_result_bool(rows, 0, 0));
         if (values[i].type == DBAL_DATE)
