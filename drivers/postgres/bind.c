@@ -370,7 +370,8 @@ bind_value(dbal__postgres_bound *bound, int index, const dbal_value *value, char
     case DBAL_ARRAY_TEXT:
         *at = put_literal(start, value->as.bytes);
         bound->formats[index] = 0;
-        break;
+        bound->lengths[index] = (int)(*at - start) - 1; /* without its NUL */
+        return true;
     case DBAL_DATE:
     case DBAL_TIME:
     case DBAL_TIMESTAMP:

@@ -150,25 +150,34 @@ prepares(const char *cursor)
     return belongs(DBAL__POSTGRES_CHANGES_SESSION, query);
 }
 
-/* COPY name [(columns)] | (query) FROM | TO: where to, past anything between parentheses */
+/* behind FROM or TO: through the connection, or a file or program of the server's */
+static meaning
+copies_place(const char *cursor, bool in, bool changes)
+{
+    token place = dbal__postgres_next(&cursor);
+    unsigned kinds = ALONE | (in || changes ? WRITES : READS);
+    if (!dbal__postgres_is(place, "stdin") && !dbal__postgres_is(place, "stdout"))
+        return plain(kinds);
+    return (meaning){DBAL__POSTGRES_COPIES, SESSION | kinds,
+                     in ? "dbal_pool_copy_in()" : "dbal_pool_copy_out()"};
+}
+
+/* COPY name [(columns)] FROM, or name [(columns)] | (query) TO */
 static meaning
 copies(const char *cursor)
 {
     unsigned depth = 0;
+    bool changes = false;
     token t = dbal__postgres_next(&cursor);
     for (; !dbal__postgres_is_end(t); t = dbal__postgres_next(&cursor)) {
         if (dbal__postgres_is_byte(t, '('))
             depth++;
         else if (dbal__postgres_is_byte(t, ')'))
             depth -= depth != 0;
-        bool in = depth == 0 && dbal__postgres_is(t, "from");
-        if (!in && (depth != 0 || !dbal__postgres_is(t, "to")))
-            continue;
-        token place = dbal__postgres_next(&cursor);
-        if (dbal__postgres_is(place, "stdin") || dbal__postgres_is(place, "stdout"))
-            return (meaning){DBAL__POSTGRES_COPIES, SESSION | ALONE | (in ? WRITES : READS),
-                             in ? "dbal_pool_copy_in()" : "dbal_pool_copy_out()"};
-        return plain((in ? WRITES : READS) | ALONE); /* a file or program of the server's */
+        else if (depth != 0)
+            changes = changes || changes_rows(t);
+        else if (dbal__postgres_is(t, "from") || dbal__postgres_is(t, "to"))
+            return copies_place(cursor, dbal__postgres_is(t, "from"), changes);
     }
     return plain(READS | ALONE);
 }
@@ -178,16 +187,19 @@ static bool
 is_temporary(const char *cursor)
 {
     token t = dbal__postgres_next(&cursor);
-    for (int words = 0; words < 8 && !dbal__postgres_is_end(t); words++) {
-        if (dbal__postgres_is(t, "temp") || dbal__postgres_is(t, "temporary"))
-            return words < 4;
+    while (dbal__postgres_is(t, "or") || dbal__postgres_is(t, "replace") ||
+           dbal__postgres_is(t, "global") || dbal__postgres_is(t, "local"))
+        t = dbal__postgres_next(&cursor);
+    if (dbal__postgres_is(t, "temp") || dbal__postgres_is(t, "temporary"))
+        return true;
+    /* its name comes behind a few words: UNLOGGED TABLE IF NOT EXISTS, say */
+    for (int words = 0; words < 6 && t.kind == DBAL_SQL_WORD; words++) {
         if (dbal__postgres_is_name(t, "pg_temp"))
-            return dbal__postgres_is_byte(dbal__postgres_next(&cursor), '.');
-        if (t.kind != DBAL_SQL_WORD)
-            return false;
+            break;
         t = dbal__postgres_next(&cursor);
     }
-    return false;
+    return dbal__postgres_is_name(t, "pg_temp") &&
+           dbal__postgres_is_byte(dbal__postgres_next(&cursor), '.');
 }
 
 static meaning

@@ -133,14 +133,18 @@ take_text(dbal_request *request, dbal_type type, const char *data, int size)
     return dbal_request_bytes(request, type, data, (size_t)size);
 }
 
-/* without memory it stays what it is, text */
 static bool
-take_bytea_text(dbal_request *request, const char *data, size_t size)
+take_bytea_text(dbal_request *request, const char *data, size_t size, dbal_fault *fault)
 {
     uint8_t small[512];
     uint8_t *bytes = size <= sizeof small ? small : dbal_driver_alloc(size);
     size_t count;
-    bool ok = bytes != NULL && dbal__postgres_decode_bytea(data, size, bytes, &count)
+    if (bytes == NULL) {
+        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, NULL, "no memory for a blob of %zu bytes",
+                       size / 2);
+        return false;
+    }
+    bool ok = dbal__postgres_decode_bytea(data, size, bytes, &count)
                   ? dbal_request_bytes(request, DBAL_BLOB, bytes, count)
                   : dbal_request_bytes(request, DBAL_TEXT, data, size);
     if (bytes != small)
@@ -210,6 +214,20 @@ spoiled(dbal_fault *fault, dbal__postgres_reader reader, int size)
     return false;
 }
 
+static inline bool
+take_bool(dbal_request *request, unsigned char byte, dbal_fault *fault)
+{
+    return byte <= 1 ? dbal_request_integer(request, DBAL_BOOL, byte)
+                     : spoiled(fault, DBAL__POSTGRES_READ_BOOL, 1);
+}
+
+static bool
+take_time(dbal_request *request, int64_t time, dbal_fault *fault)
+{
+    return time >= 0 && time <= DBAL__POSTGRES_DAY ? dbal_request_integer(request, DBAL_TIME, time)
+                                                   : spoiled(fault, DBAL__POSTGRES_READ_TIME, 8);
+}
+
 static bool
 take_date(dbal_request *request, int32_t days)
 {
@@ -259,7 +277,7 @@ size_of(dbal__postgres_reader reader)
 }
 
 static inline bool
-take_fixed(dbal_request *request, dbal__postgres_reader reader, const char *data)
+take_fixed(dbal_request *request, dbal__postgres_reader reader, const char *data, dbal_fault *fault)
 {
     switch (reader) {
     case DBAL__POSTGRES_READ_INT8:
@@ -271,7 +289,7 @@ take_fixed(dbal_request *request, dbal__postgres_reader reader, const char *data
     case DBAL__POSTGRES_READ_OID:
         return dbal_request_integer(request, DBAL_INT64, dbal__postgres_decode32(data));
     case DBAL__POSTGRES_READ_BOOL:
-        return dbal_request_integer(request, DBAL_BOOL, *data != 0);
+        return take_bool(request, (unsigned char)*data, fault);
     case DBAL__POSTGRES_READ_FLOAT8:
         return dbal_request_real(request, dbal__postgres_decode_float8(data));
     case DBAL__POSTGRES_READ_FLOAT4:
@@ -279,7 +297,7 @@ take_fixed(dbal_request *request, dbal__postgres_reader reader, const char *data
     case DBAL__POSTGRES_READ_DATE:
         return take_date(request, (int32_t)dbal__postgres_decode32(data));
     case DBAL__POSTGRES_READ_TIME:
-        return dbal_request_integer(request, DBAL_TIME, (int64_t)dbal__postgres_decode64(data));
+        return take_time(request, (int64_t)dbal__postgres_decode64(data), fault);
     case DBAL__POSTGRES_READ_TIMESTAMP:
         return take_timestamp(request, (int64_t)dbal__postgres_decode64(data), false);
     case DBAL__POSTGRES_READ_TIMESTAMPTZ:
@@ -298,7 +316,8 @@ take_cell(dbal_request *request, dbal__postgres_reader reader, const char *data,
 {
     int fixed = size_of(reader);
     if (fixed != 0)
-        return size == fixed ? take_fixed(request, reader, data) : spoiled(fault, reader, size);
+        return size == fixed ? take_fixed(request, reader, data, fault)
+                             : spoiled(fault, reader, size);
     switch (reader) {
     case DBAL__POSTGRES_READ_TEXT:
         return take_text(request, DBAL_TEXT, data, size);
@@ -312,7 +331,7 @@ take_cell(dbal_request *request, dbal__postgres_reader reader, const char *data,
         return size >= 1 && *data == 1 ? take_text(request, DBAL_JSON, data + 1, size - 1)
                                        : spoiled(fault, reader, size);
     case DBAL__POSTGRES_READ_BYTEA_TEXT:
-        return take_bytea_text(request, data, (size_t)size);
+        return take_bytea_text(request, data, (size_t)size, fault);
     case DBAL__POSTGRES_READ_NOTHING:
         return spoiled(fault, reader, size);
     default:

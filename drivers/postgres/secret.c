@@ -21,13 +21,25 @@ put(writer *w, const char *text, size_t size)
     w->size += size < room ? size : room;
 }
 
+/* how many bytes at the end are the beginning of a character that goes on */
+static size_t
+unfinished(const writer *w)
+{
+    static const unsigned char leads[] = {0x80, 0xc0, 0xe0, 0xf0};
+    for (size_t back = 1; back <= 3 && back <= w->size; back++) {
+        unsigned char byte = (unsigned char)w->to[w->size - back];
+        if ((byte & 0xc0) != 0x80)
+            return byte >= leads[back] ? back : 0;
+    }
+    return 0;
+}
+
 /* what was cut is cut between two characters, and shows it */
 static void
 end(writer *w, bool cut)
 {
     if (cut) {
-        while (w->size > 0 && ((unsigned char)w->to[w->size] & 0xc0) == 0x80)
-            w->size--;
+        w->size -= unfinished(w);
         memcpy(w->to + w->size, HIDDEN, sizeof HIDDEN - 1);
         w->size += sizeof HIDDEN - 1;
     }
@@ -101,6 +113,23 @@ contains(dbal_bytes secret, dbal_bytes text, void *arg)
     return memmem(secret.data, secret.size, text.data, text.size) != NULL;
 }
 
+/* digits at `at` that are the number of an integer among the parameters; 0 for none */
+static size_t
+integer_size(const char *at, const char *stop, const dbal_request *request)
+{
+    size_t size = 0, count = dbal_request_parameter_count(request);
+    uint64_t number = 0;
+    for (; at + size < stop && at[size] >= '0' && at[size] <= '9' && size < 20; size++)
+        number = number * 10 + (uint64_t)(at[size] - '0');
+    for (size_t i = 0; size != 0 && i < count; i++) {
+        dbal_value value = dbal_request_parameter(request, i);
+        uint64_t integer = (uint64_t)value.as.integer;
+        if (value.type == DBAL_INT64 && (integer == number || 0 - integer == number))
+            return size;
+    }
+    return 0;
+}
+
 /* bytes at `at` that are a parameter's; 0 for none */
 static size_t
 secret_size(const char *text, const char *at, const char *stop, const dbal_request *request,
@@ -109,6 +138,8 @@ secret_size(const char *text, const char *at, const char *stop, const dbal_reque
     size_t size = 0;
     if (at == text || !is_word(at[-1]) || !is_word(*at))
         ask_all(request, begins_with, (dbal_bytes){at, (size_t)(stop - at)}, &size);
+    if (size == 0 && pieces && (at == text || !is_word(at[-1])))
+        size = integer_size(at, stop, request);
     if (size != 0 || !pieces || at == text || at[-1] != '"')
         return size;
     const char *quote = memchr(at, '"', (size_t)(stop - at));

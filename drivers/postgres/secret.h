@@ -12,7 +12,7 @@ enum { DBAL__POSTGRES_SECRET_ROOM = 2048 };
 
 /*
  * Copies a text, with "…" in the place of each parameter of the request (may be NULL) that it
- * repeats. `pieces`: also of anything between quotes that is but a part of one.
+ * repeats. `pieces`: also of numbers, and of anything between quotes that is but a part of one.
  */
 void dbal__postgres_secret_hide(const char *text, const dbal_request *request, bool pieces,
                                 char to[DBAL__POSTGRES_SECRET_ROOM]);
