@@ -169,6 +169,15 @@ known_address(const dbal__postgres_host *host)
                : NULL;
 }
 
+static void
+give_up(dbal__postgres_reason *reason, const char *name, dbal__postgres_wait how)
+{
+    bool stopped = how == DBAL__POSTGRES_STOPPED;
+    dbal__postgres_reason_set(reason, stopped ? DBAL_ERROR_OPERATIONAL : DBAL_ERROR_TIMEOUT,
+                              "host \"%s\" could not be looked up: %s", name,
+                              stopped ? "it is not wanted any more" : "no answer in time");
+}
+
 bool
 dbal__postgres_addresses_find(dbal__postgres_addresses *addresses, const dbal__postgres_host *host,
                               int64_t deadline, const dbal_opening *opening,
@@ -188,8 +197,7 @@ dbal__postgres_addresses_find(dbal__postgres_addresses *addresses, const dbal__p
     dbal__postgres_wait how = dbal__postgres_wait_for(one->done, POLLIN, deadline, opening);
     bool ok = how == DBAL__POSTGRES_READY && take(addresses, one, reason);
     if (how != DBAL__POSTGRES_READY)
-        dbal__postgres_reason_set(reason, DBAL_ERROR_TIMEOUT,
-                                  "host \"%s\" could not be looked up in time", one->name);
+        give_up(reason, one->name, how);
     unref(one);
     return ok;
 }

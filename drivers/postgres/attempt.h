@@ -21,7 +21,7 @@ typedef struct dbal__postgres_place {
     const char *target; /* target_session_attrs */
 } dbal__postgres_place;
 
-/* NULL with the reason, within the deadline. */
+/* NULL with the reason, within the deadline. The PGconn is left with verbose messages. */
 PGconn *dbal__postgres_attempt(const dbal__postgres_attempts *of, const dbal__postgres_place *place,
                                int64_t deadline, dbal__postgres_reason *reason);
 

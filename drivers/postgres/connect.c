@@ -242,6 +242,7 @@ dbal__postgres_connect(const dbal__postgres_config *config, dbal_opening *openin
         dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
         return NULL;
     }
+    PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
     const char *note = dbal__postgres_version_note(PQlibVersion(), PQsslInUse(conn) == 1);
     if (note != NULL)
         dbal_opening_note(opening, "libpq %d.%d is old: %s", PQlibVersion() / 10000,

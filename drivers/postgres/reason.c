@@ -74,20 +74,38 @@ is_passing(const char *sqlstate, const char *text)
 typedef struct writer {
     char *to;
     size_t used, room;
-    const char *const *secrets;
+    const dbal__postgres_context *context;
 } writer;
+
+static bool
+begins(const char *text, const char *end, const char *word)
+{
+    size_t size = strlen(word);
+    return (size_t)(end - text) >= size && memcmp(text, word, size) == 0;
+}
 
 /* Bytes of the secret that stands here; 0: none does. */
 static size_t
 secret_size(const writer *out, const char *text, const char *end)
 {
-    for (const char *const *secret = out->secrets; secret != NULL && *secret != NULL; secret++) {
-        size_t size = strlen(*secret);
-        if (size >= SECRET_LEAST && size <= (size_t)(end - text) &&
-            memcmp(text, *secret, size) == 0)
-            return size;
+    for (int i = 0; out->context != NULL && out->context->secrets[i] != NULL; i++) {
+        const char *secret = out->context->secrets[i];
+        if (strlen(secret) >= SECRET_LEAST && begins(text, end, secret))
+            return strlen(secret);
     }
     return 0;
+}
+
+/* Bytes of the quoted address that stands here, when its name is to be said too; 0: none does. */
+static size_t
+address_size(const writer *out, const char *text, const char *end)
+{
+    const dbal__postgres_context *context = out->context;
+    if (*text != '"' || context == NULL || context->name == NULL ||
+        !begins(text + 1, end, context->address))
+        return 0;
+    size_t size = strlen(context->address) + 2;
+    return size <= (size_t)(end - text) && text[size - 1] == '"' ? size : 0;
 }
 
 /* Bytes up to the end of the UTF-8 character that begins here; 1 where there is none. */
@@ -118,19 +136,46 @@ write_one(writer *out, const char *text, size_t size)
         out->used = (size_t)((char *)mempcpy(out->to + out->used, text, size) - out->to);
 }
 
+static void
+write_word(writer *out, const char *word)
+{
+    for (size_t size; *word != '\0'; word += size)
+        write_one(out, word, size = character_size(word, word + strlen(word)));
+}
+
+/* What stands for something else; how many bytes that has. */
+static size_t
+write_instead(writer *out, const char *text, const char *end)
+{
+    size_t size = secret_size(out, text, end);
+    if (size != 0) {
+        write_word(out, "***");
+        return size;
+    }
+    size = address_size(out, text, end);
+    if (size != 0) {
+        write_word(out, "\"");
+        write_word(out, out->context->name);
+        write_word(out, "\" (");
+        write_word(out, out->context->address);
+        write_word(out, ")");
+    }
+    return size;
+}
+
 /* What a terminal or a log would stumble over becomes a space or `?`. */
 static void
 write_bytes(writer *out, const char *text, const char *end)
 {
     while (text < end && out->used < out->room) {
-        size_t secret = secret_size(out, text, end), size = character_size(text, end);
-        bool blank = (unsigned char)*text <= ' ';
-        if (secret != 0)
-            for (int i = 0; i < 3; i++)
-                write_one(out, "*", 1);
-        else if (!blank || (out->used > 0 && out->to[out->used - 1] != ' '))
-            write_one(out, text, size);
-        text += secret != 0 ? secret : size;
+        size_t size = write_instead(out, text, end);
+        if (size == 0) {
+            size = character_size(text, end);
+            bool blank = (unsigned char)*text <= ' ';
+            if (!blank || (out->used > 0 && out->to[out->used - 1] != ' '))
+                write_one(out, text, size);
+        }
+        text += size;
     }
 }
 
@@ -143,9 +188,10 @@ write_end(writer *out)
 }
 
 static void
-copy_line(char *to, size_t room, const char *const *secrets, const char *text, const char *end)
+copy_line(char *to, size_t room, const dbal__postgres_context *context, const char *text,
+          const char *end)
 {
-    writer out = {to, 0, room, secrets};
+    writer out = {to, 0, room, context};
     write_bytes(&out, text, end);
     write_end(&out);
 }
@@ -164,13 +210,6 @@ find_sqlstate(const char *line, const char *end)
             return at + 3;
     }
     return NULL;
-}
-
-static bool
-begins(const char *line, const char *end, const char *word)
-{
-    size_t size = strlen(word);
-    return (size_t)(end - line) >= size && memcmp(line, word, size) == 0;
 }
 
 /*
@@ -202,17 +241,25 @@ read_text(dbal__postgres_reason *reason, writer *out, const char *line, const ch
     write_bytes(out, line, end);
 }
 
+/* `behind`: behind the text of a message, until the next one begins. */
 static void
-read_line(dbal__postgres_reason *reason, writer *out, const char *line, const char *end)
+read_line(dbal__postgres_reason *reason, writer *out, const char *line, const char *end,
+          bool *behind)
 {
+    if (begins(line, end, "connection to server"))
+        *behind = false;
     if (begins(line, end, "DETAIL:  "))
-        copy_line(reason->detail, sizeof reason->detail, out->secrets, line + 9, end);
+        copy_line(reason->detail, sizeof reason->detail, out->context, line + 9, end);
     else if (begins(line, end, "HINT:  "))
-        copy_line(reason->hint, sizeof reason->hint, out->secrets, line + 7, end);
+        copy_line(reason->hint, sizeof reason->hint, out->context, line + 7, end);
     else if (begins(line, end, "\tIs the server running"))
-        copy_line(reason->hint, sizeof reason->hint, out->secrets, line, end);
-    else if (!begins(line, end, "LOCATION:  ") && line < end)
-        read_text(reason, out, line, end);
+        copy_line(reason->hint, sizeof reason->hint, out->context, line, end);
+    else if (!begins(line, end, "LOCATION:  ")) {
+        if (!*behind && line < end)
+            read_text(reason, out, line, end);
+        return;
+    }
+    *behind = true;
 }
 
 static void
@@ -237,14 +284,15 @@ judge(dbal__postgres_reason *reason)
 
 void
 dbal__postgres_reason_read(dbal__postgres_reason *reason, const char *message,
-                           const char *const *secrets)
+                           const dbal__postgres_context *context)
 {
     *reason = (dbal__postgres_reason){.error_class = DBAL_ERROR_OPERATIONAL};
-    writer out = {reason->text, 0, sizeof reason->text, secrets};
+    writer out = {reason->text, 0, sizeof reason->text, context};
     const char *line = message != NULL ? message : "";
+    bool behind = false;
     while (*line != '\0') {
         const char *end = line + strcspn(line, "\n");
-        read_line(reason, &out, line, end);
+        read_line(reason, &out, line, end, &behind);
         line = *end != '\0' ? end + 1 : end;
     }
     write_end(&out);

@@ -19,12 +19,16 @@ typedef struct dbal__postgres_reason {
     char detail[DBAL__POSTGRES_REASON_MORE], hint[DBAL__POSTGRES_REASON_MORE]; /* "": none */
 } dbal__postgres_reason;
 
-/*
- * Of libpq's message, in its verbose form and in English. `secrets`, NULL at the end, may be said by
- * no text; a short one is not looked for: what stood in its place would tell it.
- */
+/* What a message does not say, or must not. */
+typedef struct dbal__postgres_context {
+    const char *name, *address; /* libpq knows a host by its address alone, when it is given one */
+    /* passwords, NULL at the end; a short one is not looked for: what is put in its place tells it */
+    const char *secrets[3];
+} dbal__postgres_context;
+
+/* Of libpq's message, in its verbose form and in English; the context may be NULL. */
 void dbal__postgres_reason_read(dbal__postgres_reason *reason, const char *message,
-                                const char *const *secrets);
+                                const dbal__postgres_context *context);
 /* One of the driver's own: 08001 and passing. */
 void dbal__postgres_reason_set(dbal__postgres_reason *reason, dbal_error_class error_class,
                                const char *format, ...) DBAL_PRINTF(3, 4);
