@@ -6,6 +6,9 @@
 #include "pool/connection.h"
 #include "pool/pool.h"
 
+/* Times that a statement goes to another connection by itself. */
+enum { MOVES_MOST = 3 };
+
 /* An error as it came from below, told as what it is. */
 static dbal_error *
 told(dbal__ticket *ticket, dbal_error *error)
@@ -76,13 +79,17 @@ count_shared(dbal__ticket *ticket)
     job->undone = 0;
 }
 
-/* One whose connection was lost before anything of it was sent goes to another. */
+/*
+ * One whose connection was lost before anything of it was sent goes to another, a few times: it may be
+ * the one that they die of.
+ */
 static bool
 may_move(const dbal__ticket *ticket)
 {
     const dbal_error *error = ticket->job.error;
-    return ticket->kind == DBAL__TICKET_STATEMENT && ticket->why == 0 && !ticket->pool->stopped &&
-           error != NULL && dbal_error_connection_lost(error) &&
+    return ticket->moves < MOVES_MOST && ticket->kind == DBAL__TICKET_STATEMENT &&
+           ticket->why == 0 && !ticket->pool->stopped && error != NULL &&
+           dbal_error_connection_lost(error) &&
            dbal_error_execution(error) == DBAL_EXECUTION_NOT_SENT;
 }
 
@@ -99,9 +106,18 @@ may_write_now(dbal__ticket *ticket)
     return false;
 }
 
+/* What it waits for is another connection: the time for that begins anew. */
+static void
+move(dbal__ticket *ticket)
+{
+    ticket->moves++;
+    dbal__ticket_wait_anew(ticket);
+    dbal__waiters_return(ticket);
+}
+
 /* The same ticket again: it did nothing yet, and now has the token if it turned out to write. */
 static void
-again(dbal__ticket *ticket)
+again(dbal__ticket *ticket, bool lost)
 {
     dbal__job *job = &ticket->job;
     dbal__request_fini(&job->request);
@@ -121,6 +137,8 @@ again(dbal__ticket *ticket)
     ticket->slot = NULL;
     if (ticket->kind == DBAL__TICKET_BOUND)
         dbal__connection_again(ticket);
+    else if (lost)
+        move(ticket);
     else
         dbal__waiters_add(ticket);
 }
@@ -201,6 +219,8 @@ dbal__ticket_finished(dbal__job *job)
         dbal__crew_returned(&pool->crew);
     if (slot != NULL && ticket->place == DBAL__PLACE_SLOT)
         slot->flying--;
+    if (slot != NULL && !lost)
+        dbal__slot_proved(slot);
     if (slot != NULL && lost && slot->state == DBAL__SLOT_OPEN) {
         pool->counts.lost++;
         dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "a connection was lost: %s",
@@ -214,7 +234,7 @@ dbal__ticket_finished(dbal__job *job)
     count_shared(ticket);
     dbal__upkeep_wanted(pool, job->upkeep_wanted);
     if (!settled && (may_write_now(ticket) || may_move(ticket))) {
-        again(ticket);
+        again(ticket, lost);
     } else if (job->kind == DBAL__JOB_GRANT) {
         take_grant(ticket, slot);
     } else {
@@ -231,6 +251,10 @@ dbal__ticket_finished(dbal__job *job)
     /* one that was handed to a connection given up since counts no more */
     if (under_token && slot == pool->writes_slot)
         dbal__writes_done(pool);
-    dbal__waiters_serve(pool);
+    /* those that were lost with it come first, and not all of them are here yet */
+    if (lost)
+        dbal__waiters_serve_soon(pool);
+    else
+        dbal__waiters_serve(pool);
     dbal__pool_check_closed(pool);
 }

@@ -38,6 +38,7 @@ struct dbal__slot {
     unsigned flying; /* jobs handed to it that have not come back; not counted on the crew's line */
     dbal__lane lane; /* of these, the statements on the pool: loop gate */
     bool held;       /* by a session */
+    bool proved;     /* something was done there: when it is lost, the next may be better */
     bool dirty;      /* its session state is not known: close it instead of using it again */
     struct dbal_connection *connection;
     dbal__timer timer; /* connect_timeout */
@@ -64,7 +65,7 @@ struct dbal_pool {
     dbal__slot *reserved;   /* takes nothing more, for the session at the head of the line */
     bool probed;            /* a connection was opened once: limit and token are known */
     dbal_error *last_error; /* of connecting */
-    unsigned failures;      /* connects in a row that failed */
+    unsigned failures;      /* connects in a row that failed, or were good for nothing */
     dbal__timer retry;
     bool backing_off;
     uint64_t jitter; /* state of the back-off's random numbers */
@@ -146,6 +147,7 @@ struct dbal__ticket {
     bool in_writes;   /* on the list of those that wait for the pool's token */
     bool under_token; /* handed down while the pool holds it */
     bool back;        /* a stream's: the job has come back, its outcome waits for the consumer */
+    unsigned moves;   /* times that it went to another connection, its own being lost */
     bool on_crew;     /* pushed on the crew's line by itself */
     dbal_error_class why; /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
     dbal__timer timer;
@@ -192,6 +194,8 @@ void dbal__ticket_renew(dbal__ticket *writer);
 void dbal__ticket_withdraw(dbal__ticket *writer);
 /* It does not get a connection at once. */
 void dbal__ticket_waits(dbal__ticket *ticket);
+/* It waits for a connection once more. */
+void dbal__ticket_wait_anew(dbal__ticket *ticket);
 /* Takes it off the pool's list: it has settled. */
 void dbal__ticket_unlink(dbal__ticket *ticket);
 /* Its outcome; taken over. The ticket itself is freed when it has come back. */
@@ -223,6 +227,8 @@ void dbal__ticket_end(dbal__ticket *ticket);
 
 /* Puts a ticket in line: to run, to wait for a connection, or for the token. */
 void dbal__waiters_add(dbal__ticket *ticket);
+/* Puts it back where it was in line, when its connection was lost before it was sent. */
+void dbal__waiters_return(dbal__ticket *ticket);
 /* Gives out what can be given out now. */
 void dbal__waiters_serve(dbal_pool *pool);
 /* The same, at the end of the turn. */
@@ -276,6 +282,15 @@ void dbal__slots_grow(dbal_pool *pool);
 void dbal__slots_crew_wants(dbal__crew *crew);
 /* A connect failed; takes the error over. */
 void dbal__slots_failed(dbal_pool *pool, dbal_error *error);
+/* Something was done there. */
+static inline void
+dbal__slot_proved(dbal__slot *slot)
+{
+    if (!slot->proved)
+        slot->pool->failures = 0;
+    slot->proved = true;
+}
+
 /* Closes it when what it does has ended. */
 void dbal__slot_close(dbal__slot *slot);
 /* It hangs: it is left behind. */

@@ -275,7 +275,6 @@ on_opened(dbal__channel *channel, dbal_error *error)
     slot->state = DBAL__SLOT_OPEN;
     pool->open++;
     pool->counts.opened++;
-    pool->failures = 0;
     pool->last_error = dbal_error_unref(pool->last_error);
     learn_from(pool, &channel->opening);
     log_notes(pool, &channel->notes);
@@ -360,12 +359,30 @@ dbal__slot_give_up(dbal__slot *slot)
     share_fate(slot->pool);
 }
 
+/*
+ * One that died without having been of any use is as a connect that failed. What it died of may be in
+ * flight: that has its own limit.
+ */
+static void
+replace(const dbal__slot *lost)
+{
+    dbal_pool *pool = lost->pool;
+    bool useless = !lost->proved && lost->flying == 0;
+    if (useless && !pool->backing_off && !pool->stopped) {
+        pool->failures++;
+        back_off(pool);
+    } else if (is_wanted(pool)) {
+        dbal__slots_grow(pool);
+    }
+}
+
 static void
 on_lost(dbal__channel *channel, dbal_error *error)
 {
     dbal__slot *slot = channel->owner;
     dbal_pool *pool = slot->pool;
-    if (slot->state != DBAL__SLOT_CLOSING) {
+    bool was_open = slot->state != DBAL__SLOT_CLOSING;
+    if (was_open) {
         pool->counts.lost++;
         retire(slot);
         dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "a connection was lost: %s",
@@ -376,7 +393,9 @@ on_lost(dbal__channel *channel, dbal_error *error)
     if (slot == pool->writes_slot)
         dbal__writes_abandon(pool, false);
     dbal_error_unref(error);
-    dbal__waiters_serve(pool);
+    if (was_open)
+        replace(slot);
+    dbal__waiters_serve_soon(pool); /* behind those that come back from it */
 }
 
 static void

@@ -385,6 +385,13 @@ dbal__ticket_waits(dbal__ticket *ticket)
     arm(ticket);
 }
 
+void
+dbal__ticket_wait_anew(dbal__ticket *ticket)
+{
+    begin_acquire(ticket);
+    arm(ticket);
+}
+
 static void
 cancel(dbal_deferred *deferred, void *arg)
 {

@@ -26,6 +26,13 @@ dbal__waiters_refusal(dbal_pool *pool)
     return NULL;
 }
 
+/* It waits with those that write; before the first connection it is not known that it must. */
+static bool
+wants_token(const dbal__ticket *ticket)
+{
+    return ticket->writes && ticket->pool->token != NULL;
+}
+
 /* ---- one connection takes it ---- */
 
 void
@@ -45,6 +52,24 @@ wait_here(dbal__ticket *ticket)
     pool->waiting_count++;
     dbal__list_push(&pool->waiting, &ticket->link);
     dbal__ticket_waits(ticket);
+}
+
+void
+dbal__waiters_return(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    if (pool->gate == DBAL_GATE_THREAD || wants_token(ticket)) {
+        dbal__waiters_add(ticket); /* it is not in the loop's line */
+        return;
+    }
+    dbal__list *place = pool->waiting.next;
+    while (place != &pool->waiting &&
+           DBAL__OF(place, dbal__ticket, link)->job.number < ticket->job.number)
+        place = place->next;
+    ticket->place = DBAL__PLACE_LIST;
+    pool->waiting_count++;
+    dbal__list_insert_before(place, &ticket->link);
+    dbal__waiters_serve_soon(pool);
 }
 
 static dbal__ticket *
@@ -200,13 +225,6 @@ serve(dbal__ticket *ticket)
 }
 
 /* ---- for all ---- */
-
-/* It waits with those that write; before the first connection it is not known that it must. */
-static bool
-wants_token(const dbal__ticket *ticket)
-{
-    return ticket->writes && ticket->pool->token != NULL;
-}
 
 void
 dbal__waiters_serve(dbal_pool *pool)

@@ -1,6 +1,6 @@
 #include "tests/lib/fake_timed.h"
 
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +28,7 @@ static struct {
     unsigned window;
     int64_t now; /* until when everybody has had its share */
 } server;
+static atomic_bool down; /* opening is in a helper thread */
 
 /* ---- time ---- */
 
@@ -219,8 +220,12 @@ begin(const void *config, dbal_isolation isolation, bool read_only, bool deferra
 static bool
 open_timed(void *arg, dbal_opening *opening, dbal_fault *fault)
 {
-    (void)arg, (void)opening, (void)fault;
-    return true;
+    (void)arg, (void)opening;
+    if (!atomic_load(&down))
+        return true;
+    dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08001", "the fake is down");
+    dbal_fault_set_retryable(fault, true);
+    return false;
 }
 
 static void
@@ -275,6 +280,7 @@ fake_timed_init(void)
     static bool known;
     memset(&server, 0, sizeof server);
     server.window = PENDING;
+    atomic_store(&down, false);
     if (!known && !dbal_driver_register(&driver, NULL))
         abort();
     known = true;
@@ -320,6 +326,12 @@ fake_timed_used(void)
         server.records[i].seen = server.records[i].ended;
     }
     return used;
+}
+
+void
+fake_timed_down(bool is_down)
+{
+    atomic_store(&down, is_down);
 }
 
 void

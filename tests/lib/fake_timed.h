@@ -12,6 +12,8 @@
 #ifndef TESTS_LIB_FAKE_TIMED_H
 #define TESTS_LIB_FAKE_TIMED_H
 
+#include <stdbool.h>
+
 enum { FAKE_TIMED_CONNECTIONS = 64 };
 
 /* Registers it, with nothing known and a processor for each connection. */
@@ -28,6 +30,8 @@ int fake_timed_ended(int connection);
 int fake_timed_connections(void);
 /* Connections that have ended something since the last time. */
 int fake_timed_used(void);
+/* Whether it can be connected to. Any time. */
+void fake_timed_down(bool down);
 /* It dies. */
 void fake_timed_kill(int connection);
 

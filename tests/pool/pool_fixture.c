@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dbal/clock.h"
 #include "tests/lib/fake_driver.h"
 
 loop_fixture fixture;
@@ -136,6 +137,19 @@ settle(void)
 {
     for (int i = 0; i < 5; i++)
         ev_run(fixture.ev, EVRUN_NOWAIT);
+}
+
+const double TURN = 50e-6;
+
+void
+pass(double seconds)
+{
+    dbal__clock *clock = &dbal__ready_of(fixture.loop)->clock;
+    for (int64_t end = dbal__after(dbal__clock_now(clock), seconds);
+         dbal__clock_now(clock) < end;) {
+        loop_fixture_advance(&fixture, TURN);
+        settle();
+    }
 }
 
 static dbal_outcome

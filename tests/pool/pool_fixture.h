@@ -35,6 +35,10 @@ dbal_pool_counts counts_now(void);
 /* Runs all that can happen now, without time passing. */
 void settle(void);
 
+/* Lets time pass that the test drives, in turns of the loop which take so long. */
+extern const double TURN;
+void pass(double seconds);
+
 /* An outcome that is looked at later: what became of a Deferred so far. */
 typedef struct seen {
     int settled;

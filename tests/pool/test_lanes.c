@@ -8,8 +8,6 @@
 #include "tests/lib/suite.h"
 #include "tests/pool/pool_fixture.h"
 
-static const double TICK = 50e-6; /* how long a turn of the loop takes */
-
 static void
 before(void)
 {
@@ -21,15 +19,6 @@ static int64_t
 now(void)
 {
     return dbal__clock_now(&dbal__ready_of(fixture.loop)->clock);
-}
-
-static void
-pass(double seconds)
-{
-    for (int64_t end = now() + (int64_t)(seconds * 1e9); now() < end;) {
-        loop_fixture_advance(&fixture, TICK);
-        settle();
-    }
 }
 
 /* Opens all the connections that the pool may have, before time is the test's. */
@@ -283,7 +272,7 @@ static bool
 is_held_soon(holder *one)
 {
     for (int i = 0; i < 20 && one->connection == NULL; i++)
-        pass(TICK);
+        pass(TURN);
     return one->connection != NULL;
 }
 
