@@ -298,6 +298,12 @@ fake_timed_window(int statements)
     server.window = (unsigned)statements;
 }
 
+bool
+fake_timed_is_there(int number)
+{
+    return server.records[number].of != NULL;
+}
+
 int
 fake_timed_flying(int number)
 {

@@ -22,6 +22,8 @@ void fake_timed_init(void);
 void fake_timed_processors(double count);
 /* Statements that are sent at once; what is behind them in a connection is not. */
 void fake_timed_window(int statements);
+/* Whether a connection lives. */
+bool fake_timed_is_there(int connection);
 /* Statements that a connection has now; connections count from 0, in the order of attaching. */
 int fake_timed_flying(int connection);
 /* Statements that it has ended. */
