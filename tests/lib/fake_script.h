@@ -75,6 +75,8 @@ typedef struct fake_script {
     int fail_open_from, fail_open_to; /* these opens fail */
     bool fail_open_for_good;          /* as ones that will not pass */
     int fail_run;                     /* the nth statement */
+    int fail_commit;                  /* the nth does nothing and fails with 40001 */
+    int lose_commit; /* the nth is done, and the connection is lost before its answer */
     bool fail_reset;
     bool hang_open, hang_close; /* until the gate "open" or "close" */
     bool stop_ends_open;        /* one that hangs ends when it is not wanted any more */
@@ -86,6 +88,7 @@ typedef struct fake_script {
     /* what was seen */
     int opens, closes, runs, waiting, interrupts, resets, live, most_live;
     int share_begins, share_ends;
+    int commits;
     int inside, most_inside; /* threads in the driver at once */
     int flying, most_flying; /* statements in the driver at once */
     struct fake_hearer *hearers;

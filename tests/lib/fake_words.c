@@ -291,6 +291,33 @@ do_sneak(run *self)
     fake_run_add(self, 1);
 }
 
+/* ---- the connection's end ---- */
+
+static void
+emit_kind(run *self, fake_frame_kind kind)
+{
+    fake_frame frame = {.kind = kind};
+    fake_run_emit(self, &frame, NULL);
+}
+
+static void
+break_share(fake_session *session)
+{
+    if (!session->shares)
+        return;
+    session->broken = true;
+    session->delta = 0;
+}
+
+static void
+lose(run *self)
+{
+    emit_kind(self, FAKE_LOST);
+    self->session->lost = true;
+    break_share(self->session);
+    self->over = true;
+}
+
 /* ---- transactions ---- */
 
 static void
@@ -312,10 +339,21 @@ end_transaction(fake_session *session)
 static void
 do_commit(run *self)
 {
-    if (!self->session->in_transaction)
+    fake_session *session = self->session;
+    fake_script *script = session->script;
+    if (!session->in_transaction) {
         fake_run_fail(self, DBAL_ERROR_PROGRAMMING, "25P01", "no transaction is open");
-    fake_session_keep(self->session);
-    end_transaction(self->session);
+        return;
+    }
+    int number = fake_script_add(script, &script->commits, 1);
+    if (number == script->fail_commit)
+        session->delta = 0;
+    fake_session_keep(session);
+    end_transaction(session);
+    if (number == script->fail_commit)
+        fake_run_fail(self, DBAL_ERROR_OPERATIONAL, "40001", "the fake could not serialize it");
+    if (number == script->lose_commit)
+        lose(self);
 }
 
 static int
@@ -385,15 +423,6 @@ fake_run_flush(run *self)
 }
 
 static void
-break_share(fake_session *session)
-{
-    if (!session->shares)
-        return;
-    session->broken = true;
-    session->delta = 0;
-}
-
-static void
 do_wait(run *self)
 {
     char gate[FAKE_NAME];
@@ -457,22 +486,12 @@ do_nothing(run *self)
 }
 
 static void
-emit_kind(run *self, fake_frame_kind kind)
-{
-    fake_frame frame = {.kind = kind};
-    fake_run_emit(self, &frame, NULL);
-}
-
-static void
 do_lose(run *self)
 {
     const char *ahead = self->cursor;
     if (dbal_sql_next(DIALECT, &ahead).kind == DBAL_SQL_PARAMETER && fake_run_number(self) == 0)
         return;
-    emit_kind(self, FAKE_LOST);
-    self->session->lost = true;
-    break_share(self->session);
-    self->over = true;
+    lose(self);
 }
 
 static void
