@@ -1,5 +1,6 @@
 /* Sessions, transactions and savepoints: how a piece of work begins, runs and ends. */
 #include <stdio.h>
+#include <string.h>
 
 #include "dbal/alloc.h"
 #include "dbal/outcome.h"
@@ -346,6 +347,22 @@ dbal__scope_check(dbal__scope *scope)
     end(scope);
 }
 
+/*
+ * What broke the transaction may pass. Those behind it failed for that alone, and it may be one of
+ * these that the work waited for.
+ */
+static bool
+may_pass(const dbal__scope *scope, const dbal_error *error)
+{
+    if (dbal_error_retryable(error))
+        return true;
+    if (strcmp(dbal_error_sqlstate(error), "25P02") != 0)
+        return false;
+    const dbal_error *cause = dbal_error_cause(error);
+    return (cause != NULL && dbal_error_retryable(cause)) ||
+           (scope->unhandled != NULL && dbal_error_retryable(scope->unhandled));
+}
+
 /* The same work once more, on the same connection. */
 static bool
 retry(dbal__scope *scope)
@@ -353,7 +370,7 @@ retry(dbal__scope *scope)
     dbal_connection *connection = scope->connection;
     dbal_error *error = dbal_outcome_error(scope->outcome);
     if (scope->kind != DBAL__SCOPE_TRANSACTION || error == NULL || scope->retries <= 0 ||
-        !dbal_error_retryable(error) || connection->lost || connection->why != 0 ||
+        !may_pass(scope, error) || connection->lost || connection->why != 0 ||
         connection->in_transaction)
         return false;
     scope->retries--;

@@ -114,6 +114,30 @@ START_TEST(what_the_work_handled_is_its_own)
 }
 END_TEST
 
+static dbal_outcome
+wait_for_the_last(dbal_connection *connection, void *arg)
+{
+    work *self = arg;
+    if (self->attempts++ < self->failures)
+        dbal_connection_query(connection, self->failure, DBAL_NO_PARAMS);
+    return dbal_wait(dbal_connection_query(
+        connection, self->attempts <= self->failures ? "fail '25P02'" : "add 1", DBAL_NO_PARAMS));
+}
+
+START_TEST(what_failed_first_counts)
+{
+    open_target(_i);
+    work self = {.failure = "fail '40001'", .failures = 2};
+    good(dbal_pool_transaction(pool, DBAL_TRANSACTION(.retries = 3), wait_for_the_last, &self));
+    ck_assert_uint_eq(self.attempts, 3);
+    ck_assert_int_eq(number("get"), 1);
+    work other = {.failure = "fail '23505'", .failures = 2};
+    bad(dbal_pool_transaction(pool, DBAL_TRANSACTION(.retries = 3), wait_for_the_last, &other),
+        DBAL_ERROR_OPERATIONAL, "25P02", DBAL_EXECUTION_FAILED, NULL);
+    ck_assert_uint_eq(other.attempts, 1);
+}
+END_TEST
+
 START_TEST(a_commit_that_fails_so_runs_all_again)
 {
     open_target(_i);
@@ -197,6 +221,7 @@ main(void)
     add(suite, as_often_as_it_may);
     add(suite, others_do_not_run_again);
     add(suite, what_the_work_handled_is_its_own);
+    add(suite, what_failed_first_counts);
     add(suite, a_commit_that_fails_so_runs_all_again);
     add(suite, a_commit_that_fails_so_is_an_error_without_retries);
     add(suite, a_commit_whose_answer_is_lost_is_unknown);
