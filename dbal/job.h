@@ -47,6 +47,7 @@ typedef struct dbal__job {
     /* what came back */
     bool ok;
     bool in_transaction;
+    bool soiled, cleaned; /* native: it left the session changed, or as new */
     bool needs_token;
     dbal_error *error;
     int64_t began, ended; /* 0: it never ran */

@@ -39,6 +39,7 @@ struct native {
     dbal_fault fault; /* of opening, and of its death */
     dbal__errand open_errand, close_errand;
     bool ok, attached, dying, closing, close_sent, in_transaction;
+    bool soiled, cleaned; /* what the driver says of the request that it finishes next */
 };
 
 /* what the database says, for the program's log */
@@ -257,6 +258,13 @@ dbal_host_notify(dbal_host *host, const char *channel, const char *payload, int 
         self->notified(self, channel, payload != NULL ? payload : "", pid);
 }
 
+void
+dbal_host_dirty(dbal_host *host, bool dirty)
+{
+    host->of->soiled = dirty;
+    host->of->cleaned = !dirty;
+}
+
 dbal_fault *
 dbal_host_lost(dbal_host *host)
 {
@@ -276,6 +284,9 @@ finished(dbal_request *request, bool ok)
                      ? dbal__loop_now(self->channel.loop)
                      : DBAL__OF(self->landed.prev, dbal__job, link)->ended;
     job->in_transaction = self->in_transaction;
+    job->soiled = self->soiled;
+    job->cleaned = self->cleaned;
+    self->soiled = self->cleaned = false;
     dbal__job_end(job, ok, &request->fault);
     dbal__list_remove(&job->link);
     dbal__list_push(&self->landed, &job->link);
@@ -468,7 +479,10 @@ submit(dbal__channel *channel, dbal__job *job)
         return;
     }
     enter(self, "submit");
-    face(self)->submit(channel->connection, &job->request);
+    if (job->kind == DBAL__JOB_RESET)
+        face(self)->reset(channel->connection, &job->request);
+    else
+        face(self)->submit(channel->connection, &job->request);
     leave(self);
 }
 

@@ -6,7 +6,17 @@
 #include "dbal/outcome.h"
 
 /* Statements handed down at once; the rest waits here, where it can be cancelled. */
-enum { FLYING_MOST = 16 };
+enum { FLYING_MOST = 16, FLYING_MOST_ON_LOOP = 64 };
+
+/* On the loop those of one turn may share a round trip: there it may be more. */
+static unsigned
+flying_most(const dbal_pool *pool)
+{
+    unsigned depth = dbal__lanes_depth(pool);
+    if (pool->gate != DBAL_GATE_LOOP)
+        return FLYING_MOST;
+    return depth < FLYING_MOST_ON_LOOP ? depth : FLYING_MOST_ON_LOOP;
+}
 
 dbal_connection *
 dbal__connection_ref(dbal_connection *connection)
@@ -329,7 +339,7 @@ dbal__connection_add_ticket(dbal__scope *scope, dbal__ticket *ticket, dbal__tick
         return dbal__deferred_failed(connection->pool->loop, not_in_transaction());
     }
     if ((ticket->sql->sql_class.kinds & DBAL_SQL_SESSION) != 0 && !controls)
-        connection->dirty = true;
+        ticket->soils = true;
     if (!dbal__ticket_start(ticket))
         return NULL;
     dbal_deferred *deferred = ticket->deferred;
@@ -361,7 +371,9 @@ dbal__connection_reset(dbal_connection *connection,
                        void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
 {
     dbal_pool *pool = connection->pool;
-    if (pool->gate == DBAL_GATE_LOOP || pool->driver->driver->blocking->reset == NULL)
+    const dbal_driver *driver = pool->driver->driver;
+    if (pool->gate == DBAL_GATE_LOOP ? driver->native->reset == NULL
+                                     : driver->blocking->reset == NULL)
         return false;
     dbal__ticket *ticket = dbal__ticket_new_reset(pool);
     if (ticket == NULL)
@@ -397,7 +409,7 @@ dbal__connection_pump(dbal_connection *connection)
     if (connection->flying == 0)
         connection->settling = false;
     while ((ticket = next_queued(connection)) != NULL && connection->slot != NULL &&
-           connection->flying < FLYING_MOST && !connection->settling &&
+           connection->flying < flying_most(pool) && !connection->settling &&
            !is_in_the_way(connection, ticket)) {
         if (ticket->writes && pool->token != NULL && !get_token(connection, ticket))
             return;
@@ -449,6 +461,17 @@ dbal__connection_forget(dbal__ticket *ticket)
     dbal__connection_unref(connection);
 }
 
+/* What it left the session as. */
+static void
+take_state(dbal_connection *connection, const dbal__ticket *ticket)
+{
+    const dbal__job *job = &ticket->job;
+    if (connection->lost)
+        return;
+    connection->in_transaction = job->in_transaction;
+    connection->dirty = (connection->dirty || ticket->soils || job->soiled) && !job->cleaned;
+}
+
 void
 dbal__connection_returned(dbal__ticket *ticket)
 {
@@ -463,8 +486,8 @@ dbal__connection_returned(dbal__ticket *ticket)
         dbal__connection_forget(ticket);
     if (ticket->flew)
         connection->flying--;
-    if (ticket->job.began != 0 && !connection->lost)
-        connection->in_transaction = ticket->job.in_transaction;
+    if (ticket->job.began != 0)
+        take_state(connection, ticket);
     if (!connection->in_transaction && connection->flying == 0)
         give_token_back(connection);
     dbal__connection_pump(connection);

@@ -47,7 +47,7 @@ struct dbal_connection {
     bool copying;         /* what flies is a copy, which nothing may fly with */
     bool in_transaction, lost, over;
     dbal_error *loss;     /* why it was lost, where that is known */
-    bool dirty;           /* a statement of a session was run: not to be used by others */
+    bool dirty;           /* a statement left the session changed: not to be used by others so */
     dbal_error_class why; /* 0, or why it was stopped */
     bool has_token, claiming;
     bool settling; /* statements went back for the token: all come home before any is handed down */

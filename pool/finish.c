@@ -203,6 +203,21 @@ take_grant(dbal__ticket *ticket, dbal__slot *slot)
         ask_again(ticket);
 }
 
+/* A statement on the pool that did what belongs to a session, which its text did not tell. */
+static void
+check_lane(const dbal__ticket *ticket, dbal__slot *slot)
+{
+    const dbal__job *job = &ticket->job;
+    if (ticket->pool->gate != DBAL_GATE_LOOP || job->began == 0 ||
+        (!job->in_transaction && !job->soiled))
+        return;
+    dbal__ready_log(&ticket->pool->loop->ready, DBAL_LOG_WARNING,
+                    "%s %s its connection, which is closed: use a session",
+                    dbal__ticket_name(ticket),
+                    job->in_transaction ? "left a transaction open on" : "changed the session of");
+    dbal__slot_close(slot);
+}
+
 /* It has come back from below, whether it ran or not. */
 void
 dbal__ticket_finished(dbal__job *job)
@@ -229,6 +244,8 @@ dbal__ticket_finished(dbal__job *job)
             dbal__connection_lost(slot->connection, job->error);
         dbal__slot_close(slot);
     }
+    if (slot != NULL && ticket->kind == DBAL__TICKET_STATEMENT && slot->state == DBAL__SLOT_OPEN)
+        check_lane(ticket, slot);
     ticket->place = DBAL__PLACE_NOWHERE;
     ticket->under_token = false;
     count_shared(ticket);

@@ -134,6 +134,7 @@ struct dbal__ticket {
     bool internal;             /* BOUND: BEGIN, COMMIT and the like, made here */
     bool flew;                 /* BOUND: was handed to the connection */
     bool again;                /* BOUND: has come back for the token and waits for its turn */
+    bool soils;                /* BOUND: changes the session, by its text */
     bool returned;             /* BOUND: its connection knows that it has come back */
     struct dbal_stream *stream;
     struct dbal__backup *backup;

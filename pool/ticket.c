@@ -296,7 +296,8 @@ dbal__ticket_new_reset(dbal_pool *pool)
     if (ticket == NULL)
         return NULL;
     ticket->job.kind = DBAL__JOB_RESET;
-    set_deadlines(ticket, DBAL_OFF);
+    /* one that takes longer than a connect is not worth it; a thread's cannot be stopped */
+    set_deadlines(ticket, pool->gate == DBAL_GATE_LOOP ? pool->settings.connect_timeout : DBAL_OFF);
     return ticket;
 }
 

@@ -440,6 +440,15 @@ bool dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void
 dbal_fault *dbal_host_lost(dbal_host *host);
 /** Says whether a transaction is open; kept until said otherwise. @param host the connection's host @param open whether */
 void dbal_host_in_transaction(dbal_host *host, bool open);
+/**
+ * Says that the request which is finished next left the session changed, or as new. What classify()
+ * calls DBAL_SQL_SESSION counts as a change by itself. A session that ends changed is reset before
+ * others have the connection; on a connection that statements share, it is closed.
+ *
+ * @param host   the connection's host
+ * @param dirty  whether others would see a setting, a temporary table, a lock or the like
+ */
+void dbal_host_dirty(dbal_host *host, bool dirty);
 /** Passes on what the connection was told by NOTIFY, whether anybody listens or not. @param host the connection's host @param channel copied @param payload copied, NULL for none @param pid of the database's process that sent it, or 0 */
 void dbal_host_notify(dbal_host *host, const char *channel, const char *payload, int pid);
 
@@ -471,6 +480,12 @@ typedef struct dbal_native {
     void (*cancel)(void *connection, dbal_request *request);
     /** A stream's or copy's consumer has room again, or there is more for a copy into the database. Not from inside any call of the request's. */
     void (*resume)(void *connection, dbal_request *request);
+    /**
+     * Optional. Takes a request that has no SQL and no parameters: makes the session as new, when no
+     * other is in flight. Cancelled and ended as any other; when it fails, or where this is NULL, the
+     * connection is closed.
+     */
+    void (*reset)(void *connection, dbal_request *request);
 } dbal_native;
 
 /**

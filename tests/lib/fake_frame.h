@@ -31,6 +31,7 @@ typedef struct fake_frame {
     double real;
     int64_t affected, id; /* -1: none */
     bool in_transaction, retryable, needs_token;
+    bool soiled, cleaned; /* what the native fake's driver is told of the session */
     dbal_error_class error_class;
     int position;
     char sqlstate[6];

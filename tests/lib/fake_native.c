@@ -268,6 +268,8 @@ finish(connection *self, const fake_frame *frame)
     pending one = self->asked[self->first++ % PENDING];
     fake_script_add(self->config->script, &self->config->script->flying, -1);
     dbal_host_in_transaction(self->host, frame->in_transaction);
+    if (frame->soiled || frame->cleaned)
+        dbal_host_dirty(self->host, frame->soiled);
     dbal_request_finish(one.request, frame->kind == FAKE_DONE && !one.refused);
 }
 
@@ -374,11 +376,8 @@ put_values(connection *self, const dbal_request *request)
 }
 
 static void
-submit(void *arg, dbal_request *request)
+send_ask(connection *self, dbal_request *request, const char *sql, size_t size)
 {
-    connection *self = arg;
-    size_t size;
-    const char *sql = dbal_request_sql(request, &size);
     if (self->next - self->first == PENDING)
         abort();
     fake_ask ask = {.number = self->next,
@@ -393,6 +392,20 @@ submit(void *arg, dbal_request *request)
     put_values(self, request);
     flush(self);
     watch(self, false);
+}
+
+static void
+submit(void *arg, dbal_request *request)
+{
+    size_t size;
+    const char *sql = dbal_request_sql(request, &size);
+    send_ask(arg, request, sql, size);
+}
+
+static void
+reset(void *arg, dbal_request *request)
+{
+    send_ask(arg, request, "reset", 5);
 }
 
 static void
@@ -520,6 +533,7 @@ static const dbal_native native = {
     .step = step,
     .cancel = cancel,
     .resume = resume,
+    .reset = reset,
 };
 
 const dbal_driver fake_native_driver = {

@@ -15,6 +15,7 @@ typedef struct fake_run {
     int64_t affected, id;
     bool headed; /* it has its columns */
     bool over;   /* the answer has ended, or nobody wants the rest */
+    bool soiled, cleaned; /* the session, and the driver is told */
 } fake_run;
 
 void fake_run_emit(fake_run *run, const fake_frame *frame, const void *data);

@@ -16,6 +16,8 @@
  *   lose, lose $1       the connection is lost, in the middle of an answer; not if $1 is 0
  *   sneak               adds 1, which its text did not tell
  *   setting             leaves something behind in the session
+ *   secret              the same, which its text does not tell, but the native fake's server
+ *   clean               makes the session as new, which the native fake's server tells
  *   changed             whether something was left behind in the session, as a row
  *   forbidden           is refused by its class
  *   begin, commit, rollback, savepoint x, release savepoint x, rollback to savepoint x
@@ -78,6 +80,7 @@ typedef struct fake_script {
     int fail_commit;                  /* the nth does nothing and fails with 40001 */
     int lose_commit; /* the nth is done, and the connection is lost before its answer */
     bool fail_reset;
+    bool hang_reset;            /* until the gate "reset"; native */
     bool hang_open, hang_close; /* until the gate "open" or "close" */
     bool stop_ends_open;        /* one that hangs ends when it is not wanted any more */
     bool hang_share;            /* until the gate "share", or the first of them is stopped */

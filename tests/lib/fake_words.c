@@ -21,6 +21,7 @@ static const struct {
     {"savepoint", DBAL_SQL_SESSION, "dbal_connection_savepoint()"},
     {"release", DBAL_SQL_SESSION, "dbal_connection_savepoint()"},
     {"setting", DBAL_SQL_SESSION, "dbal_pool_session()"},
+    {"clean", DBAL_SQL_SESSION, "dbal_pool_session()"},
     {"forbidden", DBAL_SQL_REFUSED, "something else"},
     {"load", DBAL_SQL_WRITES | DBAL_SQL_COPY_IN, NULL},
     {"unload", DBAL_SQL_READS | DBAL_SQL_COPY_OUT, NULL},
@@ -472,6 +473,33 @@ do_setting(run *self)
 }
 
 static void
+do_secret(run *self)
+{
+    self->session->changed = self->soiled = true;
+    self->cleaned = false;
+}
+
+static void
+do_clean(run *self)
+{
+    self->session->changed = self->soiled = false;
+    self->cleaned = true;
+}
+
+static void
+do_reset(run *self)
+{
+    fake_script *script = self->session->script;
+    fake_script_add(script, &script->resets, 1);
+    if (script->hang_reset)
+        fake_script_wait(script, "reset", self->call->closed, self->call->arg, true);
+    if (script->fail_reset)
+        fake_run_fail(self, DBAL_ERROR_OPERATIONAL, "58000", "the fake does not reset");
+    else
+        self->session->changed = false;
+}
+
+static void
 do_changed(run *self)
 {
     emit_column(self, "changed", DBAL_INT64);
@@ -537,6 +565,8 @@ static const struct {
     {"changed", do_changed},     {"load", fake_run_load},
     {"unload", fake_run_unload}, {"listen", fake_run_listen},
     {"notify", fake_run_notify}, {"unlisten", fake_run_unlisten},
+    {"changed", do_changed},     {"secret", do_secret},
+    {"clean", do_clean},         {"reset", do_reset},
 };
 
 static void
@@ -570,6 +600,8 @@ fake_session_run(fake_session *session, const fake_call *call)
     fake_frame done = {.kind = FAKE_DONE,
                        .affected = self.affected,
                        .id = self.id,
-                       .in_transaction = session->in_transaction};
+                       .in_transaction = session->in_transaction,
+                       .soiled = self.soiled,
+                       .cleaned = self.cleaned};
     fake_run_emit(&self, &done, NULL);
 }

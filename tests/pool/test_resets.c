@@ -1,0 +1,217 @@
+/* A session that changed more than data does not show it to the next on its connection. */
+#include <string.h>
+
+#include "tests/lib/suite.h"
+#include "tests/pool/pool_fixture.h"
+
+static const char *const parameters[] = {"pool_max_size=1", "pool_max_size=1&pipeline=off"};
+
+static dbal_outcome
+run_all(dbal_connection *connection, void *arg)
+{
+    dbal_deferred *last = NULL;
+    for (const char *const *sql = arg; *sql != NULL; sql++)
+        last = dbal_connection_query(connection, *sql, DBAL_NO_PARAMS);
+    return last != NULL ? dbal_wait(last) : dbal_done();
+}
+
+static dbal_deferred *
+session(const char *const *statements)
+{
+    return dbal_pool_session(pool, NULL, run_all, (void *)(uintptr_t)statements);
+}
+
+#define SESSION(...) session((const char *const[]){__VA_ARGS__, NULL})
+
+/* What the next session finds. */
+static int64_t
+changed(void)
+{
+    dbal_outcome outcome = loop_fixture_await(&fixture, SESSION("changed"));
+    ck_assert_int_eq(outcome.kind, DBAL_OUTCOME_VALUE);
+    int64_t value = dbal_result_int64(dbal_outcome_result(outcome), 0, 0);
+    dbal_outcome_clear(&outcome);
+    return value;
+}
+
+START_TEST(a_changed_session_is_made_as_new)
+{
+    open_pool("native", parameters[_i]);
+    for (int round = 1; round <= 3; round++) {
+        good(SESSION("setting", "get"));
+        ck_assert_int_eq(fake_script_count(script, &script->resets), round);
+        ck_assert_int_eq(changed(), 0);
+    }
+    ck_assert_uint_eq(counts_now().opened, 1);
+}
+END_TEST
+
+START_TEST(a_clean_one_costs_nothing)
+{
+    open_pool("native", parameters[_i]);
+    good(SESSION("get", "add 1"));
+    good(SESSION("begin", "add 1", "commit"));
+    good(dbal_pool_transaction(pool, NULL, run_all, (void *)(const char *const[]){"get", NULL}));
+    ck_assert(fake_script_ran(script, "get|add 1|begin|add 1|commit|begin|get|commit|"));
+    ck_assert_uint_eq(counts_now().opened, 1);
+}
+END_TEST
+
+START_TEST(the_driver_knows_more_than_the_text)
+{
+    open_pool("native", parameters[_i]);
+    good(SESSION("secret"));
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 1);
+    good(SESSION("secret", "get", "get"));
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 2);
+    ck_assert_int_eq(changed(), 0);
+    /* what was cleaned needs no more cleaning, unless it was changed again since */
+    good(SESSION("setting", "secret", "clean"));
+    good(SESSION("clean", "get"));
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 2);
+    good(SESSION("clean", "setting"));
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 3);
+    good(SESSION("clean", "secret", "get"));
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 4);
+    ck_assert_int_eq(changed(), 0);
+    ck_assert_uint_eq(counts_now().opened, 1);
+}
+END_TEST
+
+START_TEST(what_was_never_run_changes_nothing)
+{
+    open_pool("native", parameters[_i]);
+    bad(SESSION("fail '22000'", "forbidden setting"), DBAL_ERROR_PROGRAMMING, "0A000",
+        DBAL_EXECUTION_NOT_SENT, NULL);
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 0);
+}
+END_TEST
+
+START_TEST(a_transaction_left_open_is_rolled_back_first)
+{
+    open_pool("native", parameters[_i]);
+    good(SESSION("begin", "add 5", "setting"));
+    ck_assert(fake_script_ran(script, "begin|add 5|setting|rollback|reset|"));
+    ck_assert_int_eq(changed(), 0);
+    ck_assert_int_eq(number("get"), 0);
+}
+END_TEST
+
+START_TEST(one_that_cannot_be_made_as_new_is_closed)
+{
+    script->fail_reset = true;
+    open_pool("native", parameters[_i]);
+    good(SESSION("setting"));
+    ck_assert_int_eq(changed(), 0);
+    ck_assert_uint_eq(counts_now().opened, 2);
+    until_count(&script->closes, 1);
+}
+END_TEST
+
+START_TEST(one_that_hangs_in_it_is_given_up)
+{
+    seen end;
+    script->hang_reset = true;
+    open_driven("native", parameters[_i]);
+    watch(SESSION("setting"), &end);
+    until_count(&script->resets, 1);
+    settle();
+    loop_fixture_advance(&fixture, 21); /* connect_timeout */
+    settle();
+    loop_fixture_advance(&fixture, 3); /* cancel_timeout */
+    until_settled(&end);
+    ck_assert_int_eq(end.error_class, 0);
+    script->hang_reset = false;
+    ck_assert_int_eq(changed(), 0);
+    ck_assert_uint_eq(counts_now().lost, 1);
+}
+END_TEST
+
+START_TEST(the_next_one_waits_for_it)
+{
+    seen end, next, statement;
+    script->hang_reset = true;
+    open_pool("native", parameters[_i]);
+    watch(SESSION("setting"), &end);
+    until_count(&script->resets, 1);
+    watch(SESSION("changed"), &next);
+    watch(ask("get"), &statement);
+    settle();
+    ck_assert_int_eq(next.settled + statement.settled, 0);
+    fake_script_open_gate(script, "reset");
+    until_settled(&statement);
+    ck_assert_int_eq(next.settled, 1);
+    ck_assert_uint_eq(counts_now().opened, 1);
+}
+END_TEST
+
+START_TEST(a_shared_connection_that_was_changed_is_closed)
+{
+    seen all[4];
+    open_pool("native", parameters[_i]);
+    watch(ask("add 1"), &all[0]);
+    watch(ask("secret"), &all[1]);
+    watch(ask("add 1"), &all[2]);
+    watch(ask("changed"), &all[3]);
+    for (int i = 0; i < 4; i++) {
+        until_settled(&all[i]);
+        ck_assert_int_eq(all[i].error_class, 0);
+    }
+    ck_assert_int_eq(changed(), 0);
+    ck_assert_int_eq(number("get"), 2);
+    ck_assert_uint_eq(counts_now().opened, 2);
+    ck_assert_uint_eq(counts_now().lost, 0);
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 0);
+}
+END_TEST
+
+static dbal_outcome
+many(dbal_connection *connection, void *arg)
+{
+    seen *all = arg;
+    watch(dbal_connection_query(connection, "wait g", DBAL_NO_PARAMS), &all[0]);
+    for (int i = 1; i < 100; i++)
+        watch(dbal_connection_query(connection, "add 1", DBAL_NO_PARAMS), &all[i]);
+    return dbal_done();
+}
+
+START_TEST(so_many_of_a_session_are_in_flight)
+{
+    static seen all[100];
+    seen end;
+    open_pool("native", parameters[_i]);
+    watch(dbal_pool_session(pool, NULL, many, all), &end);
+    until_count(&script->waiting, 1);
+    ck_assert_int_eq(fake_script_count(script, &script->flying), _i == 0 ? 64 : 1);
+    fake_script_open_gate(script, "g");
+    until_settled(&end);
+    ck_assert_int_eq(number("get"), 99);
+    ck_assert_int_eq(fake_script_count(script, &script->most_flying), _i == 0 ? 64 : 1);
+}
+END_TEST
+
+static void
+add(Suite *suite, const TTest *test)
+{
+    TCase *one = tcase_create(test->name);
+    tcase_add_checked_fixture(one, pool_fixture_init, pool_fixture_fini);
+    tcase_add_loop_test(one, test, 0, 2);
+    suite_add_tcase(suite, one);
+}
+
+int
+main(void)
+{
+    Suite *suite = suite_create("resets");
+    add(suite, a_changed_session_is_made_as_new);
+    add(suite, a_clean_one_costs_nothing);
+    add(suite, the_driver_knows_more_than_the_text);
+    add(suite, what_was_never_run_changes_nothing);
+    add(suite, a_transaction_left_open_is_rolled_back_first);
+    add(suite, one_that_cannot_be_made_as_new_is_closed);
+    add(suite, one_that_hangs_in_it_is_given_up);
+    add(suite, the_next_one_waits_for_it);
+    add(suite, a_shared_connection_that_was_changed_is_closed);
+    add(suite, so_many_of_a_session_are_in_flight);
+    return suite_run(suite);
+}
