@@ -10,6 +10,7 @@
 #include <dbal/gate.h>
 #include <dbal/loop.h>
 #include <dbal/memory.h>
+#include <dbal/notification.h>
 #include <dbal/outcome.h>
 #include <dbal/pool.h>
 #include <dbal/query.h>

@@ -145,6 +145,7 @@ allocate(dbal_loop *loop)
     dbal__list_init(&pool->tickets);
     dbal__list_init(&pool->waiting);
     dbal__list_init(&pool->closers);
+    dbal__hearing_init(pool);
     dbal__list_init(&pool->readiers);
     dbal__task_init(&pool->writes_task, serve_writes);
     dbal__task_init(&pool->serve_task, serve_waiters);
@@ -169,6 +170,7 @@ release(dbal_pool *pool)
     dbal__list_remove(&pool->writes_task.link);
     dbal__list_remove(&pool->serve_task.link);
     dbal__claim_free(pool->claim);
+    dbal__hearing_fini(pool);
     dbal__free(pool);
 }
 
@@ -332,7 +334,8 @@ static bool
 is_closed(const dbal_pool *pool)
 {
     return pool->closing && dbal__list_empty(&pool->tickets) && has_no_connection(pool) &&
-           pool->claims_out == 0 && !pool->writer_busy && dbal__line_count(&pool->crew.line) == 0;
+           dbal__ear_is_gone(pool) && pool->claims_out == 0 && !pool->writer_busy &&
+           dbal__line_count(&pool->crew.line) == 0;
 }
 
 void
@@ -386,6 +389,7 @@ static void
 give_up_rest(dbal_pool *pool, bool busy_only)
 {
     dbal__slots_give_up(pool, busy_only);
+    dbal__ear_give_up(pool, busy_only);
     dbal__pool_each_ticket(pool, settle_one, NULL);
 }
 
@@ -424,6 +428,7 @@ begin_closing(dbal__resource *resource, double grace)
         dbal_error *closed = dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
         pool->closing = true;
         dbal__upkeep_stop(pool);
+        dbal__hearing_end(pool);
         tell(&pool->readiers, closed);
     }
     if (grace >= 0 && !pool->close_late) {
@@ -456,6 +461,7 @@ stop(dbal__resource *resource)
     dbal__clock_stop(clock, &pool->retry);
     dbal__clock_stop(clock, &pool->close_timer);
     tell(&pool->readiers, dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
+    dbal__hearing_end(pool);
     stop_tickets(pool);
     dbal__writes_stop(pool);
     dbal__slots_close_all(pool);
@@ -506,6 +512,7 @@ free_pool(dbal__resource *resource)
     if (pool->abandoned || (pool->hanging > 0 && pool->gate != DBAL_GATE_THREAD))
         return;
     dbal__slots_free(pool);
+    dbal__ear_free(pool);
     release(pool);
 }
 

@@ -15,6 +15,7 @@
 #include "dbal/loop.h"
 #include "dbal/sql.h"
 #include "dbal/token.h"
+#include "pool/ear.h"
 #include "pool/lanes.h"
 #include "pool/settings.h"
 #include <dbal/copy.h>
@@ -96,6 +97,8 @@ struct dbal_pool {
     dbal__job keeper;
     dbal__slot *keeper_slot; /* where it is, or NULL */
     dbal__timer upkeep_timer;
+
+    dbal__hearing hearing;
 
     dbal__list closers, readiers;
     dbal__timer close_timer;
@@ -302,6 +305,8 @@ void dbal__slots_give_up(dbal_pool *pool, bool busy_only);
 bool dbal__slots_join(dbal_pool *pool, int64_t deadline);
 void dbal__slots_free(dbal_pool *pool);
 dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
+/* From 0 to 1, so that programs that lost a server together do not come back together. */
+double dbal__pool_jitter(dbal_pool *pool);
 
 /* ---- pool.c ---- */
 

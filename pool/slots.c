@@ -193,15 +193,20 @@ on_retry(dbal__timer *timer)
         dbal__slots_grow(pool);
 }
 
+double
+dbal__pool_jitter(dbal_pool *pool)
+{
+    pool->jitter = pool->jitter * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(pool->jitter >> 40) / (double)(1 << 24);
+}
+
 static void
 back_off(dbal_pool *pool)
 {
     double delay = BACKOFF_FIRST * exp2(pool->failures > 16 ? 16 : pool->failures - 1);
     if (delay > BACKOFF_MOST)
         delay = BACKOFF_MOST;
-    /* full jitter, so that programs that lost a server together do not come back together */
-    pool->jitter = pool->jitter * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    delay *= (double)(pool->jitter >> 40) / (double)(1 << 24);
+    delay *= dbal__pool_jitter(pool);
     dbal__clock *clock = &pool->loop->ready.clock;
     pool->backing_off = true;
     dbal__clock_start(clock, &pool->retry, dbal__after(dbal__clock_now(clock), delay), on_retry);

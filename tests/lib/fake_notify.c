@@ -77,6 +77,15 @@ fake_run_listen(fake_run *run)
 }
 
 void
+fake_script_lose_hearers(fake_script *script)
+{
+    pthread_mutex_lock(&script->lock);
+    for (fake_hearer *one = script->hearers; one != NULL; one = one->next)
+        one->lose(one->arg);
+    pthread_mutex_unlock(&script->lock);
+}
+
+void
 fake_run_unlisten(fake_run *run)
 {
     char channel[FAKE_CHANNEL];

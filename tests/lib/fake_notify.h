@@ -11,6 +11,7 @@ typedef struct fake_hearer {
     bool listed;
     /* under the script's lock, in the thread of who notifies; NULL: this one cannot hear */
     void (*tell)(void *arg, const char *channel, const char *payload);
+    void (*lose)(void *arg); /* the same: its connection is to end */
     void *arg;
     char channels[FAKE_CHANNELS][FAKE_CHANNEL]; /* "" for none */
 } fake_hearer;

@@ -108,6 +108,8 @@ void fake_script_open_gate(fake_script *script, const char *gate);
 void fake_script_close_gate(fake_script *script, const char *gate);
 /* One of its counts. */
 int fake_script_count(fake_script *script, const int *count);
+/* Ends the connections that listen. */
+void fake_script_lose_hearers(fake_script *script);
 /* The database's number. */
 int64_t fake_script_value(fake_script *script);
 /* Forgets the statements that were run, and how often sharing began and ended. */

@@ -90,6 +90,14 @@ put(fake_server *self, const void *data, size_t size)
     self->size += size;
 }
 
+/* In another's thread. */
+static void
+lose(void *arg)
+{
+    fake_server *self = arg;
+    shutdown(self->out, SHUT_RDWR);
+}
+
 /* From now on answers go through another socket. What was sent through the old one still counts. */
 static void
 swap(fake_server *self)
@@ -282,6 +290,7 @@ fake_server_start(fake_server *self, const fake_config *config)
     self->config = config;
     self->session.script = config->script;
     self->session.hearer.tell = tell;
+    self->session.hearer.lose = lose;
     self->session.hearer.arg = self;
     pthread_mutex_init(&self->lock, NULL);
     atomic_init(&self->spare, -1);
