@@ -33,6 +33,22 @@ dbal__alloc_may_cache(void)
     return hook.malloc == NULL;
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
+bool
+dbal__alloc_may_reuse(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return false;
+#else
+    return dbal__alloc_may_cache();
+#endif
+}
+
 void *
 dbal__alloc(size_t size)
 {

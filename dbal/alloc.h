@@ -16,5 +16,7 @@ char *dbal__strndup(const char *text, size_t size);
 
 /* whether free lists may be kept: not when a test counts allocations */
 bool dbal__alloc_may_cache(void);
+/* the same where a sanitizer should see that something is used after its end: not when there is one */
+bool dbal__alloc_may_reuse(void);
 
 #endif

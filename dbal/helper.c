@@ -80,12 +80,14 @@ reaper_take(dbal__reaper *reaper, dbal_result *result)
     if (!atomic_load(&helpers->stopping) && atomic_load(&helpers->alive) > 0)
         box = dbal__alloc(sizeof *box);
     if (box == NULL) {
+        dbal__helpers_unref(helpers);
         dbal__result_destroy(result);
         return;
     }
     box->result = result;
     box->work.run = bury;
     dbal__line_push(&helpers->line, &box->work);
+    dbal__helpers_unref(helpers);
     sem_post(&helpers->wanted);
 }
 

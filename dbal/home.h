@@ -1,6 +1,7 @@
 /*
- * Where a thread's results go back to when nobody wants them any more. Memory is freed by the
- * thread that made it: another's free() may wait for a lock of malloc that this one holds.
+ * Where a thread's results come from, and go back to when nobody wants them any more. Memory is freed
+ * by the thread that made it: another's free() may wait for a lock of malloc that this one holds. And
+ * a small result is soon wanted again by the same thread.
  */
 #ifndef DBAL__HOME_H
 #define DBAL__HOME_H
@@ -11,9 +12,9 @@ typedef struct dbal__home dbal__home;
 
 /* Counted; each result that will come back holds a reference. NULL without memory. */
 dbal__home *dbal__home_new(void);
-dbal__reaper *dbal__home_reaper(dbal__home *home);
-void dbal__home_unref(dbal__home *home);
-/* Its thread frees what has come back. */
-void dbal__home_clear(dbal__home *home);
+/* Its thread has ended: what comes back later is freed where that is found. */
+void dbal__home_close(dbal__home *home);
+/* Its thread, which frees what has come back: an empty result, that will come back. NULL without memory. */
+dbal_result *dbal__home_result(dbal__home *home, size_t max_bytes);
 
 #endif

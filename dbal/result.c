@@ -18,13 +18,34 @@ dbal__result_new(size_t max_bytes)
     if (result == NULL)
         return NULL;
     memset(result, 0, offsetof(dbal_result, inside));
+    result->chunks = &result->first_chunk;
+    dbal__result_renew(result, max_bytes);
+    return result;
+}
+
+bool
+dbal__result_can_renew(const dbal_result *result)
+{
+    return result->chunks == &result->first_chunk && result->arenas == NULL &&
+           result->error == NULL;
+}
+
+void
+dbal__result_renew(dbal_result *result, size_t max_bytes)
+{
     atomic_init(&result->refs, 1);
+    result->has_affected = false;
+    result->column_count = result->column_room = 0;
+    result->columns = NULL;
+    result->row_count = 0;
+    result->affected = result->last_insert_id = 0;
     result->max_bytes = max_bytes;
     result->bytes = sizeof *result;
-    result->chunks = &result->first_chunk;
+    result->next_cell = result->row_end = result->chunk_end = NULL;
     result->at = (char *)result->inside;
     result->end = result->at + sizeof result->inside;
-    return result;
+    result->next = NULL;
+    result->first_chunk = NULL;
 }
 
 void *
@@ -84,7 +105,10 @@ dbal__result_use_columns(dbal_result *result, dbal_columns *columns)
 {
     if (result->row_count != 0 || result->next_cell != NULL || result->column_count != 0)
         return DBAL__MISMATCHED;
-    result->shared_columns = dbal__columns_ref(columns);
+    if (result->shared_columns != columns) {
+        dbal_columns_unref(result->shared_columns);
+        result->shared_columns = dbal__columns_ref(columns);
+    }
     result->columns = columns->headings;
     result->column_count = result->column_room = columns->count; /* more would be a copy */
     return DBAL__FITS;
@@ -94,7 +118,9 @@ dbal_result *
 dbal__result_like(const dbal_result *result)
 {
     dbal_result *other = dbal__result_new(result->max_bytes);
-    if (other != NULL && result->shared_columns != NULL) {
+    bool shared =
+        result->shared_columns != NULL && result->columns == result->shared_columns->headings;
+    if (other != NULL && shared) {
         dbal__result_use_columns(other, result->shared_columns);
         if (result->reaper != NULL)
             dbal__result_set_reaper(other, result->reaper);
@@ -318,15 +344,15 @@ dbal_result_ref(dbal_result *result)
 dbal_result *
 dbal_result_unref(dbal_result *result)
 {
-    if (result == NULL || atomic_fetch_sub_explicit(&result->refs, 1, memory_order_acq_rel) != 1)
+    if (result == NULL)
         return NULL;
-    dbal__reaper *reaper = result->reaper;
-    if (reaper == NULL) {
+    /* nobody can come by another reference while this is the only one */
+    if (atomic_load_explicit(&result->refs, memory_order_acquire) != 1 &&
+        atomic_fetch_sub_explicit(&result->refs, 1, memory_order_acq_rel) != 1)
+        return NULL;
+    if (result->reaper != NULL)
+        result->reaper->take(result->reaper, result);
+    else
         dbal__result_destroy(result);
-        return NULL;
-    }
-    result->reaper = NULL;
-    reaper->take(reaper, result);
-    reaper->unref(reaper);
     return NULL;
 }

@@ -12,7 +12,8 @@
 /* Where large results go to be freed, so that the loop does not pay for it; counted. */
 typedef struct dbal__reaper dbal__reaper;
 struct dbal__reaper {
-    void (*take)(dbal__reaper *reaper, dbal_result *result); /* any thread */
+    /* any thread; with the result's reference to it */
+    void (*take)(dbal__reaper *reaper, dbal_result *result);
     void (*ref)(dbal__reaper *reaper);
     void (*unref)(dbal__reaper *reaper);
 };
@@ -56,5 +57,8 @@ void dbal__result_set_next(dbal_result *result, dbal_result *next);
 dbal_result *dbal__result_next(const dbal_result *result);
 /* What a reaper does in the end. */
 void dbal__result_destroy(dbal_result *result);
+/* Or instead, with one that can: it is empty and has one reference; its reaper stays. */
+bool dbal__result_can_renew(const dbal_result *result);
+void dbal__result_renew(dbal_result *result, size_t max_bytes);
 
 #endif

@@ -36,7 +36,8 @@ struct dbal_result {
     bool has_affected;
     size_t column_count, column_room;
     dbal__heading *columns;
-    dbal_columns *shared_columns; /* that they are part of, a reference; or NULL */
+    dbal_columns *shared_columns; /* that they are part of, or those of a result before were: a
+                                     reference; or NULL */
     size_t row_count;
     int64_t affected, last_insert_id;
     size_t bytes, max_bytes;

@@ -18,7 +18,7 @@ void
 dbal__runner_fini(dbal__runner *runner)
 {
     pthread_mutex_destroy(&runner->guard);
-    dbal__home_unref(runner->home);
+    dbal__home_close(runner->home);
 }
 
 void
@@ -70,7 +70,9 @@ run_set(dbal__runner *runner, dbal__job *job, dbal_fault *fault)
     dbal_request *request = &job->request;
     size_t size;
     request->block = dbal__group_walk(job->group, &size);
-    if (request->result == NULL && !dbal__request_begin(request)) {
+    if (request->result == NULL)
+        request->result = dbal__home_result(runner->home, request->max_result_bytes);
+    if (request->result == NULL) {
         dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, "53200", "out of memory");
         return false;
     }
@@ -121,11 +123,10 @@ run_request(dbal__runner *runner, dbal__job *job)
     dbal_fault fault = DBAL__FAULT_INIT;
     bool ok = false;
 
-    dbal__home_clear(runner->home);
-    bool begun = dbal__request_begin(&job->request);
+    job->request.result = dbal__home_result(runner->home, job->request.max_result_bytes);
+    bool begun = job->request.result != NULL;
     dbal__runner_enter(runner, "run");
     if (begun) {
-        dbal__result_set_reaper(job->request.result, dbal__home_reaper(runner->home));
         set_current(runner, job->number);
         ok = call_driver(runner, job, &fault);
         set_current(runner, 0);

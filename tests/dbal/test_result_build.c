@@ -210,6 +210,7 @@ static void
 bury(dbal__reaper *reaper, dbal_result *dead)
 {
     atomic_fetch_add(&((graveyard *)(void *)reaper)->taken, 1);
+    atomic_fetch_sub(&((graveyard *)(void *)reaper)->refs, 1);
     dbal__result_destroy(dead);
 }
 
