@@ -18,7 +18,6 @@ void
 dbal__crew_fini(dbal__crew *crew)
 {
     dbal__clock_stop(&crew->loop->ready.clock, &crew->timer);
-    dbal__line_fini(&crew->line);
 }
 
 void

@@ -43,7 +43,6 @@ dbal__helpers_unref(dbal__helpers *helpers)
     dbal__work *work;
     while ((work = dbal__line_pull(&helpers->line)) != NULL)
         work->run(work, NULL);
-    dbal__line_fini(&helpers->line);
     sem_destroy(&helpers->wanted);
     pthread_mutex_destroy(&helpers->lock);
     dbal__inbox_unref(helpers->inbox);
@@ -80,15 +79,15 @@ reaper_take(dbal__reaper *reaper, dbal_result *result)
     if (!atomic_load(&helpers->stopping) && atomic_load(&helpers->alive) > 0)
         box = dbal__alloc(sizeof *box);
     if (box == NULL) {
-        dbal__helpers_unref(helpers);
         dbal__result_destroy(result);
+        dbal__helpers_unref(helpers);
         return;
     }
     box->result = result;
     box->work.run = bury;
     dbal__line_push(&helpers->line, &box->work);
-    dbal__helpers_unref(helpers);
     sem_post(&helpers->wanted);
+    dbal__helpers_unref(helpers);
 }
 
 dbal__helpers *

@@ -15,23 +15,16 @@ void
 dbal__line_init(dbal__line *line)
 {
     atomic_init(&line->fresh, NULL);
-    atomic_init(&line->count, 0);
     atomic_init(&line->last, 0);
-    pthread_mutex_init(&line->lock, NULL);
+    atomic_init(&line->lock, 0);
+    atomic_init(&line->taken, 0);
     line->head = line->tail = NULL;
-}
-
-void
-dbal__line_fini(dbal__line *line)
-{
-    pthread_mutex_destroy(&line->lock);
 }
 
 void
 dbal__line_push(dbal__line *line, dbal__work *work)
 {
     work->ticket = atomic_fetch_add(&line->last, 1) + 1;
-    atomic_fetch_add_explicit(&line->count, 1, memory_order_release);
     dbal__work *fresh = atomic_load_explicit(&line->fresh, memory_order_relaxed);
     do {
         work->next = fresh;
@@ -71,7 +64,10 @@ line_take(dbal__line *line)
     line->head = work->next;
     if (line->head == NULL)
         line->tail = NULL;
-    atomic_fetch_sub_explicit(&line->count, 1, memory_order_relaxed);
+    else
+        __builtin_prefetch(line->head);
+    uint64_t taken = atomic_load_explicit(&line->taken, memory_order_relaxed);
+    atomic_store_explicit(&line->taken, taken + 1, memory_order_release);
     return work;
 }
 
@@ -80,9 +76,9 @@ dbal__line_pull(dbal__line *line)
 {
     if (dbal__line_count(line) == 0)
         return NULL;
-    pthread_mutex_lock(&line->lock);
+    dbal__lock_take(&line->lock);
     dbal__work *work = line_take(line);
-    pthread_mutex_unlock(&line->lock);
+    dbal__lock_leave(&line->lock);
     return work;
 }
 
@@ -100,9 +96,9 @@ dbal__line_pull_if(dbal__line *line, bool (*fits)(const dbal__work *work, void *
 {
     if (dbal__line_count(line) == 0)
         return NULL;
-    pthread_mutex_lock(&line->lock);
+    dbal__lock_take(&line->lock);
     dbal__work *work = head_fits(line, fits, arg) ? line_take(line) : NULL;
-    pthread_mutex_unlock(&line->lock);
+    dbal__lock_leave(&line->lock);
     return work;
 }
 
@@ -111,9 +107,9 @@ dbal__line_has(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg)
 {
     if (dbal__line_count(line) == 0)
         return false;
-    pthread_mutex_lock(&line->lock);
+    dbal__lock_take(&line->lock);
     bool has = head_fits(line, fits, arg);
-    pthread_mutex_unlock(&line->lock);
+    dbal__lock_leave(&line->lock);
     return has;
 }
 
@@ -126,17 +122,19 @@ dbal__line_last(const dbal__line *line)
 dbal__work *
 dbal__line_try_pull(dbal__line *line)
 {
-    if (dbal__line_count(line) == 0 || pthread_mutex_trylock(&line->lock) != 0)
+    if (dbal__line_count(line) == 0 || !dbal__lock_try(&line->lock))
         return NULL;
     dbal__work *work = line_take(line);
-    pthread_mutex_unlock(&line->lock);
+    dbal__lock_leave(&line->lock);
     return work;
 }
 
 size_t
 dbal__line_count(const dbal__line *line)
 {
-    return atomic_load(&line->count);
+    /* in this order, so that what is taken meanwhile is not counted as never put there */
+    uint64_t taken = atomic_load_explicit(&line->taken, memory_order_acquire);
+    return (size_t)(atomic_load(&line->last) - taken);
 }
 
 dbal__worker *
@@ -151,7 +149,6 @@ dbal__worker_unref(dbal__worker *worker)
 {
     if (atomic_fetch_sub_explicit(&worker->refs, 1, memory_order_acq_rel) != 1)
         return;
-    dbal__line_fini(&worker->own);
     dbal__free(worker);
 }
 

@@ -25,14 +25,14 @@ typedef struct dbal__work {
 
 typedef struct dbal__line {
     _Atomic(dbal__work *) fresh; /* newest first */
-    atomic_size_t count;
-    _Atomic(uint64_t) last;  /* the newest ticket */
-    pthread_mutex_t lock;    /* of what follows; pullers only */
-    dbal__work *head, *tail; /* oldest first */
+    _Atomic(uint64_t) last;      /* the newest ticket */
+    char apart[64];              /* those who push and those who pull do not share a cache line */
+    atomic_int lock;             /* of what follows; pullers only */
+    _Atomic(uint64_t) taken;     /* how many were; read without the lock too */
+    dbal__work *head, *tail;     /* oldest first */
 } dbal__line;
 
 void dbal__line_init(dbal__line *line);
-void dbal__line_fini(dbal__line *line);
 void dbal__line_push(dbal__line *line, dbal__work *work);
 /* The oldest, or NULL. May wait for another puller. */
 dbal__work *dbal__line_pull(dbal__line *line);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dbal/crew.h"
+#include "dbal/futex.h"
 #include "tests/lib/alloc_fault.h"
 #include "tests/lib/chance.h"
 #include "tests/lib/latch.h"
@@ -66,7 +67,6 @@ START_TEST(line_gives_the_oldest_first)
         ck_assert_ptr_eq(dbal__line_pull(&line), &all[i].work);
     ck_assert_ptr_null(dbal__line_pull(&line));
     ck_assert_uint_eq(dbal__line_count(&line), 0);
-    dbal__line_fini(&line);
 }
 END_TEST
 
@@ -76,11 +76,10 @@ START_TEST(try_pull_gives_up_while_another_pulls)
     piece one = piece_of(NULL, NULL);
     dbal__line_init(&line);
     dbal__line_push(&line, &one.work);
-    pthread_mutex_lock(&line.lock);
+    dbal__lock_take(&line.lock);
     ck_assert_ptr_null(dbal__line_try_pull(&line));
-    pthread_mutex_unlock(&line.lock);
+    dbal__lock_leave(&line.lock);
     ck_assert_ptr_eq(dbal__line_try_pull(&line), &one.work);
-    dbal__line_fini(&line);
 }
 END_TEST
 
@@ -164,7 +163,6 @@ START_TEST(line_between_many_threads_loses_and_doubles_nothing)
                   "seed %" PRIu64 ": %u pulled, %u out of order", luck.seed, pulled, disorder);
     ck_assert_uint_eq(dbal__line_count(&line), 0);
     ck_assert_ptr_null(dbal__line_pull(&line));
-    dbal__line_fini(&line);
 }
 END_TEST
 
@@ -185,7 +183,6 @@ setup(void)
 static void
 teardown(void)
 {
-    dbal__line_fini(&shared);
 }
 
 static dbal__worker *
