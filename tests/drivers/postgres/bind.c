@@ -25,7 +25,7 @@ expect(dbal_value value, Oid type, int format, const char *bytes, int size)
     asked a;
     asked_init(&a, "select $1", (dbal_params){1, &value});
     ck_assert(dbal__postgres_bind(&bound, &a.request, &a.fault));
-    ck_assert(!dbal__fault_is_set(&a.fault));
+    ck_assert(!dbal_fault_is_set(&a.fault));
     ck_assert_int_eq(bound.count, 1);
     ck_assert_uint_eq(bound.types[0], type);
     ck_assert_int_eq(bound.formats[0], format);
@@ -255,7 +255,7 @@ START_TEST(says_what_is_asked_for_and_no_more)
                      "begin isolation level repeatable read read only");
     ck_assert_str_eq(dbal__postgres_begin(NULL, DBAL_SERIALIZABLE, true, true, &fault),
                      "begin isolation level serializable read only deferrable");
-    ck_assert(!dbal__fault_is_set(&fault));
+    ck_assert(!dbal_fault_is_set(&fault));
     ck_assert_ptr_null(dbal__postgres_begin(NULL, (dbal_isolation)99, true, true, &fault));
     ck_assert_int_eq(dbal_error_kind(fault.error), DBAL_ERROR_INTERFACE);
     dbal__fault_clear(&fault);

@@ -89,7 +89,7 @@ fail_with(const char *sql, dbal_params params)
     asked_init(&a, sql, params);
     dbal__postgres_failure_of(&a.fault, result, &a.request);
     PQclear(result);
-    ck_assert(dbal__fault_is_set(&a.fault));
+    ck_assert(dbal_fault_is_set(&a.fault));
     return a.fault.error;
 }
 

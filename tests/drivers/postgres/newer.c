@@ -173,5 +173,5 @@ main(void)
     suite_add(suite, rows_in_chunks, before, after);
     suite_add(suite, evicted_statements_are_closed, before, after);
     suite_add(suite, cancels_by_their_own_connection, before, after);
-    return suite_run(suite);
+    return session_main(suite);
 }

@@ -467,5 +467,5 @@ main(void)
     suite_add(suite, a_small_result_that_grows, before, after);
     suite_add(suite, a_copy_is_refused_and_harms_nothing, before, after);
     suite_add(suite, thousands_over_several_connections, before_many, after);
-    return suite_run(suite);
+    return session_main(suite);
 }

@@ -32,7 +32,8 @@ take(const cell *cells, int count)
     asked_fini(&a);
     setup();
     ck_assert(dbal__postgres_columns_learn(&columns, result));
-    bool ok = dbal__postgres_rows_take(&columns, result, true, &a.request, &a.fault);
+    bool ok = dbal__postgres_rows_take(&columns, result, 0, PQntuples(result), true, &a.request,
+                                       &a.fault);
     PQclear(result);
     return ok;
 }
@@ -53,7 +54,7 @@ static void
 expect_spoiled(cell c)
 {
     ck_assert(!take(&c, 1));
-    ck_assert(dbal__fault_is_set(&a.fault));
+    ck_assert(dbal_fault_is_set(&a.fault));
     ck_assert_int_eq(dbal_error_kind(a.fault.error), DBAL_ERROR_INTERNAL);
     ck_assert_str_eq(dbal_error_sqlstate(a.fault.error), "08P01");
 }
@@ -323,7 +324,8 @@ START_TEST(what_has_changed_is_learnt_anew)
     ck_assert(dbal__postgres_columns_learn(&columns, renamed));
     asked_fini(&a);
     setup();
-    ck_assert(dbal__postgres_rows_take(&columns, renamed, true, &a.request, &a.fault));
+    ck_assert(dbal__postgres_rows_take(&columns, renamed, 0, PQntuples(renamed), true, &a.request,
+                                       &a.fault));
     ck_assert_str_eq(dbal_result_column_name(a.request.result, 0), "other");
     PQclear(renamed);
 }
@@ -336,7 +338,8 @@ START_TEST(no_columns_are_columns_too)
     ck_assert_int_eq(columns.count, 0);
     ck_assert_ptr_null(columns.shared);
     ck_assert(!columns.binary_possible);
-    ck_assert(dbal__postgres_rows_take(&columns, result, true, &a.request, &a.fault));
+    ck_assert(dbal__postgres_rows_take(&columns, result, 0, PQntuples(result), true, &a.request,
+                                       &a.fault));
     cell one = TEXT(DBAL__POSTGRES_INT4, "5");
     expect(one, DBAL_INT64, "5");
     ck_assert(dbal__postgres_columns_learn(&columns, result));
@@ -354,8 +357,10 @@ START_TEST(many_results_make_one)
     PGresult *first = result_of(&one, 1), *second = result_of(&two, 1);
     result_add(second, &one, 1);
     ck_assert(dbal__postgres_columns_learn(&columns, first));
-    ck_assert(dbal__postgres_rows_take(&columns, first, true, &a.request, &a.fault));
-    ck_assert(dbal__postgres_rows_take(&columns, second, false, &a.request, &a.fault));
+    ck_assert(
+        dbal__postgres_rows_take(&columns, first, 0, PQntuples(first), true, &a.request, &a.fault));
+    ck_assert(dbal__postgres_rows_take(&columns, second, 0, PQntuples(second), false, &a.request,
+                                       &a.fault));
     ck_assert_uint_eq(dbal_result_row_count(a.request.result), 3);
     ck_assert_int_eq(dbal_result_int64(a.request.result, 1, 0), 2);
     ck_assert_int_eq(dbal_result_int64(a.request.result, 2, 0), 1);
@@ -371,8 +376,9 @@ START_TEST(a_sink_that_refuses_is_no_fault)
     a.request.result = dbal__result_new(1);
     PGresult *result = result_of(&one, 1);
     ck_assert(dbal__postgres_columns_learn(&columns, result));
-    ck_assert(!dbal__postgres_rows_take(&columns, result, true, &a.request, &a.fault));
-    ck_assert(!dbal__fault_is_set(&a.fault));
+    ck_assert(!dbal__postgres_rows_take(&columns, result, 0, PQntuples(result), true, &a.request,
+                                        &a.fault));
+    ck_assert(!dbal_fault_is_set(&a.fault));
     PQclear(result);
 }
 END_TEST
@@ -385,7 +391,8 @@ learn_and_take(void *arg)
     dbal_request request = {.max_result_bytes = SIZE_MAX / 2};
     dbal_fault fault = DBAL__FAULT_INIT;
     if (dbal__request_begin(&request) && dbal__postgres_columns_learn(&learnt, result)) {
-        bool ok = dbal__postgres_rows_take(&learnt, result, true, &request, &fault);
+        bool ok =
+            dbal__postgres_rows_take(&learnt, result, 0, PQntuples(result), true, &request, &fault);
         ck_assert(ok || request.refusal != NULL ||
                   dbal_error_kind(fault.error) == DBAL_ERROR_NO_MEMORY);
         for (size_t i = 0; i < dbal_result_row_count(request.result); i++)

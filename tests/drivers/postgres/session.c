@@ -1,25 +1,32 @@
 #include "session.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "tests/lib/postgres.h"
+#include "tests/lib/suite.h"
 
 loop_fixture fixture;
 dbal_pool *pool;
 
-static char schema[40];
-static unsigned schemas;
+static postgres server;
+static postgres_place place;
+
+int
+session_main(Suite *suite)
+{
+    postgres_start(&server, NULL);
+    int status = suite_run(suite);
+    postgres_remove(&server);
+    return status;
+}
 
 dbal_pool *
 session_open(const char *settings)
 {
     char url[512];
     dbal_error *error = NULL;
-    const char *base = getenv("DBAL_TEST_POSTGRES_URL");
-    ck_assert_msg(base != NULL, "there is no server: DBAL_TEST_POSTGRES_URL is not set");
-    snprintf(url, sizeof url, "%s%csearch_path=%s%s%s", base, strchr(base, '?') != NULL ? '&' : '?',
-             schema, settings[0] != '\0' ? "&" : "", settings);
+    snprintf(url, sizeof url, "%s%s%s", place.url, settings[0] != '\0' ? "&" : "", settings);
     dbal_pool *made = dbal_pool_open(fixture.loop, url, NULL, &error);
     ck_assert_msg(made != NULL, "%s: %s", url, dbal_error_message(error));
     return made;
@@ -28,18 +35,16 @@ session_open(const char *settings)
 void
 session_begin(const char *settings)
 {
-    char sql[80];
-    snprintf(schema, sizeof schema, "test_%d_%u", (int)getpid(), ++schemas);
+    postgres_place_init(&place, &server);
     loop_fixture_init(&fixture);
     pool = session_open(settings);
-    snprintf(sql, sizeof sql, "create schema %s", schema);
-    RUN(sql);
 }
 
 void
 session_end(void)
 {
     loop_fixture_fini(&fixture);
+    postgres_place_fini(&place, &server);
 }
 
 dbal_outcome

@@ -10,6 +10,9 @@
 extern loop_fixture fixture;
 extern dbal_pool *pool;
 
+/* Runs a suite on a server of its own; what main returns. */
+int session_main(Suite *suite);
+
 /* A pool with settings behind the URL, "" for none. */
 void session_begin(const char *settings);
 void session_end(void);

@@ -33,7 +33,7 @@ asked_fini(asked *a)
 void
 expect_refusal(asked *a, dbal_error_class error_class, const char *sqlstate)
 {
-    ck_assert(dbal__fault_is_set(&a->fault));
+    ck_assert(dbal_fault_is_set(&a->fault));
     ck_assert_int_eq(dbal_error_kind(a->fault.error), error_class);
     ck_assert_str_eq(dbal_error_sqlstate(a->fault.error), sqlstate);
     ck_assert_int_eq(dbal_error_execution(a->fault.error), DBAL_EXECUTION_NOT_SENT);
