@@ -29,6 +29,24 @@ expose(dbal__postgres_connection *self)
         dbal__postgres_expect_at(expect, i)->exposed = true;
 }
 
+/*
+ * The query that the server is at work on, or NULL. It keeps what it has to say of a Parse or a
+ * Close in front of it until the query's own answer is sent.
+ */
+static dbal__postgres_expected *
+at_work(const dbal__postgres_connection *self)
+{
+    const dbal__postgres_expect *expect = &self->expect;
+    for (uint32_t i = expect->read; i != expect->end; i++) {
+        dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
+        if (item->reply == DBAL__POSTGRES_REPLY_QUERY)
+            return item;
+        if (item->reply == DBAL__POSTGRES_REPLY_SYNC)
+            break;
+    }
+    return NULL;
+}
+
 static time_t
 seconds_now(void)
 {
@@ -102,7 +120,7 @@ done(void *arg)
     if (self == NULL || self->lost)
         return;
     self->cancelling = NULL;
-    const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
+    const dbal__postgres_expected *item = at_work(self);
     if (item != NULL && item->stopped) {
         self->cancel_due = true;
         dbal_host_timer(self->host, self->cancel_again);
@@ -131,7 +149,7 @@ dbal__postgres_cancel_reading(dbal__postgres_connection *self)
 void
 dbal__postgres_cancel_again(dbal__postgres_connection *self)
 {
-    const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
+    const dbal__postgres_expected *item = at_work(self);
     self->cancel_due = false;
     if (item == NULL || !item->stopped)
         return;
@@ -156,7 +174,7 @@ dbal__postgres_cancel(void *connection, dbal_request *request)
         return;
     item->stopped = true;
     self->cancel_again = DBAL__POSTGRES_CANCEL_FIRST;
-    if (item == dbal__postgres_expect_reading(&self->expect))
+    if (item == at_work(self))
         dbal__postgres_cancel_reading(self);
 }
 
