@@ -256,7 +256,7 @@ dbal__postgres_statement_may_run(const dbal__postgres_statement *statement,
                       ? statement->writes
                       : (dbal__postgres_classify(NULL, sql).kinds & DBAL_SQL_WRITES) != 0;
     if (writes)
-        dbal_fault_set(fault, DBAL_ERROR_PROGRAMMING, "25006",
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "25006",
                        "it was promised to change nothing, and would");
     return !writes;
 }
