@@ -149,7 +149,8 @@ bad_outcome(dbal_outcome outcome, dbal_error_class error_class, const char *sqls
     ck_assert_msg(dbal_error_is(error, error_class), "%s: %s",
                   dbal_error_class_name(dbal_error_kind(error)), dbal_error_message(error));
     ck_assert_str_eq(dbal_error_sqlstate(error), sqlstate);
-    ck_assert_int_eq(dbal_error_execution(error), execution);
+    ck_assert_msg(dbal_error_execution(error) == execution, "%s: execution %d",
+                  dbal_error_message(error), (int)dbal_error_execution(error));
     dbal_outcome_clear(&outcome);
 }
 

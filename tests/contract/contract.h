@@ -36,16 +36,17 @@ typedef struct contract_sql {
 } contract_sql;
 
 enum contract_quirk {
-    CONTRACT_UNTYPED = 1,    /* values lose the finer type that they had as parameters */
-    CONTRACT_ONE = 2,        /* there can be one connection only */
-    CONTRACT_FORGETS = 4,    /* the database is gone with its last connection */
-    CONTRACT_PRIVATE = 8,    /* another pool has a database of its own */
-    CONTRACT_NO_BACKUP = 32, /* it cannot be copied */
-    CONTRACT_LISTENS = 16,   /* sees a stop only where its own statements look for it */
-    CONTRACT_NO_NUL = 64,    /* a text can hold no NUL byte */
-    CONTRACT_ZONED = 128,    /* the text of a moment names its zone */
-    CONTRACT_SPOILS = 256,   /* a failed statement spoils its transaction, also a handled one */
-    CONTRACT_NO_IDS = 512,   /* a row's id is not told unless it is asked for */
+    CONTRACT_UNTYPED = 1,     /* values lose the finer type that they had as parameters */
+    CONTRACT_ONE = 2,         /* there can be one connection only */
+    CONTRACT_FORGETS = 4,     /* the database is gone with its last connection */
+    CONTRACT_PRIVATE = 8,     /* another pool has a database of its own */
+    CONTRACT_NO_BACKUP = 32,  /* it cannot be copied */
+    CONTRACT_LISTENS = 16,    /* sees a stop only where its own statements look for it */
+    CONTRACT_NO_NUL = 64,     /* a text can hold no NUL byte */
+    CONTRACT_ZONED = 128,     /* the text of a moment names its zone */
+    CONTRACT_SPOILS = 256,    /* a failed statement spoils its transaction, also a handled one */
+    CONTRACT_ANY_JSON = 1024, /* JSON as a parameter is whatever is wanted where it stands */
+    CONTRACT_NO_IDS = 512,    /* a row's id is not told unless it is asked for */
 };
 
 /* Where the database is; new for each test. */

@@ -93,7 +93,7 @@ static const contract_sql postgres_sql = {
     {                                                                                              \
         name, "", CONTRACT_SERVER, parameters, &postgres_sql,                                      \
             (quirks) | CONTRACT_NO_BACKUP | CONTRACT_NO_NUL | CONTRACT_ZONED | CONTRACT_SPOILS |   \
-                CONTRACT_NO_IDS,                                                                   \
+                CONTRACT_NO_IDS | CONTRACT_ANY_JSON,                                               \
             gate, 2                                                                                \
     }
 

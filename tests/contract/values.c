@@ -47,7 +47,7 @@ END_TEST
 
 /* The database's own text of a finer type. */
 static void
-check_text(dbal_result *rows, dbal_value_type type, const char *expected)
+check_text(dbal_result *rows, dbal_type type, const char *expected)
 {
     char text[64];
     bool zoned = type == DBAL_TIMESTAMP && (target->quirks & CONTRACT_ZONED) != 0;
@@ -118,7 +118,8 @@ START_TEST(finer_types_survive_or_are_read_back)
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         dbal_outcome outcome = echo(values[i]);
         dbal_result *rows = dbal_outcome_result(outcome);
-        if ((target->quirks & CONTRACT_UNTYPED) == 0)
+        bool as_text = values[i].type == DBAL_JSON && (target->quirks & CONTRACT_ANY_JSON) != 0;
+        if ((target->quirks & CONTRACT_UNTYPED) == 0 && !as_text)
             ck_assert_int_eq(dbal_result_get(rows, 0, 0).type, values[i].type);
         if (values[i].type != DBAL_BOOL)
             check_text(rows, values[i].type, texts[i]);

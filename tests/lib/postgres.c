@@ -141,8 +141,8 @@ serve(postgres *self, const char *script, const char *kind, const char *first,
     memset(self, 0, sizeof *self);
     self->script = script;
     self->owner = getpid();
-    /* a short one: the kernel takes 107 bytes of a socket's path */
-    if (parent == NULL || parent[0] != '/' || strlen(parent) > 30)
+    /* where the server's user gets to; and short: the kernel takes 107 bytes of a socket's path */
+    if (geteuid() == 0 || parent == NULL || parent[0] != '/' || strlen(parent) > 30)
         parent = "/tmp";
     snprintf(self->folder, sizeof self->folder, "%s/dbal-%s-XXXXXX", parent, kind);
     if (mkdtemp(self->folder) == NULL || pipe2(input, O_CLOEXEC) != 0 ||
