@@ -2,11 +2,23 @@
 # Checks the demonstration from outside: what it prints for programs, what it leaves behind, and
 # what a signal in the middle does.
 #
-#   check-demo.sh DEMO [--quick]
+#   check-demo.sh DEMO sqlite|URL [--quick]
+#
+# sqlite: in a file of its own and in one that is named; else at a PostgreSQL server.
 set -euo pipefail
 
 demo=$(realpath "$1")
-shift
+database=$2
+shift 2
+if [ "$database" = sqlite ]; then
+    own=()
+    named=sqlite:bank.db
+    driver=sqlite gate=thread level=1
+else
+    own=("$database")
+    named=$database
+    driver=postgres gate=loop level=2
+fi
 scratch=$(mktemp -d)
 child=
 cleanup()
@@ -28,7 +40,10 @@ fail()
 # nothing_left: no folder of its own, and in the given database no table
 nothing_left()
 {
+    local left=
     [ -z "$(ls -A tmp)" ] || fail "left behind: $(ls -A tmp)"
+    [ "$database" = sqlite ] || left=$(psql -XAtc '\d' "$database" 2>/dev/null)
+    [ -z "$left" ] || fail "left behind: $left"
     [ ! -e bank.db ] || python3 -c '
 import sqlite3, sys
 left = sqlite3.connect("bank.db").execute("select name from sqlite_master").fetchall()
@@ -36,17 +51,17 @@ sys.exit(f"left behind: {left}" if left else 0)
 '
 }
 
-"$demo" --json "$@" >output || fail "the demonstration failed: $(cat output)"
+"$demo" --json "${own[@]}" "$@" >output || fail "the demonstration failed: $(cat output)"
 tail -n 1 output | python3 -c '
 import json, sys
 seen = json.loads(sys.stdin.read())
 keys = ("url driver threadlevel gate rows queries queries_per_second max_lateness_ms "
         "max_inside_ms blocked errors").split()
 assert list(seen) == keys, seen
-assert seen["driver"] == "sqlite" and seen["gate"] == "thread" and seen["threadlevel"] == 1, seen
+assert [seen["driver"], seen["gate"], str(seen["threadlevel"])] == sys.argv[1:], seen
 assert seen["queries"] == 600 and seen["errors"] == 0 and seen["rows"] >= 5000, seen
 assert seen["queries_per_second"] > 0 and seen["max_inside_ms"] > 0, seen
-'
+' "$driver" "$gate" "$level"
 grep -q 'GREEK SMALL LETTER ALPHA' output || fail "it did not show its rows"
 nothing_left
 
@@ -62,7 +77,7 @@ interrupt()
 {
     local line status=0
     mkfifo progress
-    "$demo" sqlite:bank.db >output 2>progress &
+    "$demo" "$named" >output 2>progress &
     child=$!
     exec 3<progress
     while read -r line <&3 && [[ $line != *$2* ]]; do :; done

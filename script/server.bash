@@ -144,7 +144,8 @@ start_server()
 # The end of the input is how the end of another process is seen, whatever ended it.
 serve()
 {
-    trap 'trap "" HUP INT TERM; [ "$ours" = no ] || remove_server' EXIT
+    trap 'trap "" HUP INT TERM
+        if [ "$ours" = yes ]; then remove_server; else rmdir "$dir" 2>/dev/null || true; fi' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -234,7 +235,16 @@ main()
 
 self=$(realpath "$0")
 [ "$#" -ge 2 ] || usage
-dir=$(realpath -m "$2")
+if [ "$2" = - ]; then
+    # what is below root's own folder is out of the server's reach
+    base=${TMPDIR:-/tmp}
+    if [ "$(id -u)" -eq 0 ] || [ "${#base}" -gt 60 ]; then
+        base=/tmp
+    fi
+    dir=$(mktemp -d "$base/dbal-${self##*/}-XXXXXX")
+else
+    dir=$(realpath -m "$2")
+fi
 tcp=no
 supervised=no
 ours=no
