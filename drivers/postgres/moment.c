@@ -176,8 +176,10 @@ dbal__postgres_timestamp_read(const char *text, size_t size, int64_t *ret_micros
     if (!read_date(&in, bc, &days) || !skip(&in, ' ') || !read_time(&in, &time) ||
         !read_offset(&in, &offset) || in.at != in.end)
         return false;
-    if (__builtin_mul_overflow(days, DBAL__POSTGRES_DAY, &sum) ||
-        __builtin_add_overflow(sum, time - offset, &sum))
+    /* from the day's nearer end to 1970, or the first day that fits would seem not to */
+    int64_t rest = time - offset - (days < 0 ? DBAL__POSTGRES_DAY : 0);
+    if (__builtin_mul_overflow(days + (days < 0), DBAL__POSTGRES_DAY, &sum) ||
+        __builtin_add_overflow(sum, rest, &sum))
         return false;
     *ret_microseconds = sum;
     return true;
