@@ -60,7 +60,9 @@ temporary(token t, const char *cursor)
 unsigned
 dbal__postgres_function_kinds(token t, const char *cursor)
 {
-    if (t.kind != DBAL_SQL_WORD && t.kind != DBAL_SQL_IDENTIFIER)
+    /* most words begin with other letters, and need not be looked up */
+    if ((t.kind != DBAL_SQL_WORD || strchr("CLNPSclnps", *t.start) == NULL) &&
+        t.kind != DBAL_SQL_IDENTIFIER)
         return 0;
     if (!dbal__postgres_is_byte(dbal__postgres_peek(cursor), '('))
         return temporary(t, cursor);

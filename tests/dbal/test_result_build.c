@@ -37,6 +37,65 @@ START_TEST(columns_in_common)
 }
 END_TEST
 
+/* a driver's: kind 1 is its own for truth values, kind 2 for bytes, however long */
+static size_t
+spell(char *to, size_t room, uint32_t kind, dbal_value value)
+{
+    size_t size = 0;
+    if (kind == 1 && value.type == DBAL_BOOL) {
+        size = value.as.boolean ? 3 : 2;
+        memcpy(to, value.as.boolean ? "yes" : "no", size + 1);
+    } else if (kind == 2 && value.type == DBAL_BLOB) {
+        size = 2 * value.as.bytes.size;
+        if (size < room)
+            memset(to, 'b', size);
+        if (size < room)
+            to[size] = '\0';
+    }
+    return size;
+}
+
+START_TEST(a_driver_spells_what_is_no_text)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    static const dbal_type types[] = {DBAL_BOOL, DBAL_BLOB, DBAL_BLOB, DBAL_BOOL};
+    static const uint32_t kinds[] = {1, 2, 3, 0};
+    static const char bytes[100] = "raw";
+    const dbal_value cells[] = {
+        dbal_bool(true),  dbal_blob(bytes, 100), dbal_blob(bytes, 3), dbal_bool(true),
+        dbal_bool(false), dbal_blob(bytes, 31),  dbal_text("text"),   dbal_null(),
+        dbal_int64(5),    dbal_blob(bytes, 32),  dbal_double(0.5),    dbal_date(0),
+    };
+    dbal_columns *shared = dbal_columns_new(4, names, types);
+    ck_assert_ptr_nonnull(shared);
+    dbal_columns_spell(shared, spell, kinds);
+    ck_assert_int_eq(dbal__result_use_columns(result, shared), DBAL__FITS);
+    dbal_columns_unref(shared);
+    for (size_t i = 0; i < 12; i++) {
+        add(cells[i]);
+        if (i % 4 == 3)
+            ck_assert_int_eq(dbal__result_end_row(result), DBAL__FITS);
+    }
+    size_t size;
+    const char *text = dbal_result_textn(result, 0, 1, &size);
+    ck_assert_uint_eq(size, 200);
+    ck_assert_uint_eq(strspn(text, "b"), 200);
+    ck_assert_uint_eq(strlen(text), 200);
+    ck_assert_uint_eq(strlen(dbal_result_text(result, 1, 1)), 62);
+    ck_assert_uint_eq(strlen(dbal_result_text(result, 2, 1)), 64);
+    ck_assert_str_eq(dbal_result_text(result, 0, 0), "yes");
+    ck_assert_str_eq(dbal_result_text(result, 1, 0), "no");
+    ck_assert_str_eq(dbal_result_text(result, 2, 0), "5");
+    ck_assert_str_eq(dbal_result_text(result, 0, 2), "raw");
+    ck_assert_str_eq(dbal_result_text(result, 1, 2), "text");
+    ck_assert_str_eq(dbal_result_text(result, 2, 2), "0.5");
+    ck_assert_str_eq(dbal_result_text(result, 0, 3), "1");
+    ck_assert_str_eq(dbal_result_text(result, 1, 3), "");
+    ck_assert_str_eq(dbal_result_text(result, 2, 3), "1970-01-01");
+    ck_assert_ptr_null(dbal_result_take_error(result));
+}
+END_TEST
+
 START_TEST(cells_and_columns_that_do_not_match_are_refused)
 {
     ck_assert_int_eq(dbal__result_add_integer(result, DBAL_INT64, 1), DBAL__MISMATCHED);
@@ -271,6 +330,7 @@ main(void)
         cells_and_columns_that_do_not_match_are_refused,
         many_rows_keep_their_place,
         columns_in_common,
+        a_driver_spells_what_is_no_text,
         many_columns_keep_their_place,
         another_like_it_has_its_columns_and_no_rows,
         result_that_grows_too_large_is_refused,
