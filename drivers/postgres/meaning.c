@@ -108,7 +108,7 @@ of_query(const char *cursor)
 static meaning
 belongs(dbal__postgres_control control, const char *instead)
 {
-    return (meaning){control, SESSION, instead};
+    return (meaning){.control = control, .kinds = SESSION, .instead = instead};
 }
 
 static meaning
@@ -117,7 +117,7 @@ plain(unsigned kinds)
     return (meaning){.kinds = kinds};
 }
 
-/* ROLLBACK [WORK | TRANSACTION] [AND …] [TO [SAVEPOINT] name], or PREPARED 'id' */
+/* COMMIT | ROLLBACK [WORK | TRANSACTION] [AND [NO] CHAIN], TO [SAVEPOINT] name, or PREPARED 'id' */
 static meaning
 ends(dbal__postgres_control control, const char *cursor)
 {
@@ -128,7 +128,10 @@ ends(dbal__postgres_control control, const char *cursor)
         t = dbal__postgres_next(&cursor);
     if (control == DBAL__POSTGRES_ROLLS_BACK && dbal__postgres_is(t, "to"))
         return belongs(DBAL__POSTGRES_ROLLS_BACK_TO, savepoint);
-    return belongs(control, transaction);
+    meaning m = belongs(control, transaction);
+    m.chains =
+        dbal__postgres_is(t, "and") && dbal__postgres_is(dbal__postgres_next(&cursor), "chain");
+    return m;
 }
 
 /* of a transaction, or of a session */
@@ -158,8 +161,9 @@ copies_place(const char *cursor, bool in, bool changes)
     unsigned kinds = ALONE | (in || changes ? WRITES : READS);
     if (!dbal__postgres_is(place, "stdin") && !dbal__postgres_is(place, "stdout"))
         return plain(kinds);
-    return (meaning){DBAL__POSTGRES_COPIES, SESSION | kinds,
-                     in ? "dbal_pool_copy_in()" : "dbal_pool_copy_out()"};
+    return (meaning){.control = DBAL__POSTGRES_COPIES,
+                     .kinds = SESSION | kinds,
+                     .instead = in ? "dbal_pool_copy_in()" : "dbal_pool_copy_out()"};
 }
 
 /* COPY name [(columns)] FROM, or name [(columns)] | (query) TO */
@@ -207,7 +211,9 @@ creates(const char *cursor)
 {
     if (!is_temporary(cursor))
         return plain(WRITES | ALONE);
-    return (meaning){DBAL__POSTGRES_CHANGES_SESSION, SESSION | WRITES | ALONE, session};
+    meaning m = belongs(DBAL__POSTGRES_CHANGES_SESSION, session);
+    m.kinds |= WRITES | ALONE;
+    return m;
 }
 
 /* ---- EXPLAIN ------------------------------------------------------------------------------- */
@@ -284,26 +290,28 @@ explains(const char *cursor)
 
 static const struct {
     const char *verb;
-    meaning meaning;
+    dbal__postgres_control control;
+    unsigned kinds;
+    const char *instead;
 } simple[] = {
-    {"begin", {DBAL__POSTGRES_BEGINS, SESSION | DBAL_SQL_BEGINS, transaction}},
-    {"start", {DBAL__POSTGRES_BEGINS, SESSION | DBAL_SQL_BEGINS, transaction}},
-    {"savepoint", {DBAL__POSTGRES_SAVEPOINTS, SESSION, savepoint}},
-    {"release", {DBAL__POSTGRES_RELEASES, SESSION, savepoint}},
-    {"reset", {DBAL__POSTGRES_CHANGES_SESSION, SESSION, session}},
-    {"discard", {DBAL__POSTGRES_DISCARDS, SESSION | ALONE, session}},
-    {"load", {DBAL__POSTGRES_CHANGES_SESSION, SESSION | ALONE, session}},
-    {"listen", {DBAL__POSTGRES_CHANGES_SESSION, SESSION, listener}},
-    {"unlisten", {DBAL__POSTGRES_CHANGES_SESSION, SESSION, listener}},
-    {"execute", {DBAL__POSTGRES_CHANGES_SESSION, SESSION | WRITES | ALONE, query}},
-    {"deallocate", {DBAL__POSTGRES_DISCARDS, SESSION, query}},
-    {"declare", {DBAL__POSTGRES_CHANGES_SESSION, SESSION, stream}},
-    {"fetch", {DBAL__POSTGRES_CHANGES_SESSION, SESSION, stream}},
-    {"move", {DBAL__POSTGRES_CHANGES_SESSION, SESSION, stream}},
-    {"close", {DBAL__POSTGRES_CHANGES_SESSION, SESSION, stream}},
-    {"lock", {DBAL__POSTGRES_PLAIN, SESSION, transaction}},
-    {"notify", {DBAL__POSTGRES_PLAIN, WRITES, NULL}},
-    {"show", {DBAL__POSTGRES_PLAIN, READS | ALONE, NULL}},
+    {"begin", DBAL__POSTGRES_BEGINS, SESSION | DBAL_SQL_BEGINS, transaction},
+    {"start", DBAL__POSTGRES_BEGINS, SESSION | DBAL_SQL_BEGINS, transaction},
+    {"savepoint", DBAL__POSTGRES_SAVEPOINTS, SESSION, savepoint},
+    {"release", DBAL__POSTGRES_RELEASES, SESSION, savepoint},
+    {"reset", DBAL__POSTGRES_CHANGES_SESSION, SESSION, session},
+    {"discard", DBAL__POSTGRES_DISCARDS, SESSION | ALONE, session},
+    {"load", DBAL__POSTGRES_CHANGES_SESSION, SESSION | ALONE, session},
+    {"listen", DBAL__POSTGRES_CHANGES_SESSION, SESSION, listener},
+    {"unlisten", DBAL__POSTGRES_CHANGES_SESSION, SESSION, listener},
+    {"execute", DBAL__POSTGRES_CHANGES_SESSION, SESSION | WRITES | ALONE, query},
+    {"deallocate", DBAL__POSTGRES_DISCARDS, SESSION, query},
+    {"declare", DBAL__POSTGRES_CHANGES_SESSION, SESSION, stream},
+    {"fetch", DBAL__POSTGRES_CHANGES_SESSION, SESSION, stream},
+    {"move", DBAL__POSTGRES_CHANGES_SESSION, SESSION, stream},
+    {"close", DBAL__POSTGRES_CHANGES_SESSION, SESSION, stream},
+    {"lock", DBAL__POSTGRES_PLAIN, SESSION, transaction},
+    {"notify", DBAL__POSTGRES_PLAIN, WRITES, NULL},
+    {"show", DBAL__POSTGRES_PLAIN, READS | ALONE, NULL},
 };
 
 static bool
@@ -319,7 +327,9 @@ of_verb(token t, const char *cursor)
 {
     for (size_t i = 0; i < sizeof simple / sizeof simple[0]; i++)
         if (dbal__postgres_is(t, simple[i].verb))
-            return simple[i].meaning;
+            return (meaning){.control = simple[i].control,
+                             .kinds = simple[i].kinds,
+                             .instead = simple[i].instead};
     if (dbal__postgres_is(t, "commit") || dbal__postgres_is(t, "end"))
         return ends(DBAL__POSTGRES_COMMITS, cursor);
     if (dbal__postgres_is(t, "rollback") || dbal__postgres_is(t, "abort"))

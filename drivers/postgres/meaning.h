@@ -23,6 +23,7 @@ typedef struct dbal__postgres_meaning {
     dbal__postgres_control control;
     unsigned kinds;      /* of dbal_sql_kind */
     const char *instead; /* see dbal_sql_class */
+    bool chains;         /* COMMIT or ROLLBACK AND CHAIN: the next transaction is open at once */
 } dbal__postgres_meaning;
 
 dbal__postgres_meaning dbal__postgres_meaning_of(const char *sql);

@@ -192,10 +192,21 @@ START_TEST(every_statement_is_known)
 }
 END_TEST
 
+START_TEST(a_chain_goes_on)
+{
+    ck_assert(dbal__postgres_meaning_of("commit and chain").chains);
+    ck_assert(dbal__postgres_meaning_of("rollback work and chain").chains);
+    ck_assert(dbal__postgres_meaning_of("end transaction and chain").chains);
+    ck_assert(!dbal__postgres_meaning_of("commit and no chain").chains);
+    ck_assert(!dbal__postgres_meaning_of("rollback").chains);
+}
+END_TEST
+
 Suite *
 meaning_suite(void)
 {
     Suite *suite = suite_create("postgres meaning");
     suite_add(suite, every_statement_is_known, NULL, NULL);
+    suite_add(suite, a_chain_goes_on, NULL, NULL);
     return suite;
 }
