@@ -12,6 +12,8 @@
 #include "failure.h"
 #include "lost.h"
 
+static const double CANCEL_AGAIN_MOST = 0.5;
+
 void
 dbal__postgres_interrupt(void *connection)
 {
@@ -29,6 +31,19 @@ cancel(dbal__postgres_connection *self)
     PQfreeCancel(one);
 }
 
+/* A cancel may arrive before the statement has begun, and is lost then: it is sent again. */
+static void
+stop(dbal__postgres_connection *self, dbal__postgres_expected *item, bool lost)
+{
+    if (item->stopped && !lost)
+        return;
+    self->cancel_again = item->stopped ? self->cancel_again * 2 : DBAL__POSTGRES_CANCEL_FIRST;
+    if (self->cancel_again > CANCEL_AGAIN_MOST)
+        self->cancel_again = CANCEL_AGAIN_MOST;
+    item->stopped = true;
+    cancel(self);
+}
+
 /* Waits until the socket is ready. False: the connection is gone. */
 static bool
 wait_for(dbal__postgres_connection *self, dbal__postgres_expected *item, short events)
@@ -36,17 +51,15 @@ wait_for(dbal__postgres_connection *self, dbal__postgres_expected *item, short e
     struct pollfd fds[2] = {{.fd = PQsocket(self->pg), .events = events},
                             {.fd = self->stop_fd, .events = POLLIN}};
     eventfd_t count;
+    int again = item->stopped ? (int)(self->cancel_again * 1e3) : -1, found;
     if (fds[0].fd < 0)
         return false;
-    while (poll(fds, 2, -1) < 0 && errno == EINTR) {
+    while ((found = poll(fds, 2, again)) < 0 && errno == EINTR) {
     }
     if (fds[1].revents != 0)
         eventfd_read(self->stop_fd, &count);
-    bool stopped = item->refused || dbal_request_stopped(item->request);
-    if (stopped && !item->stopped) {
-        item->stopped = true;
-        cancel(self);
-    }
+    if (item->refused || dbal_request_stopped(item->request))
+        stop(self, item, found == 0);
     return fds[0].revents == 0 || (events & POLLIN) == 0 || PQconsumeInput(self->pg) != 0;
 }
 
@@ -90,10 +103,8 @@ fetch(dbal__postgres_connection *self, dbal__postgres_expected *item)
         while (answered == DBAL__POSTGRES_ANSWER_MORE)
             answered = dbal__postgres_answer_rows(&self->answer, item, columns, &done);
         PQclear(done);
-        if (item->refused && !item->stopped) {
-            item->stopped = true;
-            cancel(self);
-        }
+        if (item->refused)
+            stop(self, item, false);
     }
     return lost ? DBAL__POSTGRES_ANSWER_LOST : answered;
 }
