@@ -123,6 +123,5 @@ const contract_target contract_targets[] = {
      CONTRACT_UNTYPED | CONTRACT_ONE | CONTRACT_FORGETS | CONTRACT_PRIVATE, "thread", 1},
     POSTGRES("postgres", "", 0, "loop"),
     POSTGRES("postgres-thread", "pool_gate=thread", 0, "thread"),
-    POSTGRES("postgres-driver-thread", "pool_gate=driver-thread", 0, "driver-thread"),
     {.name = NULL},
 };
