@@ -27,6 +27,7 @@ typedef struct dbal__sql {
     dbal_sql_class sql_class;
     /* what was learnt of it where it ran */
     _Atomic(int64_t) mean; /* running average of its time, nanoseconds; 0 until known */
+    int8_t doubt;      /* loop gate: how often in a row that was too low, or, below 0, too high */
     atomic_bool alone; /* it broke a commit that others shared: it runs by itself from then on */
     size_t
         value_count; /* values the driver binds: with QMARK one for each use, else one for each number */

@@ -1,11 +1,15 @@
 #include "pool/lanes.h"
 
+#include <stdlib.h>
+
 #include "pool/pool.h"
 
 /* What a statement counts for: nothing is free, and what takes an hour is no slower than a second. */
 static const int64_t COST_LEAST = 1000, COST_MOST = 1000000000;
 /* Statements on one thread for all connections that may be handed to one of them. */
 enum { DRIVER_THREAD_DEPTH = 64 };
+/* Times in a row that an estimate must have been wrong before it moves. */
+enum { DOUBTS = 2 };
 /* Statements of which nothing at all is known, on a lane that is not to be waited for. */
 enum { UNKNOWN_TOGETHER = 4 };
 
@@ -110,18 +114,25 @@ dbal__lanes_join(dbal__ticket *ticket, dbal__slot *slot, int64_t now)
 
 /*
  * Lanes at work together share the server's processors and this loop, nobody knows how much: what
- * took so long took something between that and its share of it. Only what is outside teaches;
- * else more lanes would make every statement seem slower, and so ask for more lanes still.
+ * took so long took something between that and its share of it. Only what is outside teaches; else
+ * more lanes would make every statement seem slower, and so ask for more lanes still. And only when
+ * it is so again and again: one that was held up by others on the machine must not count, as nothing
+ * inside would ever take it back.
  */
 static void
 learn(dbal__sql *sql, int64_t took, int sharers)
 {
     int64_t mean = atomic_load_explicit(&sql->mean, memory_order_relaxed);
     int64_t least = took / sharers;
-    if (mean == 0 || mean < least)
-        dbal__sql_learn(sql, least);
-    else if (mean > took)
-        dbal__sql_learn(sql, took);
+    int way = mean < least ? 1 : mean > took ? -1 : 0;
+    int doubt = sql->doubt + way;
+    if (way == 0)
+        doubt -= (doubt > 0) - (doubt < 0);
+    if (mean == 0 || abs(doubt) > DOUBTS) {
+        dbal__sql_learn(sql, way < 0 ? took : least);
+        doubt -= way;
+    }
+    sql->doubt = (int8_t)doubt;
 }
 
 /* A step towards it from where the estimate is; half of the steps go up when it is the median. */
