@@ -306,7 +306,7 @@ refusal(const dbal_pool *pool, const char *channel, dbal_notification_fn *fn)
     size_t size = channel != NULL ? strlen(channel) : 0;
     if ((pool->capabilities & DBAL_CAN_NOTIFY) == 0 || driver->native == NULL)
         return dbal__error_make(DBAL_ERROR_NOT_SUPPORTED, "0A000", DBAL_EXECUTION_NOT_SENT,
-                                "driver %s cannot listen", driver->name);
+                                "driver %s cannot listen here", driver->name);
     if (pool->gate != DBAL_GATE_LOOP)
         return dbal__error_make(DBAL_ERROR_NOT_SUPPORTED, "0A000", DBAL_EXECUTION_NOT_SENT,
                                 "driver %s can listen on gate loop, not on gate %s", driver->name,

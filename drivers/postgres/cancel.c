@@ -47,6 +47,14 @@ at_work(const dbal__postgres_connection *self)
     return NULL;
 }
 
+/* What the server is at work on is to be stopped. */
+static bool
+is_stopping(const dbal__postgres_connection *self)
+{
+    const dbal__postgres_expected *item = at_work(self);
+    return item != NULL ? item->stopped : self->copy.request != NULL && self->copy.stopped;
+}
+
 static time_t
 seconds_now(void)
 {
@@ -120,12 +128,12 @@ done(void *arg)
     if (self == NULL || self->lost)
         return;
     self->cancelling = NULL;
-    const dbal__postgres_expected *item = at_work(self);
-    if (item != NULL && item->stopped) {
+    if (is_stopping(self)) {
         self->cancel_due = true;
         dbal_host_timer(self->host, self->cancel_again);
     }
     dbal__postgres_send(self);
+    dbal__postgres_copy_go_on(self);
     dbal__postgres_receive(self);
     dbal__postgres_watch(self);
 }
@@ -149,9 +157,8 @@ dbal__postgres_cancel_reading(dbal__postgres_connection *self)
 void
 dbal__postgres_cancel_again(dbal__postgres_connection *self)
 {
-    const dbal__postgres_expected *item = at_work(self);
     self->cancel_due = false;
-    if (item == NULL || !item->stopped)
+    if (!is_stopping(self))
         return;
     if (self->cancel_again < AGAIN_MOST)
         self->cancel_again *= 2;
@@ -162,6 +169,10 @@ void
 dbal__postgres_cancel(void *connection, dbal_request *request)
 {
     dbal__postgres_connection *self = connection;
+    if (request == self->copy.request) {
+        dbal__postgres_copy_cancel(self);
+        return;
+    }
     if (dbal__postgres_expect_remove(&self->expect, request)) {
         dbal_fault *fault = dbal_request_fault(request);
         dbal_fault_set(fault, DBAL_ERROR_CANCELLED, "57014", "stopped before it was sent");

@@ -76,6 +76,7 @@ detach(void *connection)
 {
     dbal__postgres_connection *self = connection;
     dbal__postgres_cancel_leave(self);
+    self->copy.request = NULL;
     self->lost = true;
     self->host = NULL;
 }
@@ -99,6 +100,7 @@ settle_down(dbal__postgres_connection *self)
         return;
     if (self->ended)
         dbal__postgres_receive(self);
+    dbal__postgres_notify(self);
     log_notices(self);
     dbal__postgres_watch(self);
 }
@@ -107,6 +109,11 @@ static void
 submit(void *connection, dbal_request *request)
 {
     dbal__postgres_connection *self = connection;
+    if (dbal_request_copy(request) != DBAL_COPY_NONE) {
+        dbal__postgres_copy_submit(self, request);
+        settle_down(self);
+        return;
+    }
     if (!dbal__postgres_expect_hold(&self->expect, request, false, false)) {
         dbal_fault *fault = dbal_request_fault(request);
         dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
@@ -131,10 +138,13 @@ step(void *connection, int slot, unsigned events)
     } else if (slot == DBAL_SLOT_TIMER) {
         dbal__postgres_cancel_again(self);
     }
-    if ((events & DBAL_READABLE) != 0)
+    if ((events & DBAL_READABLE) != 0) {
+        dbal__postgres_copy_look(self);
         dbal__postgres_consume(self);
+    }
     if (self->flushing && !self->ended)
         dbal__postgres_flush(self);
+    dbal__postgres_copy_go_on(self);
     dbal__postgres_receive(self);
     if (!self->lost)
         dbal__postgres_send(self);
@@ -145,6 +155,7 @@ static void
 resume(void *connection, dbal_request *request)
 {
     (void)request;
+    dbal__postgres_copy_resume(connection);
     /* not from inside: the caller is in the middle of handing out rows */
     dbal__postgres_wake(connection);
 }

@@ -12,6 +12,7 @@
 #include "answer.h"
 #include "bind.h"
 #include "config.h"
+#include "copy.h"
 #include "expect.h"
 #include "libpq.h"
 #include "newer.h"
@@ -42,6 +43,7 @@ struct dbal__postgres_connection {
     bool will_be_in_transaction; /* when all that was sent has been done */
     unsigned unsynced;           /* queries sent since the last Sync */
     dbal__postgres_answer answer;
+    dbal__postgres_copy copy;
     dbal__postgres_notices notices;
     dbal__postgres_errand *cancelling; /* or NULL */
     double cancel_again;               /* seconds until the next cancel of the same statement */
@@ -66,6 +68,8 @@ extern const dbal_native dbal__postgres_native;
 void dbal__postgres_watch(dbal__postgres_connection *self);
 /* Whether a stream's consumer is behind, so that nothing is to be read. */
 bool dbal__postgres_is_held_back(const dbal__postgres_connection *self);
+/* Passes on what was told by NOTIFY. */
+void dbal__postgres_notify(dbal__postgres_connection *self);
 /* Takes what has arrived; see `ended`. */
 void dbal__postgres_consume(dbal__postgres_connection *self);
 /* Sends what waits, as far as there is room. */
@@ -86,6 +90,8 @@ void dbal__postgres_sync(dbal__postgres_connection *self);
 
 /* Takes the answers that are there. */
 void dbal__postgres_receive(dbal__postgres_connection *self);
+/* Nothing is on its way: tells the core whether a transaction is open. */
+void dbal__postgres_look_at_transaction(dbal__postgres_connection *self);
 /* Another reply is being read: says how its rows are to come. */
 void dbal__postgres_read_from_here(dbal__postgres_connection *self);
 

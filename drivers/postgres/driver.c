@@ -26,9 +26,12 @@ threadlevel(const void *config)
 static unsigned
 capabilities(const void *config)
 {
-    (void)config;
-    return DBAL_CAN_INTERRUPT | DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_PIPELINE |
-           DBAL_CAN_SAVEPOINT | DBAL_CAN_RETURNING | DBAL_CAN_ARRAY | DBAL_CAN_POOLER;
+    unsigned can = DBAL_CAN_INTERRUPT | DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_PIPELINE |
+                   DBAL_CAN_SAVEPOINT | DBAL_CAN_RETURNING | DBAL_CAN_ARRAY | DBAL_CAN_POOLER |
+                   DBAL_CAN_COPY;
+    /* a pooler gives each transaction another session */
+    bool pooler = ((const dbal__postgres_config *)config)->pooler;
+    return can | (pooler ? 0u : DBAL_CAN_NOTIFY);
 }
 
 static const char *const schemes[] = {"postgresql", "postgres", NULL};

@@ -11,8 +11,9 @@ bool
 dbal__postgres_is_held_back(const dbal__postgres_connection *self)
 {
     const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
-    return item != NULL && item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->refused &&
-           dbal_request_full(item->request);
+    return (item != NULL && item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->refused &&
+            dbal_request_full(item->request)) ||
+           dbal__postgres_copy_is_held_back(self);
 }
 
 void
@@ -68,6 +69,16 @@ dbal__postgres_consume(dbal__postgres_connection *self)
             ok = PQconsumeInput(self->pg) != 0;
     }
     self->ended = !ok || PQstatus(self->pg) == CONNECTION_BAD;
+}
+
+void
+dbal__postgres_notify(dbal__postgres_connection *self)
+{
+    PGnotify *told;
+    while (!self->lost && (told = PQnotifies(self->pg)) != NULL) {
+        dbal_host_notify(self->host, told->relname, told->extra, told->be_pid);
+        PQfreemem(told);
+    }
 }
 
 void
@@ -135,6 +146,7 @@ dbal__postgres_lose(dbal__postgres_connection *self, const char *why)
     dbal_host_unwatch(self->host, SOCKET);
     spare_others(self);
     end_known(self);
+    dbal__postgres_copy_lost(self);
     dbal_fault *fault = dbal_host_lost(self->host);
     if (why != NULL)
         dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08006", "%s", why);

@@ -162,8 +162,7 @@ copies_place(const char *cursor, bool in, bool changes)
     if (!dbal__postgres_is(place, "stdin") && !dbal__postgres_is(place, "stdout"))
         return plain(kinds);
     return (meaning){.control = DBAL__POSTGRES_COPIES,
-                     .kinds = SESSION | kinds,
-                     .instead = in ? "dbal_pool_copy_in()" : "dbal_pool_copy_out()"};
+                     .kinds = kinds | (in ? DBAL_SQL_COPY_IN : DBAL_SQL_COPY_OUT)};
 }
 
 /* COPY name [(columns)] FROM, or name [(columns)] | (query) TO */

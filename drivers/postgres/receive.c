@@ -82,9 +82,9 @@ settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
     dbal_request_finish(request, ok);
 }
 
-/* Nothing is on its way: libpq knows for certain whether a transaction is open. */
-static void
-look_at_transaction(dbal__postgres_connection *self)
+/* libpq knows for certain whether a transaction is open. */
+void
+dbal__postgres_look_at_transaction(dbal__postgres_connection *self)
 {
     bool open = dbal__postgres_in_transaction(self);
     self->will_be_in_transaction = open;
@@ -99,7 +99,7 @@ settle(dbal__postgres_connection *self)
 {
     dbal__postgres_expect *expect = &self->expect;
     if (expect->read + 1 == expect->end)
-        look_at_transaction(self);
+        dbal__postgres_look_at_transaction(self);
     for (; expect->settled != expect->read; expect->settled++) {
         dbal__postgres_expected *item = dbal__postgres_expect_at(expect, expect->settled);
         if (item->statement != NULL)

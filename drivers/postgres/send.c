@@ -178,7 +178,8 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
 static bool
 may_send(const dbal__postgres_connection *self)
 {
-    return !self->ended && !self->flushing && self->cancelling == NULL;
+    return !self->ended && !self->flushing && self->cancelling == NULL &&
+           self->copy.request == NULL;
 }
 
 void
