@@ -17,8 +17,6 @@ static const char savepoint[] = "dbal_connection_savepoint()";
 static const char session[] = "dbal_pool_session()";
 static const char stream[] = "dbal_pool_stream()";
 static const char listener[] = "dbal_pool_listen()";
-static const char copy_in[] = "dbal_pool_copy_in()";
-static const char copy_out[] = "dbal_pool_copy_out()";
 static const char query[] = "dbal_pool_query(), which prepares statements by itself";
 static const char returning[] = "insert … returning";
 
@@ -159,12 +157,13 @@ static const struct {
     {"select currval('s')", S | R, returning, PLAIN},
     {"insert into t values (1) returning currval('s')", W, NULL, PLAIN},
     /* COPY */
-    {"copy t from stdin", S | W | U, copy_in, DBAL__POSTGRES_COPIES},
-    {"/* x */ copy t (a, \"from\") from stdin with (format csv)", S | W | U, copy_in,
+    {"copy t from stdin", W | U | DBAL_SQL_COPY_IN, NULL, DBAL__POSTGRES_COPIES},
+    {"/* x */ copy t (a, \"from\") from stdin with (format csv)", W | U | DBAL_SQL_COPY_IN, NULL,
      DBAL__POSTGRES_COPIES},
-    {"copy t to stdout", S | R | U, copy_out, DBAL__POSTGRES_COPIES},
-    {"copy (select a from t) to stdout", S | R | U, copy_out, DBAL__POSTGRES_COPIES},
-    {"copy (delete from t returning *) to stdout", S | W | U, copy_out, DBAL__POSTGRES_COPIES},
+    {"copy t to stdout", R | U | DBAL_SQL_COPY_OUT, NULL, DBAL__POSTGRES_COPIES},
+    {"copy (select a from t) to stdout", R | U | DBAL_SQL_COPY_OUT, NULL, DBAL__POSTGRES_COPIES},
+    {"copy (delete from t returning *) to stdout", W | U | DBAL_SQL_COPY_OUT, NULL,
+     DBAL__POSTGRES_COPIES},
     {"copy t from '/file'", W | U, NULL, PLAIN},
     {"copy t to program 'cat'", R | U, NULL, PLAIN},
     {"copy", R | U, NULL, PLAIN},
