@@ -231,7 +231,7 @@ holds(group *g)
 static dbal__job *
 run_members(group *g, dbal__job *job)
 {
-    g->runner->looked = dbal__monotonic();
+    dbal__runner_look(g->runner);
     int64_t until = dbal__after(g->runner->looked, TIME);
     g->first = job;
     for (; job != NULL; job = next(g, until)) {

@@ -3,6 +3,9 @@
 #include "dbal/clock.h"
 #include "dbal/error.h"
 
+/* So many statements of a group that take less than this (ns) are measured together. */
+enum { TOGETHER = 4, BRIEF = 10000 };
+
 bool
 dbal__runner_init(dbal__runner *runner, dbal__channel *channel, bool dedicated)
 {
@@ -173,17 +176,17 @@ run_upkeep(dbal__runner *runner, dbal__job *job)
  * time is that of its commit.
  */
 static void
-learn(const dbal__job *job)
+learn(const dbal__job *job, int64_t took)
 {
     const dbal_request *request = &job->request;
     if (job->kind == DBAL__JOB_STATEMENT && request->sql != NULL && request->deliver == NULL &&
         job->group == NULL && !job->needs_token &&
         (job->grouped || job->share != DBAL_SHARE_COMMIT))
-        dbal__sql_learn(request->sql, job->ended - job->began);
+        dbal__sql_learn(request->sql, took);
 }
 
-void
-dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began)
+static void
+execute(dbal__runner *runner, dbal__job *job, int64_t began)
 {
     job->began = began;
     if (job->kind == DBAL__JOB_UPKEEP)
@@ -192,8 +195,47 @@ dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began)
         run_reset(runner, job);
     else
         run_request(runner, job);
-    job->ended = runner->looked = dbal__monotonic();
-    learn(job);
+}
+
+void
+dbal__runner_look(dbal__runner *runner)
+{
+    runner->looked = dbal__monotonic();
+    runner->unlooked = 0;
+    runner->last = NULL;
+}
+
+void
+dbal__runner_execute(dbal__runner *runner, dbal__job *job, int64_t began)
+{
+    execute(runner, job, began);
+    dbal__runner_look(runner);
+    job->ended = runner->looked;
+    learn(job, job->ended - job->began);
+}
+
+/*
+ * The same for one of a group. To look at the clock takes a good part of the time of a quick read: a
+ * few of the same statement are measured together.
+ */
+static void
+execute_next(dbal__runner *runner, dbal__job *job)
+{
+    const dbal__sql *sql = job->request.sql;
+    execute(runner, job, runner->looked);
+    job->ended = runner->looked;
+    bool same = sql == runner->last;
+    if (same && runner->unlooked + 1 < TOGETHER &&
+        atomic_load_explicit(&sql->mean, memory_order_relaxed) < BRIEF) {
+        runner->unlooked++;
+        return;
+    }
+    unsigned count = runner->unlooked + 1;
+    dbal__runner_look(runner);
+    runner->last = sql;
+    job->ended = runner->looked;
+    if (same || count == 1)
+        learn(job, (runner->looked - job->began) / count);
 }
 
 /* Whether a session's statement goes back because one before it went back for the token. */
@@ -213,9 +255,9 @@ lost_connection(const dbal__job *job)
     return job->error != NULL && dbal_error_connection_lost(job->error);
 }
 
-/* What may begin, at this time, or now for 0. */
+/* What may begin. `next`: right after one of its group. */
 static void
-do_one(dbal__runner *runner, dbal__job *job, bool own, int64_t began, dbal__worker *worker)
+do_one(dbal__runner *runner, dbal__job *job, bool own, bool next, dbal__worker *worker)
 {
     if (job->kind == DBAL__JOB_GRANT) {
         atomic_store(&worker->engaged, true);
@@ -225,7 +267,10 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, int64_t began, dbal__work
         /* what is the thread's own nobody else looks after, see crew.h */
         if (own || !dbal__job_is_quick(job))
             dbal__worker_announce(worker);
-        dbal__runner_execute(runner, job, began != 0 ? began : dbal__monotonic());
+        if (next)
+            execute_next(runner, job);
+        else
+            dbal__runner_execute(runner, job, dbal__monotonic());
         runner->bounces = own && job->needs_token;
         if (lost_connection(job))
             dbal__runner_bury(runner, worker);
@@ -245,7 +290,7 @@ void
 dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker)
 {
     if (dbal__runner_take_up(runner, job))
-        do_one(runner, job, own, 0, worker);
+        do_one(runner, job, own, false, worker);
     dbal__runner_return(runner, job, worker);
 }
 
@@ -253,7 +298,7 @@ void
 dbal__runner_run_next(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
 {
     if (dbal__runner_take_up(runner, job))
-        do_one(runner, job, false, runner->looked, worker);
+        do_one(runner, job, false, true, worker);
     dbal__runner_return(runner, job, worker);
 }
 

@@ -18,7 +18,9 @@ typedef struct dbal__runner {
     bool dead;        /* the connection is lost, and is not entered but to be closed */
     bool bounces;     /* one wanted the token, and none behind may overtake it */
     bool interruptible;
-    int64_t looked;        /* at the clock, when the last job had ended */
+    int64_t looked;        /* at the clock, when a job had ended */
+    unsigned unlooked;     /* jobs of one group that have ended since */
+    const dbal__sql *last; /* whose end was looked at; only to be compared */
     pthread_mutex_t guard; /* of `current`; the thread and helpers only */
     uint64_t current;      /* the number of the job that may be interrupted, or 0 */
 } dbal__runner;
@@ -53,6 +55,8 @@ void dbal__runner_bury(dbal__runner *runner, dbal__worker *worker);
 void dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker);
 /* The same for one of a group, right after the one before. */
 void dbal__runner_run_next(dbal__runner *runner, dbal__job *job, dbal__worker *worker);
+/* Looks at the clock: a group begins. */
+void dbal__runner_look(dbal__runner *runner);
 /* True when it may run now: it begins, or began and was undone. */
 bool dbal__runner_take_up(dbal__runner *runner, dbal__job *job);
 /*

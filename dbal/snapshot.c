@@ -55,14 +55,16 @@ next(dbal__line *line, uint64_t last, dbal__worker *worker)
     if (work == NULL)
         return NULL;
     dbal__worker_took_one(worker);
-    return DBAL__OF(work, dbal__job, work);
+    dbal__job *job = DBAL__OF(work, dbal__job, work);
+    __builtin_prefetch(job->request.block);
+    return job;
 }
 
 static void
 run_members(dbal__runner *runner, dbal__line *line, uint64_t last, dbal__job *job,
             dbal__worker *worker)
 {
-    runner->looked = dbal__monotonic();
+    dbal__runner_look(runner);
     int64_t until = dbal__after(runner->looked, TIME);
     for (int count = 1; job != NULL; count++) {
         /* whether it is shared shows with the second, which counts for the first too */
