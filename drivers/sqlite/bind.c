@@ -93,13 +93,22 @@ fail(dbal__sqlite_connection *c, int index, const dbal_value *value, int code, d
     return false;
 }
 
+/* A number, which SQLite copies into the place that the next one takes. */
+static bool
+is_plain(dbal_type type)
+{
+    return type == DBAL_NULL || type == DBAL_BOOL || type == DBAL_INT64 || type == DBAL_DOUBLE;
+}
+
 bool
 dbal__sqlite_bind(dbal__sqlite_connection *c, sqlite3_stmt *stmt, dbal_request *request,
-                  dbal_fault *fault)
+                  bool *ret_borrowed, dbal_fault *fault)
 {
     int count = (int)dbal_request_parameter_count(request);
+    *ret_borrowed = false;
     for (int i = 0; i < count; i++) {
         dbal_value value = dbal_request_parameter(request, (size_t)i);
+        *ret_borrowed = *ret_borrowed || !is_plain(value.type);
         int code = bind_value(stmt, i + 1, &value);
         if (code != SQLITE_OK)
             return fail(c, i + 1, &value, code, fault);

@@ -4,8 +4,11 @@
 
 #include "connection.h"
 
-/* Binds all; the values stay the request's. False with the fault set. */
+/*
+ * Binds all; the values stay the request's. False with the fault set. *ret_borrowed, in any case:
+ * the statement points at some of them, or holds copies that it should not keep.
+ */
 bool dbal__sqlite_bind(dbal__sqlite_connection *c, sqlite3_stmt *stmt, dbal_request *request,
-                       dbal_fault *fault);
+                       bool *ret_borrowed, dbal_fault *fault);
 
 #endif

@@ -267,7 +267,8 @@ run_statement(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_reques
     bool commits =
         (s->writes && !was_open) || verb == DBAL__SQLITE_COMMIT || verb == DBAL__SQLITE_RELEASE;
     c->inserted = false;
-    bool ok = dbal__sqlite_bind(c, s->stmt, request, fault);
+    bool borrowed;
+    bool ok = dbal__sqlite_bind(c, s->stmt, request, &borrowed, fault);
     if (ok) {
         int code = step_through(c, s, request);
         ok = code == SQLITE_DONE;
@@ -277,7 +278,7 @@ run_statement(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_reques
             report_failure(c, s, code, commits, fault);
     }
     sqlite3_reset(s->stmt);
-    if (s->parameters != 0)
+    if (borrowed) /* else the next run binds over them */
         sqlite3_clear_bindings(s->stmt);
     if (!ok && was_open && !c->sharing && !in_sqlite_transaction(c) && !ends_transaction(verb))
         c->tx_lost = true;
