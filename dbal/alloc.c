@@ -70,6 +70,12 @@ dbal__zalloc(size_t size)
     return pointer;
 }
 
+void
+dbal__clear(void *pointer, size_t size)
+{
+    memset(pointer, 0, size);
+}
+
 void *
 dbal__array(size_t count, size_t size)
 {

@@ -111,13 +111,13 @@ look_later(dbal__crew *crew)
 
 /* Whether those awake are enough for what waits. True: all of it is taken at once. */
 static bool
-weigh(dbal__crew *crew)
+weigh(dbal__crew *crew, int64_t now)
 {
     unsigned awake, free;
     uint64_t taken = progress(crew, &awake, &free);
     if (awake == 0) {
         crew->taken = taken;
-        crew->looked = dbal__monotonic();
+        crew->looked = now != 0 ? now : dbal__monotonic();
         if (wake_one(crew))
             return crew->outstanding <= 1;
         /* one that was asleep just now may have seen the work by itself */
@@ -128,7 +128,9 @@ weigh(dbal__crew *crew)
     /* one that is awake looks at the line before it sleeps */
     if (dbal__line_count(&crew->line) == 0 || crew->outstanding <= free)
         return true;
-    int64_t now = dbal__monotonic(), since = now - crew->looked;
+    if (now == 0)
+        now = dbal__monotonic();
+    int64_t since = now - crew->looked;
     if (since < LATE)
         return false;
     if (since > LATE * (int64_t)(taken - crew->taken + 1) && !wake_one(crew))
@@ -158,20 +160,26 @@ look(dbal__timer *timer)
     dbal__crew *crew = DBAL__OF(timer, dbal__crew, timer);
     collect(crew);
     if (dbal__line_count(&crew->line) != 0)
-        weigh(crew);
+        weigh(crew, 0);
     crew->delay = crew->delay * 2 < LOOK_MOST ? crew->delay * 2 : LOOK_MOST;
     look_later(crew);
 }
 
 void
-dbal__crew_push(dbal__crew *crew, dbal__work *work)
+dbal__crew_push_at(dbal__crew *crew, dbal__work *work, int64_t now)
 {
     dbal__line_push(&crew->line, work);
     crew->outstanding++;
     crew->delay = LOOK_FIRST;
     /* a timer so near costs as much as a quick query does */
-    if (!weigh(crew))
+    if (!weigh(crew, now))
         look_later(crew);
+}
+
+void
+dbal__crew_push(dbal__crew *crew, dbal__work *work)
+{
+    dbal__crew_push_at(crew, work, 0);
 }
 
 void
@@ -185,5 +193,5 @@ void
 dbal__crew_rouse(dbal__crew *crew)
 {
     if (dbal__line_count(&crew->line) != 0)
-        weigh(crew);
+        weigh(crew, 0);
 }

@@ -32,6 +32,8 @@ void dbal__crew_leave(dbal__crew *crew, dbal__worker *worker);
 
 /* Puts work on the line, and sees to it that somebody takes it. */
 void dbal__crew_push(dbal__crew *crew, dbal__work *work);
+/* The same by who has just looked at the clock (monotonic), which costs as much as the rest does. */
+void dbal__crew_push_at(dbal__crew *crew, dbal__work *work, int64_t now);
 /* One that was pushed has come back. */
 void dbal__crew_returned(dbal__crew *crew);
 /* Wakes somebody for what is on the line already. */

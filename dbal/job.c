@@ -1,7 +1,6 @@
 #include "dbal/job.h"
 
-#include <string.h>
-
+#include "dbal/alloc.h"
 #include "dbal/clock.h"
 
 /* Statements that take less on average let their answers wait for one another. */
@@ -19,7 +18,7 @@ deliver(dbal__message *message)
 void
 dbal__job_init(dbal__job *job, void (*finished)(dbal__job *job))
 {
-    memset(job, 0, sizeof *job);
+    dbal__clear(job, sizeof *job);
     dbal__list_init(&job->link);
     atomic_init(&job->state, DBAL__JOB_WAITING);
     atomic_init(&job->request.stopped, false);

@@ -153,6 +153,7 @@ struct dbal__ticket {
     bool back;        /* a stream's: the job has come back, its outcome waits for the consumer */
     unsigned moves;   /* times that it went to another connection, its own being lost */
     bool on_crew;     /* pushed on the crew's line by itself */
+    bool just_asked;  /* `asked` is the time of the machine, and now */
     dbal_error_class why; /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
     dbal__timer timer;
     int64_t asked, token_asked, acquire_by, finish_by, give_up_at, stop_again_at;

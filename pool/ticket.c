@@ -33,7 +33,7 @@ allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char 
         return NULL;
     dbal__job_init(&ticket->job, dbal__ticket_finished);
     ticket->job.number = ++pool->last_job;
-    memset((char *)ticket + sizeof ticket->job, 0, sizeof *ticket - sizeof ticket->job);
+    dbal__clear((char *)ticket + sizeof ticket->job, sizeof *ticket - sizeof ticket->job);
     dbal__list_init(&ticket->all);
     dbal__list_init(&ticket->link);
     ticket->pool = pool;
@@ -85,6 +85,7 @@ begin_acquire(dbal__ticket *ticket)
 {
     double acquire = ticket->pool->settings.acquire_timeout;
     ticket->asked = dbal__loop_now(ticket->pool->loop);
+    ticket->just_asked = !ticket->pool->loop->ready.clock.driven;
     ticket->acquire_by = acquire < 0 || ticket->kind == DBAL__TICKET_BOUND
                              ? DBAL__NEVER
                              : dbal__after(ticket->asked, acquire);
@@ -203,7 +204,10 @@ dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kin
                                                     "DBAL_QUERY() or DBAL_QUERY_INIT");
         return NULL;
     }
-    memcpy(&given, query, query->size < sizeof given ? query->size : sizeof given);
+    if (query->size == sizeof given)
+        given = *query;
+    else
+        memcpy(&given, query, query->size < sizeof given ? query->size : sizeof given);
     dbal__sql *sql = given.sql != NULL && !isnan(given.timeout)
                          ? dbal__sql_table_get(pool->table, given.sql, &fault)
                          : NULL;

@@ -49,6 +49,7 @@ wait_here(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     ticket->place = DBAL__PLACE_LIST;
+    ticket->just_asked = false;
     pool->waiting_count++;
     dbal__list_push(&pool->waiting, &ticket->link);
     dbal__ticket_waits(ticket);
@@ -117,7 +118,9 @@ push_on_line(dbal__ticket *ticket)
     ticket->on_crew = true;
     dbal__ticket_waits(ticket);
     dbal__threaded_prepare(&ticket->job);
-    dbal__crew_push(&ticket->pool->crew, &ticket->job.work);
+    dbal__crew_push_at(&ticket->pool->crew, &ticket->job.work,
+                       ticket->just_asked ? ticket->asked : 0);
+    ticket->just_asked = false;
 }
 
 /* A connection whose thread sleeps, taken away from the line. */
