@@ -7,7 +7,7 @@
 #include "dbal/clock.h"
 #include "dbal/futex.h"
 
-enum { THREADS = 4 };
+enum { THREADS_MOST = 16 };
 
 /* a result on its way to be freed; the link is kept outside, since a result has no room for one */
 typedef struct burial {
@@ -25,8 +25,8 @@ struct dbal__helpers {
     atomic_int idle, alive; /* alive: threads that have not ended, waited for when stopping */
     pthread_mutex_t
         lock; /* of the threads; the loop takes it when there are none, and at the end */
-    unsigned started;
-    pthread_t threads[THREADS];
+    unsigned started, most;
+    pthread_t threads[THREADS_MOST];
 };
 
 static void
@@ -91,13 +91,14 @@ reaper_take(dbal__reaper *reaper, dbal_result *result)
 }
 
 dbal__helpers *
-dbal__helpers_new(dbal__inbox *inbox)
+dbal__helpers_new(dbal__inbox *inbox, unsigned most)
 {
     dbal__helpers *helpers = dbal__zalloc(sizeof *helpers);
     if (helpers == NULL)
         return NULL;
     helpers->reaper = (dbal__reaper){reaper_take, reaper_ref, reaper_unref};
     atomic_init(&helpers->refs, 1);
+    helpers->most = most < THREADS_MOST ? most : THREADS_MOST;
     dbal__line_init(&helpers->line);
     sem_init(&helpers->wanted, 0, 0);
     pthread_mutex_init(&helpers->lock, NULL);
@@ -112,7 +113,7 @@ start_one(dbal__helpers *helpers)
 {
     bool started = false;
     pthread_mutex_lock(&helpers->lock);
-    if (helpers->started < THREADS && !atomic_load(&helpers->stopping)) {
+    if (helpers->started < helpers->most && !atomic_load(&helpers->stopping)) {
         ref(helpers);
         atomic_fetch_add(&helpers->alive, 1);
         started = dbal__thread_start(&helpers->threads[helpers->started], live, helpers) == 0;

@@ -21,8 +21,11 @@ typedef struct dbal__errand {
     dbal__helpers *helpers;
 } dbal__errand;
 
-/* NULL without memory; starts no thread yet. Counted: results that wait to be freed hold it. */
-dbal__helpers *dbal__helpers_new(dbal__inbox *inbox);
+/*
+ * With so many threads at most. NULL without memory; starts no thread yet. Counted: results that
+ * wait to be freed hold it.
+ */
+dbal__helpers *dbal__helpers_new(dbal__inbox *inbox, unsigned most);
 /*
  * Starts the first thread, so that later nothing makes the loop wait for one. False: it cannot be
  * had now; it is tried again when it is needed.

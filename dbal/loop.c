@@ -11,6 +11,8 @@
 
 /* How long the last drain waits for helper threads. */
 static const double HELPERS_GRACE = 2;
+/* Threads; of those that may hang there are more. */
+enum { HELPERS_MOST = 4, HOSTS_MOST = 16 };
 static const double FAR = 1e6; /* seconds: a timer that is not wanted */
 
 /* Watchers that libev counts: prepare, inbox, timer; it never counts cleanup watchers. */
@@ -351,8 +353,8 @@ dbal_loop_new(struct ev_loop *ev)
     atomic_init(&loop->entered_once, false);
     loop->inbox = dbal__inbox_new();
     if (loop->inbox != NULL) {
-        loop->helpers = dbal__helpers_new(loop->inbox);
-        loop->hosts = dbal__helpers_new(loop->inbox);
+        loop->helpers = dbal__helpers_new(loop->inbox, HELPERS_MOST);
+        loop->hosts = dbal__helpers_new(loop->inbox, HOSTS_MOST);
     }
     if (loop->helpers == NULL || loop->hosts == NULL ||
         !dbal__deferred_fill_reserve(&loop->ready)) {

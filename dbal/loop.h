@@ -51,6 +51,7 @@ struct dbal_loop {
     dbal__message *messages, *last_message; /* taken, not yet delivered */
     dbal__helpers *helpers;                 /* for what is soon done */
     dbal__helpers *hosts; /* for what drivers on the loop gate hand out, which may hang */
+    unsigned offloads;    /* by dbal_host_offload(), on their way */
     dbal__list resources;
     dbal__list closing;       /* Deferreds of dbal_loop_close() */
     dbal__timer close_timer;  /* its grace */

@@ -11,6 +11,9 @@
 
 enum { SLOTS = 4, REMARKS_MOST = 64 };
 
+/* Of a loop's; what hangs leaves helpers for connecting and closing. */
+enum { OFFLOADS_MOST = 8 };
+
 typedef struct native native;
 
 /* one watched descriptor */
@@ -55,7 +58,15 @@ typedef struct offload {
     void (*run)(void *arg);
     void (*done)(void *arg);
     void *arg;
+    dbal_loop *loop;
 } offload;
+
+/* something that a helper frees */
+typedef struct disposal {
+    dbal__work work;
+    void (*free)(void *pointer);
+    void *pointer;
+} disposal;
 
 static native *
 native_of(dbal__channel *channel)
@@ -196,6 +207,7 @@ static void
 end_offload(dbal__errand *errand)
 {
     offload *one = DBAL__OF(errand, offload, errand);
+    one->loop->offloads--;
     one->done(one->arg);
     dbal__free(one);
 }
@@ -203,15 +215,43 @@ end_offload(dbal__errand *errand)
 bool
 dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void *arg), void *arg)
 {
-    offload *one = dbal__zalloc(sizeof *one);
+    dbal_loop *loop = host->of->channel.loop;
+    offload *one = loop->offloads < OFFLOADS_MOST ? dbal__zalloc(sizeof *one) : NULL;
     if (one == NULL)
         return false;
-    *one = (offload){
-        .errand = {.run = run_offload, .done = end_offload}, .run = fn, .done = done, .arg = arg};
-    if (dbal__helpers_send(host->of->channel.loop->hosts, &one->errand))
+    *one = (offload){.errand = {.run = run_offload, .done = end_offload},
+                     .run = fn,
+                     .done = done,
+                     .arg = arg,
+                     .loop = loop};
+    loop->offloads++;
+    if (dbal__helpers_send(loop->hosts, &one->errand))
         return true;
+    loop->offloads--;
     dbal__free(one);
     return false;
+}
+
+static void
+dispose(dbal__work *work, dbal__worker *worker)
+{
+    disposal *one = DBAL__OF(work, disposal, work);
+    (void)worker;
+    one->free(one->pointer);
+    dbal__free(one);
+}
+
+void
+dbal_host_dispose(dbal_host *host, void (*fn)(void *pointer), void *pointer)
+{
+    disposal *one = dbal__zalloc(sizeof *one);
+    if (one != NULL) {
+        *one = (disposal){.work = {.run = dispose}, .free = fn, .pointer = pointer};
+        if (dbal__helpers_run(host->of->channel.loop->helpers, &one->work))
+            return;
+        dbal__free(one);
+    }
+    fn(pointer);
 }
 
 void
@@ -502,7 +542,9 @@ static void
 cancel(dbal__channel *channel, dbal__job *job)
 {
     native *self = native_of(channel);
-    atomic_store_explicit(&job->request.stopped, true, memory_order_release);
+    /* a driver that is told by a call goes on taking what comes: it may have ended already */
+    if (face(self)->cancel == NULL || job->request.deliver != NULL)
+        atomic_store_explicit(&job->request.stopped, true, memory_order_release);
     if (!self->attached || self->dying || face(self)->cancel == NULL ||
         dbal__list_empty(&job->link) || job->ended != 0)
         return;

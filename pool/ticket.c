@@ -571,15 +571,25 @@ dbal__ticket_stop(dbal__ticket *ticket, dbal_error_class why)
         dbal__connection_stop(ticket->connection, why);
 }
 
+/* Another user's statement is at work on the connection that they share: what hangs is not this one. */
+static bool
+stands_behind(const dbal__ticket *ticket, const dbal__slot *slot)
+{
+    return ticket->kind == DBAL__TICKET_STATEMENT && !dbal__list_empty(&slot->lane.flying) &&
+           slot->lane.flying.next != &ticket->link;
+}
+
 /* It was asked to stop and did not: its connection is left behind. */
 static void
 give_up(dbal__ticket *ticket)
 {
     dbal__slot *slot = dbal__slot_of(ticket);
-    dbal_error *error =
-        dbal__ticket_own_error(ticket, ticket->why, DBAL_EXECUTION_UNKNOWN, NULL,
-                               "it did not end within cancel_timeout: its connection was given up");
-    if (slot != NULL)
+    bool behind = slot != NULL && stands_behind(ticket, slot);
+    dbal_error *error = dbal__ticket_own_error(
+        ticket, ticket->why, DBAL_EXECUTION_UNKNOWN, NULL,
+        behind ? "it did not come to its turn within cancel_timeout, behind another statement"
+               : "it did not end within cancel_timeout: its connection was given up");
+    if (slot != NULL && !behind)
         dbal__slot_give_up(slot);
     dbal__ticket_settle(ticket, dbal_fail(error));
     if (ticket->kind == DBAL__TICKET_BOUND)

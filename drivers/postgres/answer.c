@@ -20,6 +20,7 @@ learn(dbal__postgres_expected *item, dbal__postgres_columns *columns, const PGre
     if ((item->begun && columns->shared != NULL) || dbal__postgres_columns_learn(columns, result))
         return;
     dbal_fault_set(item->fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+    dbal_fault_set_execution(item->fault, DBAL_EXECUTION_UNKNOWN);
     item->failed = item->refused = true;
 }
 
@@ -36,6 +37,8 @@ dbal__postgres_answer_rows(dbal__postgres_answer *answer, dbal__postgres_expecte
                                                     !item->begun, item->request, item->fault)) {
         item->refused = true;
         item->failed = dbal_fault_is_set(item->fault);
+        if (item->failed) /* here: the server goes on, and may do all of it */
+            dbal_fault_set_execution(item->fault, DBAL_EXECUTION_UNKNOWN);
     }
     item->begun = true;
     answer->taken = item->refused ? rows : to;
@@ -119,8 +122,8 @@ may_go_again(const dbal__postgres_expected *item, const char *state)
     bool prepared = s != NULL && s->prepared != DBAL__POSTGRES_NOT_PREPARED;
     bool stale = prepared && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
     bool hit = item->exposed && strcmp(state, "57014") == 0;
-    return item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->tried && !item->in_transaction &&
-           !item->stopped && (stale || hit);
+    bool query = item->reply == DBAL__POSTGRES_REPLY_QUERY;
+    return !item->in_transaction && !item->stopped && ((query && !item->tried && stale) || hit);
 }
 
 static void

@@ -13,46 +13,33 @@ struct dbal__postgres_errand {
     const dbal__postgres_newer *newer;
     PGcancel *cancel;                       /* before libpq 17 */
     dbal__postgres_cancel_conn *connection; /* since */
+    uint32_t settled;                       /* what had been when it went */
 };
 
 /* seconds that a cancel by its own connection may take */
 enum { CANCEL_MOST = 10 };
 
-/* It may arrive before the statement has begun, and is lost then: it is sent again. */
-static const double AGAIN_MOST = 0.5;
-
-static void
-expose(dbal__postgres_connection *self)
-{
-    dbal__postgres_expect *expect = &self->expect;
-    for (uint32_t i = expect->read; i != expect->end; i++)
-        dbal__postgres_expect_at(expect, i)->exposed = true;
-}
-
 /*
- * The query that the server is at work on, or NULL. It keeps what it has to say of a Parse or a
- * Close in front of it until the query's own answer is sent.
+ * It may arrive before the statement has begun, and is lost then: it is sent again. A connection
+ * whose cancel is not taken is not kept longer than the patience lasts. All in seconds.
  */
-static dbal__postgres_expected *
-at_work(const dbal__postgres_connection *self)
-{
-    const dbal__postgres_expect *expect = &self->expect;
-    for (uint32_t i = expect->read; i != expect->end; i++) {
-        dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
-        if (item->reply == DBAL__POSTGRES_REPLY_QUERY)
-            return item;
-        if (item->reply == DBAL__POSTGRES_REPLY_SYNC)
-            break;
-    }
-    return NULL;
-}
+static const double CANCEL_FIRST = 0.02, AGAIN_MOST = 0.5, CANCEL_PATIENCE = 3;
 
 /* What the server is at work on is to be stopped. */
 static bool
 is_stopping(const dbal__postgres_connection *self)
 {
-    const dbal__postgres_expected *item = at_work(self);
-    return item != NULL ? item->stopped : self->copy.request != NULL && self->copy.stopped;
+    if (self->copy.request != NULL)
+        return self->copy.stopped;
+    return dbal__postgres_expect_is_stopping(&self->expect);
+}
+
+static void
+expose(dbal__postgres_connection *self)
+{
+    dbal__postgres_expect *expect = &self->expect;
+    for (uint32_t i = expect->settled; i != expect->end; i++)
+        dbal__postgres_expect_at(expect, i)->exposed = true;
 }
 
 static time_t
@@ -120,49 +107,70 @@ errand_new(dbal__postgres_connection *self)
 }
 
 static void
+try_later(dbal__postgres_connection *self)
+{
+    self->cancel_due = true;
+    dbal_host_timer(self->host, self->cancel_again);
+}
+
+static void
 done(void *arg)
 {
     dbal__postgres_errand *errand = arg;
     dbal__postgres_connection *self = errand->of;
+    uint32_t settled = errand->settled;
     errand_free(errand);
     if (self == NULL || self->lost)
         return;
     self->cancelling = NULL;
-    if (is_stopping(self)) {
-        self->cancel_due = true;
-        dbal_host_timer(self->host, self->cancel_again);
-    }
-    dbal__postgres_send(self);
-    dbal__postgres_copy_go_on(self);
-    dbal__postgres_receive(self);
-    dbal__postgres_watch(self);
+    dbal_host_timer(self->host, -1);
+    if (settled != self->expect.settled)
+        dbal__postgres_cancel_reading(self); /* it was meant for another one */
+    else if (is_stopping(self))
+        try_later(self);
+    dbal__postgres_wake(self); /* what has waited for it is sent */
 }
 
 void
 dbal__postgres_cancel_reading(dbal__postgres_connection *self)
 {
-    if (self->cancelling != NULL || self->cancel_due || self->ended)
+    if (self->cancelling != NULL || self->cancel_due || self->ended || !is_stopping(self))
         return;
     dbal__postgres_errand *errand = errand_new(self);
-    if (errand == NULL)
-        return; /* it runs to its end, or is given up */
-    if (!dbal_host_offload(self->host, in_helper, done, errand)) {
-        errand_free(errand);
+    if (errand == NULL || !dbal_host_offload(self->host, in_helper, done, errand)) {
+        if (errand != NULL)
+            errand_free(errand);
+        try_later(self);
         return;
     }
+    errand->settled = self->expect.settled;
     self->cancelling = errand;
+    dbal_host_timer(self->host, CANCEL_PATIENCE);
     expose(self);
 }
 
 void
-dbal__postgres_cancel_again(dbal__postgres_connection *self)
+dbal__postgres_cancel_timer(dbal__postgres_connection *self)
 {
-    self->cancel_due = false;
-    if (!is_stopping(self))
+    if (self->cancelling != NULL) {
+        /* nothing may be sent behind it as long as it may hit that */
+        dbal__postgres_lose(self, "a cancel was not taken in time: the connection is given up");
         return;
+    }
+    self->cancel_due = false;
     if (self->cancel_again < AGAIN_MOST)
         self->cancel_again *= 2;
     dbal__postgres_cancel_reading(self);
+}
+
+void
+dbal__postgres_cancel_settled(dbal__postgres_connection *self)
+{
+    self->cancel_again = CANCEL_FIRST;
+    if (!self->cancel_due)
+        return;
+    self->cancel_due = false;
+    dbal_host_timer(self->host, -1);
 }
 
 void
@@ -180,12 +188,7 @@ dbal__postgres_cancel(void *connection, dbal_request *request)
         dbal_request_finish(request, false);
         return;
     }
-    dbal__postgres_expected *item = dbal__postgres_expect_find(&self->expect, request);
-    if (item == NULL)
-        return;
-    item->stopped = true;
-    self->cancel_again = DBAL__POSTGRES_CANCEL_FIRST;
-    if (item == at_work(self))
+    if (dbal__postgres_expect_stop(&self->expect, request))
         dbal__postgres_cancel_reading(self);
 }
 

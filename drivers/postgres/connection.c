@@ -64,6 +64,7 @@ attach(void *connection, dbal_host *host)
 {
     dbal__postgres_connection *self = connection;
     self->host = host;
+    dbal__postgres_cancel_settled(self);
     if (PQsetnonblocking(self->pg, 1) != 0 || PQenterPipelineMode(self->pg) != 1) {
         dbal__postgres_lose(self, NULL);
         return;
@@ -136,7 +137,7 @@ step(void *connection, int slot, unsigned events)
         dbal__postgres_sync(self);
         dbal__postgres_flush(self);
     } else if (slot == DBAL_SLOT_TIMER) {
-        dbal__postgres_cancel_again(self);
+        dbal__postgres_cancel_timer(self);
     }
     if ((events & DBAL_READABLE) != 0) {
         dbal__postgres_copy_look(self);

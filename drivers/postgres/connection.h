@@ -97,14 +97,13 @@ void dbal__postgres_read_from_here(dbal__postgres_connection *self);
 
 /* ---- cancel.c ---- */
 
-/* seconds until the first cancel is repeated */
-#define DBAL__POSTGRES_CANCEL_FIRST 0.02
-
 void dbal__postgres_cancel(void *connection, dbal_request *request);
-/* The one that is being read is to be stopped, if it is among those that are. */
+/* What the server is at work on is to be stopped, if one of those that are is in it. */
 void dbal__postgres_cancel_reading(dbal__postgres_connection *self);
-/* The time has come to try again. */
-void dbal__postgres_cancel_again(dbal__postgres_connection *self);
+/* The time has come to try again, or to give up. */
+void dbal__postgres_cancel_timer(dbal__postgres_connection *self);
+/* What it was at work on has come to its end. */
+void dbal__postgres_cancel_settled(dbal__postgres_connection *self);
 /* Forgets one that is on its way. */
 void dbal__postgres_cancel_leave(dbal__postgres_connection *self);
 

@@ -200,7 +200,6 @@ stop(dbal__postgres_connection *self)
     if (self->copy.stopped)
         return;
     self->copy.stopped = true;
-    self->cancel_again = DBAL__POSTGRES_CANCEL_FIRST;
     dbal__postgres_cancel_reading(self);
 }
 

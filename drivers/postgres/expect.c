@@ -88,13 +88,28 @@ dbal__postgres_expect_remove(dbal__postgres_expect *expect, const dbal_request *
     return found;
 }
 
-dbal__postgres_expected *
-dbal__postgres_expect_find(const dbal__postgres_expect *expect, const dbal_request *request)
+bool
+dbal__postgres_expect_stop(dbal__postgres_expect *expect, const dbal_request *request)
 {
+    bool found = false;
     for (uint32_t i = expect->settled; i != expect->end; i++) {
         dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
-        if (item->reply == DBAL__POSTGRES_REPLY_QUERY && item->request == request)
-            return item;
+        if (item->request != request)
+            continue;
+        found = true;
+        expect->stopped += !item->stopped;
+        item->stopped = true;
     }
-    return NULL;
+    return found;
+}
+
+bool
+dbal__postgres_expect_is_stopping(const dbal__postgres_expect *expect)
+{
+    for (uint32_t i = expect->read; expect->stopped > 0 && i != expect->end; i++) {
+        const dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
+        if (item->stopped || item->reply == DBAL__POSTGRES_REPLY_SYNC)
+            return item->stopped;
+    }
+    return false;
 }

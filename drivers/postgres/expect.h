@@ -57,6 +57,7 @@ typedef struct dbal__postgres_expect {
     uint32_t settled, read, end;    /* numbers: oldest not settled, the one being read, the next */
     dbal__postgres_unsent *unsent;  /* another ring */
     uint32_t unsent_mask, unsent_first, unsent_end;
+    uint32_t stopped; /* how many of the items are to end */
 } dbal__postgres_expect;
 
 /* False without memory. */
@@ -99,8 +100,15 @@ bool dbal__postgres_expect_hold(dbal__postgres_expect *expect, dbal_request *req
 dbal__postgres_unsent dbal__postgres_expect_release(dbal__postgres_expect *expect);
 /* Takes an unsent request out; false when it is not there. */
 bool dbal__postgres_expect_remove(dbal__postgres_expect *expect, const dbal_request *request);
-/* The sent query of a request, or NULL. */
-dbal__postgres_expected *dbal__postgres_expect_find(const dbal__postgres_expect *expect,
-                                                    const dbal_request *request);
+/*
+ * Its caller wants a sent request to end; false when it is not there. What prepares it stands before
+ * it.
+ */
+bool dbal__postgres_expect_stop(dbal__postgres_expect *expect, const dbal_request *request);
+/*
+ * Whether what the server is at work on holds one that is to end. The server keeps back the answers
+ * to those before it until it comes to their Sync.
+ */
+bool dbal__postgres_expect_is_stopping(const dbal__postgres_expect *expect);
 
 #endif

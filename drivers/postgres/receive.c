@@ -13,23 +13,18 @@ enum { RESULTS_MOST = 512, CHUNK = 64, MANY = 64, LARGE = 256 * 1024 };
 /* ---- one answer ---- */
 
 static void
-clear_in_helper(void *result)
+clear_large(void *result)
 {
     PQclear(result);
 }
 
 static void
-cleared(void *result)
-{
-    (void)result;
-}
-
-static void
 clear(dbal__postgres_connection *self, PGresult *result)
 {
-    if (PQntuples(result) < MANY || PQresultMemorySize(result) < LARGE ||
-        !dbal_host_offload(self->host, clear_in_helper, cleared, result))
+    if (PQntuples(result) < MANY || PQresultMemorySize(result) < LARGE)
         PQclear(result);
+    else
+        dbal_host_dispose(self->host, clear_large, result);
 }
 
 static dbal__postgres_columns *
@@ -51,13 +46,14 @@ take_answer(dbal__postgres_connection *self, dbal__postgres_expected *item, PGre
     if (done != NULL)
         clear(self, done);
     if (item->refused && !refused) { /* what still comes is dropped: the server may stop */
-        item->stopped = true;
-        self->cancel_again = DBAL__POSTGRES_CANCEL_FIRST;
+        dbal__postgres_expect_stop(&self->expect, item->request);
         dbal__postgres_cancel_reading(self);
     }
     /* those of a session keep their order: nothing may have been sent behind it */
-    if (item->again && dbal_request_in_order(item->request))
-        item->again = self->expect.read + 2 == self->expect.end;
+    if (item->again && dbal_request_in_order(item->request)) {
+        uint32_t own = item->reply == DBAL__POSTGRES_REPLY_PREPARE ? 3 : 2;
+        item->again = self->expect.read + own == self->expect.end;
+    }
     return answered;
 }
 
@@ -72,13 +68,18 @@ settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
         dbal_host_in_transaction(self->host, self->in_transaction);
     }
     item->request = NULL;
-    if (item->again && dbal_request_restart(request) &&
-        dbal__postgres_expect_hold(&self->expect, request, true, true))
+    if (item->again && item->stopped)
+        dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
+                       "stopped before it was sent once more");
+    else if (item->again && dbal_request_restart(request) &&
+             dbal__postgres_expect_hold(&self->expect, request, true, true))
         return;
     bool ok = item->refused ? dbal_request_satisfied(request) : !item->failed;
-    if (!ok && !item->failed)
+    if (!ok && !item->failed) { /* the server has come to its end all the same */
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
                        "stopped while its rows were read");
+        dbal_fault_set_execution(item->fault, DBAL_EXECUTION_UNKNOWN);
+    }
     dbal_request_finish(request, ok);
 }
 
@@ -102,6 +103,7 @@ settle(dbal__postgres_connection *self)
         dbal__postgres_look_at_transaction(self);
     for (; expect->settled != expect->read; expect->settled++) {
         dbal__postgres_expected *item = dbal__postgres_expect_at(expect, expect->settled);
+        expect->stopped -= item->stopped;
         if (item->statement != NULL)
             item->statement->flying--;
         if (item->reply == DBAL__POSTGRES_REPLY_QUERY)
@@ -128,14 +130,15 @@ void
 dbal__postgres_read_from_here(dbal__postgres_connection *self)
 {
     const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
-    if (item == NULL || item->reply != DBAL__POSTGRES_REPLY_QUERY)
+    if (item == NULL)
         return;
-    if (item->single && self->newer->set_chunked_rows_mode != NULL)
-        self->newer->set_chunked_rows_mode(self->pg, CHUNK);
-    else if (item->single)
-        PQsetSingleRowMode(self->pg);
-    if (item->stopped)
-        dbal__postgres_cancel_reading(self);
+    if (item->reply == DBAL__POSTGRES_REPLY_QUERY && item->single) {
+        if (self->newer->set_chunked_rows_mode != NULL)
+            self->newer->set_chunked_rows_mode(self->pg, CHUNK);
+        else
+            PQsetSingleRowMode(self->pg);
+    }
+    dbal__postgres_cancel_reading(self);
 }
 
 static void
@@ -143,9 +146,12 @@ advance(dbal__postgres_connection *self)
 {
     const dbal__postgres_expected *item =
         dbal__postgres_expect_at(&self->expect, self->expect.read++);
-    /* the query that a failed Parse was for has its error */
-    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE && item->failed)
-        dbal__postgres_expect_at(&self->expect, self->expect.read)->failed = true;
+    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE && item->failed) {
+        /* the query that it was for has its error */
+        dbal__postgres_expected *query = dbal__postgres_expect_at(&self->expect, self->expect.read);
+        query->failed = true;
+        query->again = item->again;
+    }
     dbal__postgres_read_from_here(self);
 }
 
@@ -155,6 +161,7 @@ take_sync(dbal__postgres_connection *self)
     bool poisoned = is_poisoned(self);
     settle(self);
     self->expect.settled = ++self->expect.read;
+    dbal__postgres_cancel_settled(self);
     if (poisoned)
         dbal__postgres_lose(self, "a statement began a transaction on a shared connection");
     else

@@ -69,6 +69,7 @@ send_prepare(dbal__postgres_connection *self, dbal_request *request, dbal__postg
     item->request = request;
     item->fault = dbal_request_fault(request);
     item->statement = s;
+    item->in_transaction = self->will_be_in_transaction;
     s->flying++;
     return PQsendPrepare(self->pg, s->name, dbal_request_sql(request, NULL), s->count, s->types) ==
            1;

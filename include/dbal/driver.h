@@ -434,8 +434,10 @@ void dbal_host_timer(dbal_host *host, double seconds);
 void dbal_host_wake(dbal_host *host);
 /** The loop's clock in nanoseconds. @param host the connection's host */
 int64_t dbal_host_now(const dbal_host *host);
-/** Runs fn in a helper thread, then done on the loop, also when the connection was lost meanwhile. @param host the connection's host @param fn may block @param done on the loop @param arg for both @return false without memory */
+/** Runs fn in a helper thread, then done on the loop, also when the connection was lost meanwhile. @param host the connection's host @param fn may block @param done on the loop @param arg for both @return false without memory, or when too many are on their way on this loop: try later */
 bool dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void *arg), void *arg);
+/** Frees what takes long to free in a helper thread, or here where there is none. @param host the connection's host @param fn frees it; must not wait for anything @param pointer for it */
+void dbal_host_dispose(dbal_host *host, void (*fn)(void *pointer), void *pointer);
 /** Says that the connection is dead: the core fails what is unfinished and closes it. @param host the connection's host @return a fault to set, good until step() or submit() returns */
 dbal_fault *dbal_host_lost(dbal_host *host);
 /** Says whether a transaction is open; kept until said otherwise. @param host the connection's host @param open whether */
