@@ -21,6 +21,9 @@ told(dbal__ticket *ticket, dbal_error *error)
         dbal_error_unref(error);
         return aborted;
     }
+    /* it was to end anyway when its connection was given up for another one */
+    if (why != 0 && ticket->job.channel != NULL && ticket->job.channel->given_up)
+        stopped = true;
     if (stopped && why == 0)
         why = DBAL_ERROR_TIMEOUT; /* the driver kept to the deadline by itself */
     if (stopped && why != 0) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "lost.h"
 #include "newer.h"
 
 /*
@@ -127,21 +128,24 @@ may_go_again(const dbal__postgres_expected *item, const char *state)
 }
 
 static void
-say_not_executed(dbal__postgres_expected *item)
+say_not_executed(const dbal__postgres_answer *answer, dbal__postgres_expected *item)
 {
     item->failed = true;
-    dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
-                   "not executed: an earlier statement of its transaction has failed");
+    if (answer->fatal[0] != '\0')
+        dbal__postgres_lost_before(item->fault, answer->fatal);
+    else
+        dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
+                       "not executed: an earlier statement of its transaction has failed");
 }
 
 /* It stood in a transaction behind one that has failed. */
 static void
-skip(dbal__postgres_expected *item)
+skip(const dbal__postgres_answer *answer, dbal__postgres_expected *item)
 {
     if (item->reply == DBAL__POSTGRES_REPLY_PREPARE)
         dbal__postgres_statement_forget(item->statement);
     if (item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->failed)
-        say_not_executed(item);
+        say_not_executed(answer, item);
 }
 
 /* Its statement would have been prepared by another one, had the transaction not failed before. */
@@ -165,7 +169,7 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
     item->failed = true;
     item->again = may_go_again(item, state);
     if (is_skipped(item, state))
-        say_not_executed(item);
+        say_not_executed(answer, item);
     else if (item->stopped && strcmp(state, "57014") == 0)
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014", "%s",
                        PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
@@ -202,7 +206,7 @@ dbal__postgres_answer_take(dbal__postgres_answer *answer, dbal__postgres_expecte
         return dbal__postgres_answer_error(answer, item, result) ? DBAL__POSTGRES_ANSWER_TAKEN
                                                                  : DBAL__POSTGRES_ANSWER_LOST;
     case PGRES_PIPELINE_ABORTED:
-        skip(item);
+        skip(answer, item);
         return DBAL__POSTGRES_ANSWER_TAKEN;
     default: /* COPY, a Sync */
         return DBAL__POSTGRES_ANSWER_CONFUSED;

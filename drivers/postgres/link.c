@@ -112,11 +112,7 @@ spare_others(dbal__postgres_connection *self)
         dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
         if (item->reply != DBAL__POSTGRES_REPLY_QUERY || item->failed || item->answered)
             continue;
-        dbal_fault *fault = dbal_request_fault(item->request);
-        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, self->answer.fatal,
-                       "the server ended the connection before it came to this statement");
-        dbal_fault_set_connection_lost(fault, true);
-        dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+        dbal__postgres_lost_before(dbal_request_fault(item->request), self->answer.fatal);
         item->failed = true;
     }
 }

@@ -26,3 +26,12 @@ dbal__postgres_lost(dbal_fault *fault, const PGconn *pg, const dbal__postgres_no
         dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08006", "the connection was lost");
     dbal_fault_set_connection_lost(fault, true);
 }
+
+void
+dbal__postgres_lost_before(dbal_fault *fault, const char *fatal)
+{
+    dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, fatal,
+                   "the server ended the connection before it came to this statement");
+    dbal_fault_set_connection_lost(fault, true);
+    dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+}

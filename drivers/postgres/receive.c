@@ -203,12 +203,17 @@ take(dbal__postgres_connection *self, dbal__postgres_expected *item)
     return DBAL__POSTGRES_ANSWER_TAKEN;
 }
 
-/* What is there to be taken, if anything, without waiting for it. */
+/*
+ * What is there to be taken, if anything, without waiting for it. PQisBusy() reads what has come;
+ * also when nothing is asked: that may be the server's last words.
+ */
 static bool
 is_ready(dbal__postgres_connection *self)
 {
-    return dbal__postgres_expect_reading(&self->expect) != NULL && !self->lost &&
-           !dbal__postgres_is_held_back(self) && (self->answer.rest != NULL || !PQisBusy(self->pg));
+    if (self->lost || dbal__postgres_is_held_back(self))
+        return false;
+    return self->answer.rest != NULL ||
+           (!PQisBusy(self->pg) && dbal__postgres_expect_reading(&self->expect) != NULL);
 }
 
 void
