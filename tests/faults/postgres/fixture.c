@@ -29,7 +29,11 @@ open_at(const char *url, const char *parameters)
 {
     char whole[400];
     dbal_error *error = NULL;
-    snprintf(whole, sizeof whole, "%s%s%s", url, strchr(url, '?') != NULL ? "&" : "?", parameters);
+    snprintf(whole, sizeof whole, "%s%s%s", url,
+             parameters[0] == '\0'      ? ""
+             : strchr(url, '?') != NULL ? "&"
+                                        : "?",
+             parameters);
     dbal_pool *made = dbal_pool_open(fixture.loop, whole, NULL, &error);
     ck_assert_msg(made != NULL, "%s: %s", whole, dbal_error_message(error));
     return made;
