@@ -12,7 +12,7 @@
 #include "failure.h"
 #include "lost.h"
 
-static const double CANCEL_AGAIN_MOST = 0.5;
+static const double CANCEL_AGAIN_FIRST = 0.02, CANCEL_AGAIN_MOST = 0.5;
 
 void
 dbal__postgres_interrupt(void *connection)
@@ -37,7 +37,7 @@ stop(dbal__postgres_connection *self, dbal__postgres_expected *item, bool lost)
 {
     if (item->stopped && !lost)
         return;
-    self->cancel_again = item->stopped ? self->cancel_again * 2 : DBAL__POSTGRES_CANCEL_FIRST;
+    self->cancel_again = item->stopped ? self->cancel_again * 2 : CANCEL_AGAIN_FIRST;
     if (self->cancel_again > CANCEL_AGAIN_MOST)
         self->cancel_again = CANCEL_AGAIN_MOST;
     item->stopped = true;
