@@ -39,10 +39,23 @@ locks_rows(const char *cursor)
 }
 
 static bool
-changes_rows(token t)
+is_change(token t)
 {
     return dbal__postgres_is(t, "insert") || dbal__postgres_is(t, "update") ||
            dbal__postgres_is(t, "delete") || dbal__postgres_is(t, "merge");
+}
+
+/* `cursor` stands behind it: such a word may also be the name of a column */
+static bool
+changes_rows(token t, const char *cursor)
+{
+    if (!is_change(t))
+        return false;
+    token after = dbal__postgres_peek(cursor);
+    if (dbal__postgres_is(t, "update"))
+        return (after.kind == DBAL_SQL_WORD && !dbal__postgres_is(after, "from")) ||
+               after.kind == DBAL_SQL_IDENTIFIER;
+    return dbal__postgres_is(after, dbal__postgres_is(t, "delete") ? "from" : "into");
 }
 
 /* SELECT … INTO [TEMPORARY] makes a table; `cursor` stands behind INTO */
@@ -72,33 +85,45 @@ of_kinds(unsigned kinds)
     return m;
 }
 
+/* whether a statement may begin behind the parenthesis that follows `before` */
+static bool
+opens_statement(token before, bool outer)
+{
+    return before.kind == DBAL_SQL_END || dbal__postgres_is(before, "as") ||
+           dbal__postgres_is(before, "materialized") ||
+           (dbal__postgres_is_byte(before, '(') && outer);
+}
+
 /*
  * Reads a query to its end for what tells that it does more than it seems to. A verb that changes
- * rows is one at its beginning, behind WITH's tables, or first between parentheses there; elsewhere
- * such a word may be a name.
+ * rows is one at its beginning, behind WITH's tables, or first between the parentheses there.
  */
 static meaning
 of_query(const char *cursor)
 {
     unsigned kinds = 0, depth = 0;
+    bool opens = false;
     token before = {.kind = DBAL_SQL_END};
     token t = dbal__postgres_next(&cursor);
     for (; !dbal__postgres_is_end(t); before = t, t = dbal__postgres_next(&cursor)) {
-        bool starts = before.kind == DBAL_SQL_END || dbal__postgres_is_byte(before, '(') ||
+        bool starts = before.kind == DBAL_SQL_END ||
+                      (dbal__postgres_is_byte(before, '(') && opens) ||
                       (depth == 0 && dbal__postgres_is_byte(before, ')'));
-        if (dbal__postgres_is_byte(t, '('))
+        if (dbal__postgres_is_byte(t, '(')) {
+            opens = opens_statement(before, opens);
             depth++;
-        else if (dbal__postgres_is_byte(t, ')'))
+        } else if (dbal__postgres_is_byte(t, ')')) {
             depth -= depth != 0;
-        else if (starts && changes_rows(t))
+        } else if (starts && changes_rows(t, cursor)) {
             kinds |= WRITES;
-        else if (dbal__postgres_is(t, "for") && locks_rows(cursor))
+        } else if (dbal__postgres_is(t, "for") && locks_rows(cursor)) {
             kinds |= WRITES;
-        else if (dbal__postgres_is(t, "into") && !dbal__postgres_is(before, "insert") &&
-                 !dbal__postgres_is(before, "merge"))
+        } else if (dbal__postgres_is(t, "into") && !dbal__postgres_is(before, "insert") &&
+                   !dbal__postgres_is(before, "merge")) {
             kinds |= into(cursor);
-        else
+        } else {
             kinds |= dbal__postgres_function_kinds(t, cursor);
+        }
     }
     return of_kinds(kinds);
 }
@@ -178,7 +203,7 @@ copies(const char *cursor)
         else if (dbal__postgres_is_byte(t, ')'))
             depth -= depth != 0;
         else if (depth != 0)
-            changes = changes || changes_rows(t);
+            changes = changes || changes_rows(t, cursor);
         else if (dbal__postgres_is(t, "from") || dbal__postgres_is(t, "to"))
             return copies_place(cursor, dbal__postgres_is(t, "from"), changes);
     }
@@ -317,7 +342,7 @@ static bool
 is_query(token t)
 {
     return dbal__postgres_is(t, "select") || dbal__postgres_is(t, "values") ||
-           dbal__postgres_is(t, "with") || dbal__postgres_is(t, "table") || changes_rows(t);
+           dbal__postgres_is(t, "with") || dbal__postgres_is(t, "table") || is_change(t);
 }
 
 /* `cursor` stands behind the verb */
