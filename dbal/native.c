@@ -1,72 +1,11 @@
-/*
- * A connection on the loop. The driver opens and closes it in a helper thread; in between it is
- * stepped by the descriptors it has asked to watch. Finished requests go up from the ready queue,
- * never from inside the driver.
- */
+#include "dbal/native.h"
+
 #include <string.h>
 
 #include "dbal/alloc.h"
-#include "dbal/channel.h"
 #include "dbal/error.h"
 
-enum { SLOTS = 4, REMARKS_MOST = 64 };
-
-/* Of a loop's; what hangs leaves helpers for connecting and closing. */
-enum { OFFLOADS_MOST = 8 };
-
-typedef struct native native;
-
-/* one watched descriptor */
-typedef struct slot {
-    ev_io watch;
-    native *of;
-    bool active;
-} slot;
-
-struct dbal_host {
-    native *of;
-};
-
-struct native {
-    dbal__channel channel; /* first */
-    dbal_host host;
-    slot slots[SLOTS];
-    dbal__timer timer;
-    dbal__task wake;    /* step(DBAL_SLOT_WAKE) */
-    dbal__task finish;  /* hands up what has finished; closes what died */
-    dbal__task parting; /* closes it, when libev has let go of its descriptors */
-    dbal__list flying;  /* jobs the driver has */
-    dbal__list landed;  /* jobs it has finished */
-    dbal__list remarks; /* not logged yet: the program's function may call us */
-    int remark_count;
-    dbal_fault fault; /* of opening, and of its death */
-    dbal__errand open_errand, close_errand;
-    bool ok, attached, dying, closing, close_sent, in_transaction;
-    bool soiled, cleaned; /* what the driver says of the request that it finishes next */
-};
-
-/* what the database says, for the program's log */
-typedef struct remark {
-    dbal__list link;
-    bool warning;
-    char text[];
-} remark;
-
-/* a blocking call that the driver sends to a helper */
-typedef struct offload {
-    dbal__errand errand;
-    void (*run)(void *arg);
-    void (*done)(void *arg);
-    void *arg;
-    dbal_loop *loop;
-} offload;
-
-/* something that a helper frees */
-typedef struct disposal {
-    dbal__work work;
-    void (*free)(void *pointer);
-    void *pointer;
-} disposal;
+typedef dbal__native native;
 
 static native *
 native_of(dbal__channel *channel)
@@ -93,15 +32,15 @@ leave(native *self)
     dbal__entry_end(&self->channel.driver->entry, &self->channel.entry, self->channel.threadlevel);
 }
 
-static void
-soon(native *self)
+void
+dbal__native_soon(native *self)
 {
     if (!dbal__task_is_queued(&self->finish))
         dbal__ready_push(&self->channel.loop->ready, &self->finish);
 }
 
-static void
-step(native *self, int place, unsigned events)
+void
+dbal__native_step(native *self, int place, unsigned events)
 {
     if (!self->attached || self->dying)
         return;
@@ -111,206 +50,9 @@ step(native *self, int place, unsigned events)
 }
 
 static void
-on_event(struct ev_loop *ev, ev_io *watch, int events)
-{
-    slot *one = watch->data;
-    native *self = one->of;
-    dbal_loop *loop = self->channel.loop;
-    (void)ev;
-    if (dbal__loop_is_foreign(loop))
-        return;
-    dbal__loop_enter(loop);
-    step(self, (int)(one - self->slots),
-         ((events & EV_READ) != 0 ? DBAL_READABLE : 0u) |
-             ((events & EV_WRITE) != 0 ? DBAL_WRITABLE : 0u));
-    dbal__loop_turn(loop);
-    dbal__loop_leave(loop);
-}
-
-static void
 on_wake(dbal__task *task)
 {
-    step(DBAL__OF(task, native, wake), DBAL_SLOT_WAKE, 0);
-}
-
-static void
-on_timer(dbal__timer *timer)
-{
-    step(DBAL__OF(timer, native, timer), DBAL_SLOT_TIMER, 0);
-}
-
-void
-dbal_host_unwatch(dbal_host *host, int place)
-{
-    slot *one = place >= 0 && place < SLOTS ? &host->of->slots[place] : NULL;
-    struct ev_loop *ev = host->of->channel.loop->ev;
-    if (one == NULL || !one->active)
-        return;
-    one->active = false;
-    if (ev == NULL)
-        return;
-    ev_ref(ev);
-    ev_io_stop(ev, &one->watch);
-}
-
-void
-dbal_host_watch(dbal_host *host, int place, int fd, unsigned events)
-{
-    struct ev_loop *ev = host->of->channel.loop->ev;
-    dbal_host_unwatch(host, place);
-    if (place < 0 || place >= SLOTS || fd < 0 || events == 0 || ev == NULL)
-        return;
-    slot *one = &host->of->slots[place];
-    /* always set anew: the number may be an old one with another socket behind it */
-    ev_io_init(&one->watch, on_event, fd,
-               ((events & DBAL_READABLE) != 0 ? EV_READ : 0) |
-                   ((events & DBAL_WRITABLE) != 0 ? EV_WRITE : 0));
-    one->watch.data = one;
-    one->of = host->of;
-    one->active = true;
-    ev_io_start(ev, &one->watch);
-    ev_unref(ev); /* an idle connection does not keep ev_run going */
-}
-
-void
-dbal_host_timer(dbal_host *host, double seconds)
-{
-    dbal__clock *clock = &host->of->channel.loop->ready.clock;
-    if (seconds < 0)
-        dbal__clock_stop(clock, &host->of->timer);
-    else
-        dbal__clock_start(clock, &host->of->timer, dbal__after(dbal__clock_now(clock), seconds),
-                          on_timer);
-}
-
-void
-dbal_host_wake(dbal_host *host)
-{
-    if (!dbal__task_is_queued(&host->of->wake))
-        dbal__ready_push(&host->of->channel.loop->ready, &host->of->wake);
-}
-
-int64_t
-dbal_host_now(const dbal_host *host)
-{
-    return dbal__loop_now(host->of->channel.loop);
-}
-
-static void
-run_offload(dbal__errand *errand)
-{
-    offload *one = DBAL__OF(errand, offload, errand);
-    one->run(one->arg);
-}
-
-static void
-end_offload(dbal__errand *errand)
-{
-    offload *one = DBAL__OF(errand, offload, errand);
-    one->loop->offloads--;
-    one->done(one->arg);
-    dbal__free(one);
-}
-
-bool
-dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void *arg), void *arg)
-{
-    dbal_loop *loop = host->of->channel.loop;
-    offload *one = loop->offloads < OFFLOADS_MOST ? dbal__zalloc(sizeof *one) : NULL;
-    if (one == NULL)
-        return false;
-    *one = (offload){.errand = {.run = run_offload, .done = end_offload},
-                     .run = fn,
-                     .done = done,
-                     .arg = arg,
-                     .loop = loop};
-    loop->offloads++;
-    if (dbal__helpers_send(loop->hosts, &one->errand))
-        return true;
-    loop->offloads--;
-    dbal__free(one);
-    return false;
-}
-
-static void
-dispose(dbal__work *work, dbal__worker *worker)
-{
-    disposal *one = DBAL__OF(work, disposal, work);
-    (void)worker;
-    one->free(one->pointer);
-    dbal__free(one);
-}
-
-void
-dbal_host_dispose(dbal_host *host, void (*fn)(void *pointer), void *pointer)
-{
-    disposal *one = dbal__zalloc(sizeof *one);
-    if (one != NULL) {
-        *one = (disposal){.work = {.run = dispose}, .free = fn, .pointer = pointer};
-        if (dbal__helpers_run(host->of->channel.loop->helpers, &one->work))
-            return;
-        dbal__free(one);
-    }
-    fn(pointer);
-}
-
-void
-dbal_host_in_transaction(dbal_host *host, bool open)
-{
-    host->of->in_transaction = open;
-}
-
-void
-dbal_host_log(dbal_host *host, bool warning, const char *text)
-{
-    native *self = host->of;
-    size_t size = strlen(text) + 1;
-    remark *one = self->remark_count < REMARKS_MOST ? dbal__alloc(sizeof *one + size) : NULL;
-    if (one == NULL)
-        return;
-    one->warning = warning;
-    memcpy(one->text, text, size);
-    dbal__list_push(&self->remarks, &one->link);
-    self->remark_count++;
-    soon(self);
-}
-
-static void
-log_remarks(native *self, bool drop)
-{
-    dbal__list *link;
-    while ((link = dbal__list_pop(&self->remarks)) != NULL) {
-        remark *one = DBAL__OF(link, remark, link);
-        self->remark_count--;
-        if (!drop)
-            dbal__ready_log(&self->channel.loop->ready,
-                            one->warning ? DBAL_LOG_WARNING : DBAL_LOG_INFO, "%s: %s",
-                            self->channel.driver->driver->name, one->text);
-        dbal__free(one);
-    }
-}
-
-void
-dbal_host_notify(dbal_host *host, const char *channel, const char *payload, int pid)
-{
-    dbal__channel *self = &host->of->channel;
-    if (self->notified != NULL)
-        self->notified(self, channel, payload != NULL ? payload : "", pid);
-}
-
-void
-dbal_host_dirty(dbal_host *host, bool dirty)
-{
-    host->of->soiled = dirty;
-    host->of->cleaned = !dirty;
-}
-
-dbal_fault *
-dbal_host_lost(dbal_host *host)
-{
-    host->of->dying = true;
-    soon(host->of);
-    return &host->of->fault;
+    dbal__native_step(DBAL__OF(task, native, wake), DBAL_SLOT_WAKE, 0);
 }
 
 /* The driver has ended a request: it goes up when the driver has returned. */
@@ -330,7 +72,7 @@ finished(dbal_request *request, bool ok)
     dbal__job_end(job, ok, &request->fault);
     dbal__list_remove(&job->link);
     dbal__list_push(&self->landed, &job->link);
-    soon(self);
+    dbal__native_soon(self);
 }
 
 static void
@@ -339,10 +81,7 @@ detach(native *self)
     if (!self->attached)
         return;
     self->attached = false;
-    for (int i = 0; i < SLOTS; i++)
-        dbal_host_unwatch(&self->host, i);
-    dbal_host_timer(&self->host, -1);
-    dbal__list_remove(&self->wake.link);
+    dbal__native_unwatch(self);
     enter(self, "detach");
     face(self)->detach(self->channel.connection);
     leave(self);
@@ -408,7 +147,7 @@ static void
 on_finish(dbal__task *task)
 {
     native *self = DBAL__OF(task, native, finish);
-    log_remarks(self, false);
+    dbal__native_log(self, false);
     if (self->dying && self->attached) {
         detach(self);
         dbal_error *reason = take_reason(self);
@@ -500,13 +239,13 @@ submit(dbal__channel *channel, dbal__job *job)
     job->request.finished = finished;
     if (!dbal__job_begin(job)) {
         dbal__list_push(&self->landed, &job->link);
-        soon(self);
+        dbal__native_soon(self);
         return;
     }
     if (self->dying || !self->attached) {
         job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
         dbal__list_push(&self->landed, &job->link);
-        soon(self);
+        dbal__native_soon(self);
         return;
     }
     dbal__list_push(&self->flying, &job->link);
@@ -543,7 +282,8 @@ cancel(dbal__channel *channel, dbal__job *job)
 {
     native *self = native_of(channel);
     /* a driver that is told by a call goes on taking what comes: it may have ended already */
-    if (face(self)->cancel == NULL || job->request.deliver != NULL)
+    if (face(self)->cancel == NULL || job->request.deliver != NULL ||
+        job->request.copy != DBAL_COPY_NONE)
         atomic_store_explicit(&job->request.stopped, true, memory_order_release);
     if (!self->attached || self->dying || face(self)->cancel == NULL ||
         dbal__list_empty(&job->link) || job->ended != 0)
@@ -563,7 +303,7 @@ close_channel(dbal__channel *channel)
     if (self->closing)
         return;
     self->closing = true;
-    soon(self);
+    dbal__native_soon(self);
 }
 
 static void
@@ -591,13 +331,10 @@ static void
 free_channel(dbal__channel *channel)
 {
     native *self = native_of(channel);
-    for (int i = 0; i < SLOTS; i++)
-        dbal_host_unwatch(&self->host, i);
-    dbal_host_timer(&self->host, -1);
-    dbal__list_remove(&self->wake.link);
+    dbal__native_unwatch(self);
     dbal__list_remove(&self->finish.link);
     dbal__list_remove(&self->parting.link);
-    log_remarks(self, true);
+    dbal__native_log(self, true);
     dbal__fault_clear(&self->fault);
     dbal__channel_fini(channel);
     dbal__free(self);

@@ -570,5 +570,5 @@ main(void)
     suite_add(suite, in_a_transaction_all_is_in_order, before, after);
     suite_add(suite, what_is_no_such_copy_harms_nothing, before, after);
     suite_add(suite, a_small_statement_cache_before_it, before, after);
-    return suite_run(suite);
+    return session_main(suite);
 }

@@ -197,7 +197,7 @@ START_TEST(a_database_that_is_not_there_fails)
     hearer one;
     char url[512];
     dbal_error *error = NULL;
-    const char *base = getenv("DBAL_TEST_POSTGRES_URL");
+    const char *base = session_url();
     const char *name = strstr(strstr(base, "://") + 3, "/postgres");
     ck_assert_ptr_nonnull(name);
     snprintf(url, sizeof url, "%.*s/nowhere%s", (int)(name - base), base,
@@ -220,5 +220,5 @@ main(void)
     suite_add(suite, after_a_loss_it_listens_again, before, after);
     suite_add(suite, when_nobody_listens_its_connection_goes, before, after);
     suite_add(suite, a_database_that_is_not_there_fails, before, after);
-    return suite_run(suite);
+    return session_main(suite);
 }

@@ -21,6 +21,12 @@ session_main(Suite *suite)
     return status;
 }
 
+const char *
+session_url(void)
+{
+    return place.url;
+}
+
 dbal_pool *
 session_open(const char *settings)
 {

@@ -16,6 +16,8 @@ int session_main(Suite *suite);
 /* A pool with settings behind the URL, "" for none. */
 void session_begin(const char *settings);
 void session_end(void);
+/* The URL of the test's own place on the server. */
+const char *session_url(void);
 /* One more on the same loop. */
 dbal_pool *session_open(const char *settings);
 
