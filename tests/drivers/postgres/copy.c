@@ -520,7 +520,7 @@ START_TEST(what_is_no_such_copy_harms_nothing)
     ends_badly(dbal_pool_copy_out(pool, "copy t to stdout; drop table t", read_on, &out),
                DBAL_ERROR_PROGRAMMING, "42601");
     ends_badly(dbal_pool_transaction(pool, DBAL_TRANSACTION(.read_only = true), reads_only, &in),
-               DBAL_ERROR_PROGRAMMING, "25006");
+               DBAL_ERROR_OPERATIONAL, "25006");
     ck_assert_int_eq(in.calls + out.calls, 0);
     ck_assert_int_eq(run_number("select count(*) from t"), 0);
     dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;

@@ -9,8 +9,9 @@
 loop_fixture fixture;
 dbal_pool *pool;
 
-static postgres server;
+static postgres server, bouncer;
 static postgres_place place;
+static char place_url[192]; /* by the door that is taken */
 
 int
 session_main(Suite *suite)
@@ -21,10 +22,23 @@ session_main(Suite *suite)
     return status;
 }
 
+int
+session_main_pooled(Suite *suite)
+{
+    /* two server connections, so that transactions change between them all the time */
+    static const char *const settings[] = {"default_pool_size=2", NULL};
+    postgres_start(&server, NULL);
+    postgres_bouncer_start(&bouncer, &server, settings);
+    int status = suite_run(suite);
+    postgres_remove(&bouncer);
+    postgres_remove(&server);
+    return status;
+}
+
 const char *
 session_url(void)
 {
-    return place.url;
+    return place_url;
 }
 
 dbal_pool *
@@ -32,7 +46,7 @@ session_open(const char *settings)
 {
     char url[512];
     dbal_error *error = NULL;
-    snprintf(url, sizeof url, "%s%s%s", place.url, settings[0] != '\0' ? "&" : "", settings);
+    snprintf(url, sizeof url, "%s%s%s", place_url, settings[0] != '\0' ? "&" : "", settings);
     dbal_pool *made = dbal_pool_open(fixture.loop, url, NULL, &error);
     ck_assert_msg(made != NULL, "%s: %s", url, dbal_error_message(error));
     return made;
@@ -42,6 +56,8 @@ void
 session_begin(const char *settings)
 {
     postgres_place_init(&place, &server);
+    postgres_place_url(&place, bouncer.folder[0] != '\0' ? &bouncer : &server, place_url,
+                       sizeof place_url);
     loop_fixture_init(&fixture);
     pool = session_open(settings);
 }

@@ -13,6 +13,9 @@ extern dbal_pool *pool;
 /* Runs a suite on a server of its own; what main returns. */
 int session_main(Suite *suite);
 
+/* The same, with a PgBouncer that pools transactions between the pools and the server. */
+int session_main_pooled(Suite *suite);
+
 /* A pool with settings behind the URL, "" for none. */
 void session_begin(const char *settings);
 void session_end(void);
