@@ -93,7 +93,8 @@ dbal__lanes_choose(dbal_pool *pool, int64_t now)
     }
     if (idle != NULL)
         return idle;
-    dbal__slots_grow(pool);
+    if (shortest != NULL)
+        dbal__slots_grow(pool);
     return shortest;
 }
 

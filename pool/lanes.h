@@ -37,7 +37,7 @@ void dbal__lanes_drop(dbal__slot *slot);
 unsigned dbal__lanes_depth(const dbal_pool *pool);
 /*
  * The lane that a statement is to join now: a busy one where it will not wait long, else an idle
- * one, else the one with the shortest wait, and a connection more is opened. NULL: it must wait.
+ * one, else the one with the shortest wait, and a connection more is opened. NULL: there is none.
  */
 dbal__slot *dbal__lanes_choose(dbal_pool *pool, int64_t now);
 /* It is about to be handed to that lane. */

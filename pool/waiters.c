@@ -189,25 +189,32 @@ serve_session(dbal__ticket *ticket)
     return true;
 }
 
-/* Where one thread serves all connections, one will do. */
+/* Whether one connection more would help those that wait; where one thread serves all, one will do. */
+static bool
+wants_more(const dbal_pool *pool)
+{
+    return pool->gate == DBAL_GATE_LOOP || least_busy(pool) == NULL;
+}
+
 static dbal__slot *
-choose_for_thread(dbal_pool *pool)
+choose_for_thread(const dbal_pool *pool)
 {
     dbal__slot *slot = least_busy(pool);
-    if (slot == NULL)
-        dbal__slots_grow(pool);
     return slot != NULL && slot->flying < dbal__lanes_depth(pool) ? slot : NULL;
 }
 
-/* False: it must wait. */
+/* False: it must wait; or, when it does so already, it may have failed with all others. */
 static bool
 serve_statement(dbal__ticket *ticket, int64_t now)
 {
     dbal_pool *pool = ticket->pool;
     bool lanes = pool->gate == DBAL_GATE_LOOP;
     dbal__slot *slot = lanes ? dbal__lanes_choose(pool, now) : choose_for_thread(pool);
-    if (slot == NULL)
+    if (slot == NULL) {
+        if (ticket->place == DBAL__PLACE_LIST && wants_more(pool))
+            dbal__slots_grow(pool);
         return false;
+    }
     if (ticket->place == DBAL__PLACE_LIST)
         stop_waiting(ticket);
     used(slot);
@@ -283,11 +290,10 @@ dbal__waiters_add(dbal__ticket *ticket)
         dbal__writes_add(ticket);
     } else if (pool->gate == DBAL_GATE_THREAD) {
         add_threaded(ticket);
-    } else if (ticket->job.kind == DBAL__JOB_GRANT || !dbal__list_empty(&pool->waiting)) {
+    } else if (ticket->job.kind == DBAL__JOB_GRANT || !dbal__list_empty(&pool->waiting) ||
+               !serve_statement(ticket, ticket->asked)) {
         wait_here(ticket);
         dbal__waiters_serve(pool);
-    } else if (!serve_statement(ticket, ticket->asked)) {
-        wait_here(ticket);
     }
 }
 

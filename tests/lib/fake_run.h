@@ -13,8 +13,8 @@ typedef struct fake_run {
     const char *cursor;
     dbal_sql_token word;
     int64_t affected, id;
-    bool headed; /* it has its columns */
-    bool over;   /* the answer has ended, or nobody wants the rest */
+    bool headed;          /* it has its columns */
+    bool over;            /* the answer has ended, or nobody wants the rest */
     bool soiled, cleaned; /* the session, and the driver is told */
 } fake_run;
 

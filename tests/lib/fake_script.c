@@ -60,6 +60,8 @@ fake_script_clear(fake_script *script)
         script->stop_ends_open = false;
     script->hang_share = script->stop_breaks = false;
     script->fail_share_begin = script->fail_share_end = 0;
+    script->fail_commit = script->lose_commit = script->commits = 0;
+    script->hang_reset = false;
     script->share_begins = script->share_ends = 0;
     script->opens = script->closes = script->runs = script->waiting = script->interrupts =
         script->resets = script->live = script->most_live = 0;
