@@ -44,6 +44,7 @@ leave(dbal__postgres_connection *self)
         self->ended = true; /* which ends the request too */
         return;
     }
+    dbal__postgres_cancel_settled(self);
     dbal__postgres_look_at_transaction(self);
     finish(self);
     dbal__postgres_send(self);

@@ -31,22 +31,29 @@ typedef struct contract_sql {
     const char *checkpoint; /* gives 0 when nobody keeps an old state, else 1; with `reads` */
     const char *endless;    /* runs until it is stopped */
     const char *begin, *rollback;
-    const char *setting; /* changes the session so that `changed` gives a 1 */
-    const char *changed; /* 0 in a new session */
+    const char *setting;  /* changes the session so that `changed` gives a 1 */
+    const char *changed;  /* 0 in a new session */
+    const char *copy_in;  /* takes whole numbers from 2, one a line */
+    const char *copied;   /* how many of them are there */
+    const char *copy_bad; /* the same, which fails with 22P02 at the fourth line, "four" */
+    const char *copy_out, *copy_much; /* the numbers 1 to 3, and very many */
+    const char *notify;               /* tells "contract" of "told" */
 } contract_sql;
 
 enum contract_quirk {
-    CONTRACT_UNTYPED = 1,     /* values lose the finer type that they had as parameters */
-    CONTRACT_ONE = 2,         /* there can be one connection only */
-    CONTRACT_FORGETS = 4,     /* the database is gone with its last connection */
-    CONTRACT_PRIVATE = 8,     /* another pool has a database of its own */
-    CONTRACT_NO_BACKUP = 32,  /* it cannot be copied */
-    CONTRACT_LISTENS = 16,    /* sees a stop only where its own statements look for it */
-    CONTRACT_NO_NUL = 64,     /* a text can hold no NUL byte */
-    CONTRACT_ZONED = 128,     /* the text of a moment names its zone */
-    CONTRACT_SPOILS = 256,    /* a failed statement spoils its transaction, also a handled one */
-    CONTRACT_ANY_JSON = 1024, /* JSON as a parameter is whatever is wanted where it stands */
-    CONTRACT_NO_IDS = 512,    /* a row's id is not told unless it is asked for */
+    CONTRACT_UNTYPED = 1,      /* values lose the finer type that they had as parameters */
+    CONTRACT_ONE = 2,          /* there can be one connection only */
+    CONTRACT_FORGETS = 4,      /* the database is gone with its last connection */
+    CONTRACT_PRIVATE = 8,      /* another pool has a database of its own */
+    CONTRACT_NO_BACKUP = 32,   /* it cannot be copied */
+    CONTRACT_LISTENS = 16,     /* sees a stop only where its own statements look for it */
+    CONTRACT_NO_NUL = 64,      /* a text can hold no NUL byte */
+    CONTRACT_ZONED = 128,      /* the text of a moment names its zone */
+    CONTRACT_SPOILS = 256,     /* a failed statement spoils its transaction, also a handled one */
+    CONTRACT_ANY_JSON = 1024,  /* JSON as a parameter is whatever is wanted where it stands */
+    CONTRACT_NO_COPY = 2048,   /* there are no copies in bulk */
+    CONTRACT_NO_NOTIFY = 4096, /* nobody can listen */
+    CONTRACT_NO_IDS = 512,     /* a row's id is not told unless it is asked for */
 };
 
 /* Where the database is; new for each test. */
@@ -111,6 +118,8 @@ void add_values(Suite *suite);
 void add_transactions(Suite *suite);
 void add_batches(Suite *suite);
 void add_backups(Suite *suite);
+void add_copies(Suite *suite);
+void add_notifications(Suite *suite);
 void add_stops(Suite *suite);
 void add_streams(Suite *suite);
 void add_pools(Suite *suite);

@@ -27,6 +27,8 @@ main(int argc, char **argv)
     add_transactions(suite);
     add_batches(suite);
     add_backups(suite);
+    add_copies(suite);
+    add_notifications(suite);
     add_stops(suite);
     add_streams(suite);
     add_pools(suite);

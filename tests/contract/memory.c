@@ -79,6 +79,31 @@ ask_backups(tally *self)
     watch(self, dbal_pool_backup(self->pool, where, NULL, NULL));
 }
 
+static void
+write_some(dbal_copy *copy, void *arg)
+{
+    ck_assert_ptr_nonnull(arg);
+    dbal_copy_write(copy, "2\n3\n", 4);
+    dbal_copy_end(copy);
+}
+
+static dbal_flow
+take_bytes(dbal_stream *stream, const void *data, size_t size, void *arg)
+{
+    (void)stream, (void)data, (void)size, (void)arg;
+    return DBAL_CONTINUE;
+}
+
+/* Refused where there are none. */
+static void
+ask_copies(tally *self)
+{
+    const contract_sql *sql = target->sql;
+    bool can = (target->quirks & CONTRACT_NO_COPY) == 0;
+    watch(self, dbal_pool_copy_in(self->pool, can ? sql->copy_in : sql->get, write_some, self));
+    watch(self, dbal_pool_copy_out(self->pool, can ? sql->copy_out : sql->get, take_bytes, self));
+}
+
 static dbal_outcome
 work_with_batch(dbal_connection *connection, void *arg)
 {
@@ -113,6 +138,7 @@ ask_everything(tally *self)
     watch(self, dbal_pool_session(self->pool, DBAL_SESSION(.label = "session"), run_script, self));
     ask_batches(self);
     ask_backups(self);
+    ask_copies(self);
     watch(self, dbal_pool_transaction(self->pool, NULL, work_with_batch, self));
     watch(self,
           dbal_pool_stream(self->pool,

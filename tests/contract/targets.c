@@ -21,6 +21,12 @@ static const contract_sql fake_sql = {
     .rollback = "rollback",
     .setting = "setting",
     .changed = "changed",
+    .copy_in = "load",
+    .copied = "get",
+    .copy_bad = "load 3",
+    .copy_out = "unload 3",
+    .copy_much = "unload 200000",
+    .notify = "notify \"contract\" 'told'",
 };
 
 static const contract_sql sqlite_sql = {
@@ -73,11 +79,18 @@ static const contract_sql postgres_sql = {
     .rollback = "rollback",
     .setting = "set application_name = 'changed'",
     .changed = "select (current_setting('application_name') = 'changed')::int",
+    .copy_in = "copy thing from stdin",
+    .copied = "select count(*) - 1 from thing",
+    .copy_bad = "copy thing from stdin",
+    .copy_out = "copy (select generate_series(1, 3)) to stdout",
+    .copy_much = "copy (select generate_series(1, 100000000)) to stdout",
+    .notify = "notify contract, 'told'",
 };
 
 #define FAKE(name, parameters, quirks, gate, level)                                                \
     {                                                                                              \
-        name, "fake:", CONTRACT_NAMED, parameters, &fake_sql, quirks, gate, level                  \
+        name, "fake:", CONTRACT_NAMED, parameters, &fake_sql,                                      \
+            (quirks) | CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY, gate, level                          \
     }
 #define NATIVE(name, parameters, quirks, gate)                                                     \
     {                                                                                              \
@@ -86,8 +99,8 @@ static const contract_sql postgres_sql = {
     }
 #define SQLITE(name, parameters, quirks, gate, level)                                              \
     {                                                                                              \
-        name, "sqlite:", CONTRACT_FILE, parameters, &sqlite_sql, (quirks) | CONTRACT_UNTYPED,      \
-            gate, level                                                                            \
+        name, "sqlite:", CONTRACT_FILE, parameters, &sqlite_sql,                                   \
+            (quirks) | CONTRACT_UNTYPED | CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY, gate, level       \
     }
 #define POSTGRES(name, parameters, quirks, gate)                                                   \
     {                                                                                              \
@@ -112,16 +125,20 @@ const contract_target contract_targets[] = {
     NATIVE("native", "", 0, "loop"),
     NATIVE("native-single", "pipeline=off", 0, "loop"),
     NATIVE("native-token", "token=on", 0, "loop"),
-    NATIVE("native-thread", "pool_gate=thread", 0, "thread"),
-    NATIVE("native-driver-thread", "pool_gate=driver-thread", 0, "driver-thread"),
+    NATIVE("native-thread", "pool_gate=thread", CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY, "thread"),
+    NATIVE("native-driver-thread", "pool_gate=driver-thread", CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY,
+           "driver-thread"),
     SQLITE("sqlite", "", 0, "thread", 1),
     SQLITE("sqlite-alone", "sharing=off", 0, "thread", 1),
     SQLITE("sqlite-driver-thread", "pool_gate=driver-thread", 0, "driver-thread", 1),
     SQLITE("sqlite-full-mutex", "mutex=full", 0, "thread", 3),
     SQLITE("sqlite-rollback-journal", "journal_mode=delete", CONTRACT_ONE, "thread", 1),
     {"sqlite-memory", "sqlite::memory:", CONTRACT_NOWHERE, "", &sqlite_sql,
-     CONTRACT_UNTYPED | CONTRACT_ONE | CONTRACT_FORGETS | CONTRACT_PRIVATE, "thread", 1},
+     CONTRACT_UNTYPED | CONTRACT_ONE | CONTRACT_FORGETS | CONTRACT_PRIVATE | CONTRACT_NO_COPY |
+         CONTRACT_NO_NOTIFY,
+     "thread", 1},
     POSTGRES("postgres", "", 0, "loop"),
-    POSTGRES("postgres-thread", "pool_gate=thread", 0, "thread"),
+    POSTGRES("postgres-thread", "pool_gate=thread", CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY,
+             "thread"),
     {.name = NULL},
 };
