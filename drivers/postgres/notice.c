@@ -52,6 +52,7 @@ receive(void *arg, const PGresult *result)
     const char *sqlstate = field(result, PG_DIAG_SQLSTATE, 0);
     const char *text = field(result, PG_DIAG_MESSAGE_PRIMARY, 0);
     note_end(notices, severity, sqlstate, text);
+    notices->confused = notices->confused || sqlstate[0] == '\0'; /* a server's has one */
     size_t size = cut(text);
     char *copy = dbal_driver_alloc(size + 1);
     if (copy == NULL) {

@@ -21,6 +21,7 @@ typedef struct dbal__postgres_notice {
 typedef struct dbal__postgres_notices {
     dbal__postgres_notice ring[DBAL__POSTGRES_NOTICES];
     int first, count;
+    bool confused;         /* libpq itself has complained: of an answer to nothing, say */
     unsigned long dropped; /* those that were not taken in time, or that there was no memory for */
     char end_sqlstate[6];  /* of the last FATAL one, or one of class 57P; "": there was none */
     char end_text[DBAL__POSTGRES_NOTICE_TEXT + 1];

@@ -228,7 +228,7 @@ dbal__postgres_receive(dbal__postgres_connection *self)
     }
     if (self->lost)
         return;
-    if (answered == DBAL__POSTGRES_ANSWER_CONFUSED)
+    if (answered == DBAL__POSTGRES_ANSWER_CONFUSED || self->notices.confused)
         dbal__postgres_lose(self, "the server sent an answer that nothing was asked for");
     else if (answered == DBAL__POSTGRES_ANSWER_LOST)
         dbal__postgres_lose(self, NULL);
