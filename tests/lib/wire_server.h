@@ -1,0 +1,26 @@
+/*
+ * A server that speaks PostgreSQL's protocol, on loopback, and misbehaves as a statement says: "select
+ * 'x' -- WORD". Without a word of its own (see wire_words) its answer is one row with the statement's
+ * text. What is asked to be cancelled goes on all the same.
+ */
+#ifndef TESTS_LIB_WIRE_SERVER_H
+#define TESTS_LIB_WIRE_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What it can be told, NULL at the end. */
+extern const char *const wire_words[];
+
+typedef struct wire_server {
+    char url[120];
+    atomic_int logins, cancels; /* taken */
+    int listener, end;          /* end: an eventfd */
+    pthread_t thread;
+    atomic_int lines; /* threads that serve */
+} wire_server;
+
+void wire_server_start(wire_server *self);
+void wire_server_stop(wire_server *self);
+
+#endif
