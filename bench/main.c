@@ -6,6 +6,7 @@
 #include "place.h"
 #include "report.h"
 #include "rows/table.h"
+#include "server.h"
 
 enum { UNUSABLE = 2 };
 
@@ -78,6 +79,7 @@ main(int argc, char **argv)
         measure(find(given.names[i]), given.json);
     for (const bench_row *const *row = bench_rows; given.name_count == 0 && *row != NULL; row++)
         measure(*row, given.json);
+    bench_server_end();
     bench_place_end();
     return 0;
 }

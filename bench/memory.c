@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "database.h"
+#include "pg_memory.h"
 #include "place.h"
 #include "point.h"
 #include "resident.h"
@@ -136,6 +137,26 @@ statement_by_dbal(void)
 
 /* ---- the program --------------------------------------------------------------------------------- */
 
+static const char *url;
+
+static double
+pg_connection_by_hand(void)
+{
+    return bench_pg_memory_hand(url);
+}
+
+static double
+pg_connection_by_dbal(void)
+{
+    return bench_pg_memory_dbal(url);
+}
+
+static double
+pg_fetch_by_dbal(void)
+{
+    return bench_pg_memory_fetch(url);
+}
+
 static const struct {
     const char *what, *whose;
     double (*measure)(void);
@@ -144,6 +165,9 @@ static const struct {
     {"connection", "dbal", connection_by_dbal},
     {"statement", "hand", statement_by_hand},
     {"statement", "dbal", statement_by_dbal},
+    {"pg_connection", "hand", pg_connection_by_hand},
+    {"pg_connection", "dbal", pg_connection_by_dbal},
+    {"pg_fetch", "dbal", pg_fetch_by_dbal},
 };
 
 static double
@@ -159,10 +183,11 @@ measure(const char *what, const char *whose)
 int
 main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: bench-memory connection|statement hand|dbal DIR\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: bench-memory WHAT hand|dbal DIR [URL]\n");
         return 2;
     }
+    url = argv[4];
     bench_resident_begin();
     bench_place_begin(argv[3]);
     bench_database_make(file, fill);

@@ -75,6 +75,17 @@ bench_point_plain_rate(const bench_point_hand *hand, int queries)
 
 static void query(bench_point_dbal *dbal);
 
+static void
+all_answered(bench_point_dbal *dbal)
+{
+    dbal_deferred *all = dbal->all;
+    dbal->all = NULL;
+    if (all == NULL)
+        ev_break(dbal->ev, EVBREAK_ONE);
+    else
+        dbal_deferred_fire(all, dbal_done());
+}
+
 static dbal_outcome
 show(dbal_outcome in, void *arg)
 {
@@ -84,7 +95,7 @@ show(dbal_outcome in, void *arg)
     if (dbal->run.to_ask > 0)
         query(dbal);
     else if (dbal->run.to_answer == 0)
-        ev_break(dbal->ev, EVBREAK_ONE);
+        all_answered(dbal);
     return in;
 }
 
@@ -95,20 +106,46 @@ complain(dbal_outcome in, void *arg)
     bench_fail("%s", dbal_error_message(dbal_outcome_error(in)));
 }
 
+static dbal_deferred *
+ask(bench_point_dbal *dbal, dbal_params key)
+{
+    if (dbal->connection != NULL)
+        return dbal_connection_query(dbal->connection, bench_point_sql, key);
+    if (dbal->read_only)
+        return dbal_pool_run(dbal->pool,
+                             DBAL_QUERY(.sql = bench_point_sql, .params = key, .read_only = true));
+    return dbal_pool_query(dbal->pool, bench_point_sql, key);
+}
+
 static void
 query(bench_point_dbal *dbal)
 {
     dbal_params key = DBAL_PARAMS(dbal_int64(bench_point_key(&dbal->run)));
-    dbal_deferred_add_callbacks(dbal_pool_query(dbal->pool, bench_point_sql, key), show, complain,
-                                dbal);
+    dbal_deferred_add_callbacks(ask(dbal, key), show, complain, dbal);
+}
+
+static void
+begin(bench_point_dbal *dbal)
+{
+    *dbal = (bench_point_dbal){.ev = ev_loop_new(EVFLAG_AUTO)};
+    dbal->loop = dbal_loop_new(dbal->ev);
 }
 
 void
 bench_point_dbal_begin(bench_point_dbal *dbal)
 {
-    dbal->ev = ev_loop_new(EVFLAG_AUTO);
-    dbal->loop = dbal_loop_new(dbal->ev);
+    begin(dbal);
     dbal->pool = bench_database_pool(dbal->loop, bench_point_file, "full");
+}
+
+void
+bench_point_dbal_begin_on(bench_point_dbal *dbal, const char *url, const dbal_pool_options *options)
+{
+    dbal_error *error = NULL;
+    begin(dbal);
+    dbal->pool = dbal_pool_open(dbal->loop, url, options, &error);
+    if (dbal->pool == NULL)
+        bench_fail("%s", dbal_error_message(error));
 }
 
 void
@@ -125,6 +162,41 @@ bench_point_dbal_rate(bench_point_dbal *dbal, int queries, int flight)
     bench_point_start(&dbal->run, queries);
     for (int i = 0; i < flight; i++)
         query(dbal);
+    ev_run(dbal->ev, 0);
+    double took = bench_clock() - began;
+    bench_point_check(&dbal->run);
+    return queries / took;
+}
+
+static dbal_outcome
+work(dbal_connection *connection, void *arg)
+{
+    bench_point_dbal *dbal = arg;
+    dbal->connection = connection;
+    dbal->all = dbal_deferred_new(dbal->loop, NULL, NULL);
+    dbal_outcome answered = dbal_wait(dbal->all);
+    for (int i = 0; i < dbal->flight; i++)
+        query(dbal);
+    return answered;
+}
+
+static dbal_outcome
+committed(dbal_outcome in, void *arg)
+{
+    bench_point_dbal *dbal = arg;
+    dbal->connection = NULL;
+    ev_break(dbal->ev, EVBREAK_ONE);
+    return in;
+}
+
+double
+bench_point_dbal_rate_within(bench_point_dbal *dbal, int queries, int flight)
+{
+    double began = bench_clock();
+    dbal->flight = flight;
+    bench_point_start(&dbal->run, queries);
+    dbal_deferred_add_callbacks(dbal_pool_transaction(dbal->pool, NULL, work, dbal), committed,
+                                complain, dbal);
     ev_run(dbal->ev, 0);
     double took = bench_clock() - began;
     bench_point_check(&dbal->run);

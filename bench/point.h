@@ -78,12 +78,21 @@ typedef struct bench_point_dbal {
     struct ev_loop *ev;
     dbal_loop *loop;
     dbal_pool *pool;
+    dbal_connection *connection; /* asked instead of the pool, or NULL */
+    bool read_only;              /* said of each query */
+    dbal_deferred *all;          /* fires when the last is answered; or NULL: the loop ends */
+    int flight;
     bench_point_run run;
 } bench_point_dbal;
 
 void bench_point_dbal_begin(bench_point_dbal *dbal);
+/* On another database. */
+void bench_point_dbal_begin_on(bench_point_dbal *dbal, const char *url,
+                               const dbal_pool_options *options);
 void bench_point_dbal_end(bench_point_dbal *dbal);
 /* Queries a second, with so many of them in flight. */
 double bench_point_dbal_rate(bench_point_dbal *dbal, int queries, int flight);
+/* The same in one transaction. */
+double bench_point_dbal_rate_within(bench_point_dbal *dbal, int queries, int flight);
 
 #endif

@@ -16,6 +16,20 @@
     ROW(sqlite_insert_normal)                                                                      \
     ROW(sqlite_connection_memory)                                                                  \
     ROW(sqlite_statement_memory)                                                                   \
+    ROW(pg_point_64)                                                                               \
+    ROW(pg_point_64_cpu)                                                                           \
+    ROW(pg_pool_64)                                                                                \
+    ROW(pg_pool_64_cpu)                                                                            \
+    ROW(pg_point_64_read_only)                                                                     \
+    ROW(pg_transaction_64)                                                                         \
+    ROW(pg_point_1)                                                                                \
+    ROW(pg_point_1_cpu)                                                                            \
+    ROW(pg_fetch)                                                                                  \
+    ROW(pg_fetch_cpu)                                                                              \
+    ROW(pg_insert_100k)                                                                            \
+    ROW(pg_client_instructions)                                                                    \
+    ROW(pg_connection_memory)                                                                      \
+    ROW(pg_fetch_memory)                                                                           \
     ROW(gate_hop_64)                                                                               \
     ROW(deferred_chain)                                                                            \
     ROW(pool_idle_acquire)
