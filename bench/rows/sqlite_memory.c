@@ -1,4 +1,6 @@
 /* What a connection and a waiting statement take, each figure in a process of its own. */
+#include <stddef.h>
+
 #include "../memory_run.h"
 #include "../row.h"
 
