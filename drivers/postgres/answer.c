@@ -1,6 +1,5 @@
 #include "answer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "failure.h"
@@ -11,15 +10,23 @@
  * Rows of one result taken in one go. A statement that gave no more than SMALL may get them all at
  * once the next time.
  */
-enum { ROWS_MOST = 512, SMALL = 64 };
+enum { ROWS_MOST = 512, SMALL = 64, FEW = 100 };
 
 /* ---- rows ---- */
 
 static void
 learn(dbal__postgres_expected *item, dbal__postgres_columns *columns, const PGresult *result)
 {
-    if ((item->begun && columns->shared != NULL) || dbal__postgres_columns_learn(columns, result))
+    if (item->begun && columns->shared != NULL)
         return;
+    /* the server keeps the columns of what it has prepared, or gives an error */
+    if (item->prepared != 0 && item->prepared == columns->prepared &&
+        columns->count == PQnfields(result))
+        return;
+    if (dbal__postgres_columns_learn(columns, result)) {
+        columns->prepared = item->prepared;
+        return;
+    }
     dbal_fault_set(item->fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
     dbal_fault_set_execution(item->fault, DBAL_EXECUTION_UNKNOWN);
     item->failed = item->refused = true;
@@ -80,17 +87,20 @@ note_tag(dbal__postgres_expected *item, const char *tag)
     item->failed = true;
 }
 
-static bool
-is_common_tag(const char *tag)
+/* The number that a tag ends with, as in "INSERT 0 5"; -1: none. */
+static int64_t
+rows_of_tag(const char *tag)
 {
-    return strncmp(tag, "SELECT", 6) == 0 || strncmp(tag, "INSERT", 6) == 0 ||
-           strncmp(tag, "UPDATE", 6) == 0 || strncmp(tag, "DELETE", 6) == 0;
+    int64_t rows = 0, place = 1;
+    const char *at = tag + strlen(tag);
+    for (; at > tag && at[-1] >= '0' && at[-1] <= '9'; at--, place *= 10)
+        rows += (at[-1] - '0') * place;
+    return at > tag && at[-1] == ' ' && place > 1 ? rows : -1;
 }
 
 static void
 complete(dbal__postgres_expected *item, PGresult *result)
 {
-    const char *tag = PQcmdStatus(result), *rows = PQcmdTuples(result);
     if (item->reply == DBAL__POSTGRES_REPLY_PREPARE) {
         if (item->statement->prepared == DBAL__POSTGRES_PREPARING)
             item->statement->prepared = DBAL__POSTGRES_PREPARED;
@@ -98,12 +108,14 @@ complete(dbal__postgres_expected *item, PGresult *result)
     }
     if (item->reply != DBAL__POSTGRES_REPLY_QUERY || item->refused)
         return;
-    if (rows[0] != '\0')
-        dbal_request_affected(item->request, strtoll(rows, NULL, 10));
-    if (!is_common_tag(tag))
+    const char *tag = PQcmdStatus(result);
+    int64_t rows = rows_of_tag(tag);
+    if (rows >= 0)
+        dbal_request_affected(item->request, rows);
+    else
         note_tag(item, tag);
     if (item->statement != NULL)
-        item->statement->small = strlen(rows) < 3 && PQntuples(result) <= SMALL;
+        item->statement->small = rows < FEW && PQntuples(result) <= SMALL;
 }
 
 /* ---- errors ---- */

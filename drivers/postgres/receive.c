@@ -194,8 +194,17 @@ take(dbal__postgres_connection *self, dbal__postgres_expected *item)
     PGresult *result = PQgetResult(self->pg);
     if (item->reply == DBAL__POSTGRES_REPLY_SYNC)
         return take_at_sync(self, result);
-    if (result != NULL)
-        return take_answer(self, item, result);
+    if (result != NULL) {
+        dbal__postgres_answered answered = take_answer(self, item, result);
+        if (answered != DBAL__POSTGRES_ANSWER_TAKEN || !item->answered || item->failed)
+            return answered;
+        /* nothing has to be read for what ends it */
+        result = PQgetResult(self->pg);
+        if (result != NULL) {
+            PQclear(result);
+            return DBAL__POSTGRES_ANSWER_CONFUSED;
+        }
+    }
     if (!item->answered)
         return PQstatus(self->pg) == CONNECTION_BAD ? DBAL__POSTGRES_ANSWER_LOST
                                                     : DBAL__POSTGRES_ANSWER_CONFUSED;

@@ -22,6 +22,7 @@ typedef struct dbal__postgres_columns {
     dbal_columns *shared; /* NULL when there are no columns */
     int count;
     bool binary_possible; /* all of them can be read in binary, and there are some */
+    unsigned prepared;    /* of which preparing they are, in binary; 0: of any */
     dbal__postgres_column *items;
     char *names; /* one behind the other, each with its NUL */
 } dbal__postgres_columns;

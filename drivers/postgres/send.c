@@ -129,8 +129,13 @@ expect_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
     item->tried = one.tried;
     item->single = s == NULL || !s->small;
     item->in_transaction = in_transaction;
-    if (s != NULL)
-        s->flying++;
+    if (s == NULL)
+        return;
+    s->flying++;
+    /* a pooler may prepare it again somewhere else, and what it gives may be other there */
+    if (s->prepared != DBAL__POSTGRES_NOT_PREPARED && s->columns.binary_possible &&
+        !self->config->pooler)
+        item->prepared = s->number;
 }
 
 static void

@@ -199,7 +199,8 @@ dbal__postgres_statement_prepare(dbal__postgres_statements *statements,
                                  dbal__postgres_statement *statement)
 {
     /* never the same twice, so that one that could not be closed does no harm */
-    snprintf(statement->name, sizeof statement->name, "dbal_%u", ++statements->named);
+    statement->number = ++statements->named;
+    snprintf(statement->name, sizeof statement->name, "dbal_%u", statement->number);
     statement->prepared = DBAL__POSTGRES_PREPARING;
 }
 

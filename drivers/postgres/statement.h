@@ -33,9 +33,10 @@ struct dbal__postgres_statement {
     dbal__postgres_prepared prepared;
     dbal__postgres_control control;
     dbal__postgres_columns columns;
-    char name[16]; /* at the server */
-    Oid *types;    /* behind the text */
-    char text[];   /* not NUL-terminated */
+    unsigned number; /* of its name */
+    char name[16];   /* at the server */
+    Oid *types;      /* behind the text */
+    char text[];     /* not NUL-terminated */
 };
 
 /* The name of a statement that the server is still to close. */
