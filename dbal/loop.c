@@ -355,10 +355,12 @@ dbal_loop_new(struct ev_loop *ev)
     if (loop->inbox != NULL) {
         loop->helpers = dbal__helpers_new(loop->inbox, HELPERS_MOST);
         loop->hosts = dbal__helpers_new(loop->inbox, HOSTS_MOST);
+        loop->home = dbal__home_new();
     }
-    if (loop->helpers == NULL || loop->hosts == NULL ||
+    if (loop->helpers == NULL || loop->hosts == NULL || loop->home == NULL ||
         !dbal__deferred_fill_reserve(&loop->ready)) {
         dbal__deferred_free_spare(&loop->ready);
+        dbal__home_close(loop->home);
         dbal__helpers_unref(loop->helpers);
         dbal__helpers_unref(loop->hosts);
         dbal__inbox_unref(loop->inbox);
@@ -389,6 +391,7 @@ dbal_loop_free(dbal_loop *loop)
     detach(loop);
     each_resource(loop, FREE);
     dbal__deferred_free_spare(&loop->ready);
+    dbal__home_close(loop->home);
     dbal__helpers_unref(loop->helpers);
     dbal__helpers_unref(loop->hosts);
     dbal__inbox_unref(loop->inbox);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "dbal/helper.h"
+#include "dbal/home.h"
 #include "dbal/inbox.h"
 #include "dbal/list.h"
 #include "dbal/ready.h"
@@ -50,6 +51,7 @@ struct dbal_loop {
     dbal__inbox *inbox;
     dbal__message *messages, *last_message; /* taken, not yet delivered */
     dbal__helpers *helpers;                 /* for what is soon done */
+    dbal__home *home;                       /* of results that are made on the loop */
     dbal__helpers *hosts; /* for what drivers on the loop gate hand out, which may hang */
     unsigned offloads;    /* by dbal_host_offload(), on their way */
     dbal__list resources;

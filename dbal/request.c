@@ -238,13 +238,6 @@ dbal_request_last_insert_id(dbal_request *request, int64_t id)
 }
 
 bool
-dbal__request_begin(dbal_request *request)
-{
-    request->result = dbal__result_new(request->max_result_bytes);
-    return request->result != NULL;
-}
-
-bool
 dbal__request_end(dbal_request *request)
 {
     if (request->refusal != NULL)

@@ -46,8 +46,6 @@ struct dbal_request {
     void (*finished)(dbal_request *request, bool ok);
 };
 
-/* Makes the result that rows go to; false without memory, before anything was sent. */
-bool dbal__request_begin(dbal_request *request);
 /* After a success: hands over the last batch, if it is a stream. False: see dbal__request_error(). */
 bool dbal__request_end(dbal_request *request);
 /* The error of a failed request, owned; takes what the driver said, or why the sink refused. */
