@@ -5,6 +5,7 @@
 #include "dbal/outcome.h"
 #include "dbal/url.h"
 #include "pool/connection.h"
+#include "pool/spare.h"
 
 enum { TEXTS_MOST = 1024, SIZE_LOOP = 10, SIZE_OTHERS = 4 };
 
@@ -161,6 +162,7 @@ static void
 release(dbal_pool *pool)
 {
     dbal__crew_fini(&pool->crew);
+    dbal__spare_free(pool);
     dbal__sql_table_free(pool->table);
     if (pool->config != NULL)
         pool->driver->driver->configure_free(pool->config);

@@ -71,10 +71,12 @@ struct dbal_pool {
     bool backing_off;
     uint64_t jitter; /* state of the back-off's random numbers */
 
-    dbal__list tickets;                 /* all that was asked for and has not settled */
-    dbal__list waiting;                 /* of these, those the loop holds back, in order */
-    size_t waiting_count;               /* on that list */
-    dbal_notes notes;                   /* of opening connections, which the log has */
+    dbal__list tickets;   /* all that was asked for and has not settled */
+    dbal__list waiting;   /* of these, those the loop holds back, in order */
+    size_t waiting_count; /* on that list */
+    dbal_notes notes;     /* of opening connections, which the log has */
+    dbal__ticket *spare;  /* memory for the next ones */
+    unsigned spare_count;
     uint64_t last_job;                  /* the number it was given */
     struct dbal__ticket_cursor *cursor; /* the innermost dbal__pool_each_ticket(), or NULL */
     dbal__task serve_task; /* gives out what can be given out, at the end of the turn */
@@ -130,7 +132,10 @@ struct dbal__ticket {
     dbal_pool *pool;
     dbal__ticket_kind kind;
     dbal__ticket_place place;
-    dbal__slot *slot;
+    union {
+        dbal__slot *slot;
+        dbal__ticket *next_spare; /* when it has ended: see spare.h */
+    };
     int64_t cost; /* on a lane: nanoseconds that it was expected to take there, else 0 */
     struct dbal_connection *connection; /* BOUND: a reference; SESSION: what it is for */
     struct dbal__scope *scope; /* BOUND: the transaction or savepoint it was made in; a reference */
@@ -152,6 +157,7 @@ struct dbal__ticket {
     bool under_token; /* handed down while the pool holds it */
     bool back;        /* a stream's: the job has come back, its outcome waits for the consumer */
     unsigned moves;   /* times that it went to another connection, its own being lost */
+    bool spared;      /* its memory may be another's later */
     bool on_crew;     /* pushed on the crew's line by itself */
     bool just_asked;  /* `asked` is the time of the machine, and now */
     dbal_error_class why; /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */

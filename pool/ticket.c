@@ -11,6 +11,7 @@
 #include "dbal/value.h"
 #include "pool/connection.h"
 #include "pool/pool.h"
+#include "pool/spare.h"
 
 static const double STOP_AGAIN = 0.05; /* seconds */
 enum { ORDER_INSIDE = 16 };
@@ -28,9 +29,10 @@ dbal__ticket_name(const dbal__ticket *ticket)
 static dbal__ticket *
 allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char *label)
 {
-    dbal__ticket *ticket = dbal__alloc(sizeof *ticket + block_size);
+    dbal__ticket *ticket = dbal__spare_take(pool, block_size);
     if (ticket == NULL)
         return NULL;
+    bool spared = ticket->spared;
     dbal__job_init(&ticket->job, dbal__ticket_finished);
     ticket->job.number = ++pool->last_job;
     dbal__clear((char *)ticket + sizeof ticket->job, sizeof *ticket - sizeof ticket->job);
@@ -38,8 +40,9 @@ allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char 
     dbal__list_init(&ticket->link);
     ticket->pool = pool;
     ticket->kind = kind;
+    ticket->spared = spared;
     if (label != NULL && (ticket->label = dbal__strdup(label)) == NULL) {
-        dbal__free(ticket);
+        dbal__spare_leave(ticket);
         return NULL;
     }
     return ticket;
@@ -65,7 +68,7 @@ dbal__ticket_free(dbal__ticket *ticket)
     if (ticket->sql != NULL)
         dbal__sql_unref(ticket->sql);
     dbal__free(ticket->label);
-    dbal__free(ticket);
+    dbal__spare_leave(ticket);
 }
 
 void
@@ -381,9 +384,18 @@ arm(dbal__ticket *ticket)
     dbal__clock_start(&ticket->pool->loop->ready.clock, &ticket->timer, at, on_timer);
 }
 
+/* One that is sent at once never waits for a connection: no timer is set for that. */
+static bool
+may_be_sent_at_once(const dbal__ticket *ticket)
+{
+    return ticket->kind == DBAL__TICKET_STATEMENT && ticket->pool->gate == DBAL_GATE_LOOP;
+}
+
 void
 dbal__ticket_waits(dbal__ticket *ticket)
 {
+    if (may_be_sent_at_once(ticket) && ticket->why == 0)
+        arm(ticket);
     if (ticket->kind != DBAL__TICKET_SESSION || ticket->asked != 0)
         return;
     begin_acquire(ticket);
@@ -415,7 +427,8 @@ dbal__ticket_start(dbal__ticket *ticket)
         }
     }
     dbal__list_push(&ticket->pool->tickets, &ticket->all);
-    arm(ticket);
+    if (!may_be_sent_at_once(ticket) || ticket->finish_by != DBAL__NEVER)
+        arm(ticket);
     return true;
 }
 

@@ -70,6 +70,7 @@ dbal__waiters_return(dbal__ticket *ticket)
     ticket->place = DBAL__PLACE_LIST;
     pool->waiting_count++;
     dbal__list_insert_before(place, &ticket->link);
+    dbal__ticket_waits(ticket);
     dbal__waiters_serve_soon(pool);
 }
 

@@ -273,6 +273,7 @@ dbal__writes_add(dbal__ticket *ticket)
     ticket->token_asked = dbal__loop_now(pool->loop);
     pool->writes_count++;
     dbal__list_push(&pool->writes, &ticket->link);
+    dbal__ticket_waits(ticket);
     dbal__writes_serve_soon(pool); /* what is asked for in one turn goes down together */
 }
 
