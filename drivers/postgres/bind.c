@@ -1,5 +1,6 @@
 #include "bind.h"
 
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -171,23 +172,17 @@ measure(const dbal_request *request, int count, size_t *ret_room, dbal_fault *fa
 /* ---- values -------------------------------------------------------------------------------- */
 
 static char *
-put16(char *to, uint16_t number)
-{
-    *to++ = (char)(number >> 8);
-    *to++ = (char)number;
-    return to;
-}
-
-static char *
 put32(char *to, uint32_t number)
 {
-    return put16(put16(to, (uint16_t)(number >> 16)), (uint16_t)number);
+    uint32_t big = htobe32(number);
+    return (char *)memcpy(to, &big, sizeof big) + sizeof big;
 }
 
 static char *
 put64(char *to, uint64_t number)
 {
-    return put32(put32(to, (uint32_t)(number >> 32)), (uint32_t)number);
+    uint64_t big = htobe64(number);
+    return (char *)memcpy(to, &big, sizeof big) + sizeof big;
 }
 
 /* one dimension, from 1 on, without NULLs; none at all when it is empty */

@@ -93,9 +93,8 @@ log_notices(dbal__postgres_connection *self)
     }
 }
 
-/* After anything that may have changed what is waited for. */
-static void
-settle_down(dbal__postgres_connection *self)
+void
+dbal__postgres_settle_down(dbal__postgres_connection *self)
 {
     if (self->lost)
         return;
@@ -110,20 +109,13 @@ static void
 submit(void *connection, dbal_request *request)
 {
     dbal__postgres_connection *self = connection;
-    if (dbal_request_copy(request) != DBAL_COPY_NONE) {
+    bool copies = dbal_request_copy(request) != DBAL_COPY_NONE;
+    if (copies)
         dbal__postgres_copy_submit(self, request);
-        settle_down(self);
-        return;
-    }
-    if (!dbal__postgres_expect_hold(&self->expect, request, false, false)) {
-        dbal_fault *fault = dbal_request_fault(request);
-        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
-        dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
-        dbal_request_finish(request, false);
-        return;
-    }
-    dbal__postgres_send(self);
-    settle_down(self);
+    else
+        dbal__postgres_submit(self, request);
+    if (copies || self->ended || self->flushing)
+        dbal__postgres_settle_down(self);
 }
 
 static void
@@ -149,7 +141,7 @@ step(void *connection, int slot, unsigned events)
     dbal__postgres_receive(self);
     if (!self->lost)
         dbal__postgres_send(self);
-    settle_down(self);
+    dbal__postgres_settle_down(self);
 }
 
 static void

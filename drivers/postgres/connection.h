@@ -61,13 +61,21 @@ void dbal__postgres_interrupt(void *connection);
 bool dbal__postgres_ping(void *connection, dbal_fault *fault);
 bool dbal__postgres_reset(void *connection, dbal_fault *fault);
 extern const dbal_native dbal__postgres_native;
+/* After anything that may have changed what is waited for. */
+void dbal__postgres_settle_down(dbal__postgres_connection *self);
 
 /* ---- link.c: the socket ---- */
 
 /* Asks for the events that matter now. */
 void dbal__postgres_watch(dbal__postgres_connection *self);
-/* Whether a stream's consumer is behind, so that nothing is to be read. */
-bool dbal__postgres_is_held_back(const dbal__postgres_connection *self);
+/* Whether a stream's consumer is behind, so that nothing is read until it asks for more. */
+static inline bool
+dbal__postgres_is_held_back(const dbal__postgres_connection *self)
+{
+    const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
+    return (item != NULL && item->begun && !item->refused && dbal_request_full(item->request)) ||
+           (self->copy.request != NULL && dbal__postgres_copy_is_held_back(self));
+}
 /* Passes on what was told by NOTIFY. */
 void dbal__postgres_notify(dbal__postgres_connection *self);
 /* Takes what has arrived; see `ended`. */
@@ -81,6 +89,8 @@ void dbal__postgres_lose(dbal__postgres_connection *self, const char *why);
 
 /* ---- send.c: requests down ---- */
 
+/* Sends it, or keeps it until it may be sent. */
+void dbal__postgres_submit(dbal__postgres_connection *self, dbal_request *request);
 /* Sends what may be sent of what waits. */
 void dbal__postgres_send(dbal__postgres_connection *self);
 /* Ends the segment of a transaction that statements of this turn have shared. */

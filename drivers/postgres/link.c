@@ -6,16 +6,6 @@
 
 enum { SOCKET = 0 /* the slot it is watched in */ };
 
-/* A stream whose consumer is behind: nothing is read until it asks for more. */
-bool
-dbal__postgres_is_held_back(const dbal__postgres_connection *self)
-{
-    const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
-    return (item != NULL && item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->refused &&
-            dbal_request_full(item->request)) ||
-           dbal__postgres_copy_is_held_back(self);
-}
-
 void
 dbal__postgres_watch(dbal__postgres_connection *self)
 {

@@ -188,12 +188,26 @@ may_send(const dbal__postgres_connection *self)
            self->copy.request == NULL;
 }
 
+static void
+send_and_flush(dbal__postgres_connection *self, dbal__postgres_unsent one)
+{
+    send_one(self, one);
+    if (self->unsynced == 0 && self->newer->send_pipeline_sync == NULL)
+        dbal__postgres_flush(self);
+}
+
 void
 dbal__postgres_send(dbal__postgres_connection *self)
 {
-    while (dbal__postgres_expect_has_unsent(&self->expect) && may_send(self)) {
-        send_one(self, dbal__postgres_expect_release(&self->expect));
-        if (self->unsynced == 0 && self->newer->send_pipeline_sync == NULL)
-            dbal__postgres_flush(self);
-    }
+    while (dbal__postgres_expect_has_unsent(&self->expect) && may_send(self))
+        send_and_flush(self, dbal__postgres_expect_release(&self->expect));
+}
+
+void
+dbal__postgres_submit(dbal__postgres_connection *self, dbal_request *request)
+{
+    if (!dbal__postgres_expect_has_unsent(&self->expect) && may_send(self))
+        send_and_flush(self, (dbal__postgres_unsent){.request = request});
+    else if (!dbal__postgres_expect_hold(&self->expect, request, false, false))
+        refuse_for_memory(request);
 }
