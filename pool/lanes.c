@@ -77,7 +77,7 @@ dbal__lanes_choose(dbal_pool *pool, int64_t now)
     for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
         if (slot->state != DBAL__SLOT_OPEN || slot->held || slot == pool->reserved ||
-            slot->flying >= depth)
+            slot->lane.taken || slot->flying >= depth)
             continue;
         if (slot->flying == 0) {
             idle = idle != NULL ? idle : slot;
@@ -106,6 +106,7 @@ dbal__lanes_join(dbal__ticket *ticket, dbal__slot *slot, int64_t now)
         lane->since = now;
         lane->sharers = ++slot->pool->lanes.busy;
     }
+    lane->taken = ticket->stream != NULL;
     ticket->cost = expected_cost(ticket);
     lane->load += ticket->cost;
     dbal__list_push(&lane->flying, &ticket->link);
@@ -232,8 +233,10 @@ dbal__lanes_leave(dbal__ticket *ticket)
     dbal__list_remove(&ticket->link);
     slot->lane.load -= ticket->cost;
     ticket->cost = 0;
-    if (dbal__list_empty(&slot->lane.flying))
-        slot->pool->lanes.busy--;
+    if (!dbal__list_empty(&slot->lane.flying))
+        return;
+    slot->pool->lanes.busy--;
+    slot->lane.taken = false;
 }
 
 void

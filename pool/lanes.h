@@ -21,6 +21,7 @@ typedef struct dbal__lane {
     int64_t load;      /* what they are expected to take together, nanoseconds */
     int64_t since;     /* when the first of them became the one that runs */
     int sharers;       /* lanes at work then */
+    bool taken;        /* by a stream: nobody knows how long its consumer takes */
 } dbal__lane;
 
 /* A pool's. */

@@ -3,6 +3,8 @@
  * is the crew's line, from which the connections' threads pull by themselves; on the others the loop
  * hands each job to a connection, which may hold several.
  */
+#include <limits.h>
+
 #include "pool/connection.h"
 #include "pool/pool.h"
 
@@ -154,6 +156,13 @@ add_threaded(dbal__ticket *ticket)
 
 /* ---- the others: the loop chooses ---- */
 
+/* what is in flight there, or more when that may take for ever */
+static unsigned
+business(const dbal__slot *slot)
+{
+    return slot->lane.taken ? UINT_MAX : slot->flying;
+}
+
 /* the connection with the least to do, idle ones first and of these the last used */
 static dbal__slot *
 least_busy(const dbal_pool *pool)
@@ -163,7 +172,7 @@ least_busy(const dbal_pool *pool)
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
         if (slot->state != DBAL__SLOT_OPEN || slot->held || slot == pool->reserved)
             continue;
-        if (best == NULL || slot->flying < best->flying)
+        if (best == NULL || business(slot) < business(best))
             best = slot;
         if (best->flying == 0)
             break;
@@ -171,22 +180,51 @@ least_busy(const dbal_pool *pool)
     return best;
 }
 
-/* A session at the head: it gets an idle connection, or one is emptied for it. */
-static bool
-serve_session(dbal__ticket *ticket)
+/* An idle connection for what is at the head of the line; or one is emptied for it, and NULL. */
+static dbal__slot *
+emptied(dbal_pool *pool)
 {
-    dbal_pool *pool = ticket->pool;
     dbal__slot *slot = least_busy(pool);
     if (pool->reserved != NULL && (slot == NULL || slot->flying > 0))
         slot = pool->reserved;
-    if (slot == NULL || slot->flying > 0) {
-        dbal__slots_grow(pool);
-        pool->reserved = slot;
+    if (slot != NULL && slot->flying == 0)
+        return slot;
+    dbal__slots_grow(pool);
+    pool->reserved = slot;
+    return NULL;
+}
+
+static bool
+serve_session(dbal__ticket *ticket)
+{
+    dbal__slot *slot = emptied(ticket->pool);
+    if (slot == NULL)
         return false;
-    }
     stop_waiting(ticket);
     if (dbal__job_begin(&ticket->job))
         give_session(ticket, slot);
+    return true;
+}
+
+/* A stream on the loop: its consumer's pauses would be everybody's. */
+static bool
+wants_to_be_alone(const dbal__ticket *ticket)
+{
+    return ticket->stream != NULL && ticket->pool->gate == DBAL_GATE_LOOP;
+}
+
+static bool
+serve_stream(dbal__ticket *ticket, int64_t now)
+{
+    dbal__slot *slot = emptied(ticket->pool);
+    if (slot == NULL)
+        return false;
+    ticket->pool->reserved = NULL;
+    stop_waiting(ticket);
+    used(slot);
+    ticket->job.began = now;
+    dbal__lanes_join(ticket, slot, now);
+    dbal__waiters_submit(ticket, slot);
     return true;
 }
 
@@ -232,6 +270,8 @@ serve(dbal__ticket *ticket)
 {
     if (ticket->job.kind == DBAL__JOB_GRANT)
         return serve_session(ticket);
+    if (wants_to_be_alone(ticket))
+        return serve_stream(ticket, dbal__loop_now(ticket->pool->loop));
     return serve_statement(ticket, dbal__loop_now(ticket->pool->loop));
 }
 
@@ -247,8 +287,8 @@ dbal__waiters_serve(dbal_pool *pool)
         return;
     }
     while ((ticket = first_waiting(pool)) != NULL) {
-        if (ticket->job.kind != DBAL__JOB_GRANT)
-            pool->reserved = NULL; /* the session it was for has gone */
+        if (ticket->job.kind != DBAL__JOB_GRANT && !wants_to_be_alone(ticket))
+            pool->reserved = NULL; /* what it was for has gone */
         if (pool->gate == DBAL_GATE_THREAD || wants_token(ticket)) {
             stop_waiting(ticket);
             dbal__waiters_add(ticket);
@@ -291,8 +331,8 @@ dbal__waiters_add(dbal__ticket *ticket)
         dbal__writes_add(ticket);
     } else if (pool->gate == DBAL_GATE_THREAD) {
         add_threaded(ticket);
-    } else if (ticket->job.kind == DBAL__JOB_GRANT || !dbal__list_empty(&pool->waiting) ||
-               !serve_statement(ticket, ticket->asked)) {
+    } else if (ticket->job.kind == DBAL__JOB_GRANT || wants_to_be_alone(ticket) ||
+               !dbal__list_empty(&pool->waiting) || !serve_statement(ticket, ticket->asked)) {
         wait_here(ticket);
         dbal__waiters_serve(pool);
     }

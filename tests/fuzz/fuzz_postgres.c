@@ -6,6 +6,7 @@
 #include "dbal/alloc.h"
 #include "dbal/error.h"
 #include "dbal/request.h"
+#include "dbal/result.h"
 #include "dbal/value.h"
 #include "drivers/postgres/meaning.h"
 #include "drivers/postgres/rows.h"
@@ -35,7 +36,8 @@ take(dbal_request *request, Oid type, int format, const char *data, size_t size)
     dbal_fault fault = DBAL__FAULT_INIT;
     PGresult *result = result_of(type, format, data, size);
     *request = (dbal_request){.max_result_bytes = SIZE_MAX / 2, .batch_bytes = SIZE_MAX};
-    if (!dbal__request_begin(request) || !dbal__postgres_columns_learn(&columns, result))
+    request->result = dbal__result_new(request->max_result_bytes);
+    if (request->result == NULL || !dbal__postgres_columns_learn(&columns, result))
         abort();
     bool ok =
         dbal__postgres_rows_take(&columns, result, 0, PQntuples(result), true, request, &fault);

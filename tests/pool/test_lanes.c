@@ -356,6 +356,81 @@ START_TEST(statements_are_not_starved_by_sessions)
 }
 END_TEST
 
+/* A stream whose consumer has stopped to think. */
+typedef struct thinker {
+    dbal_stream *stream;
+    size_t rows;
+    int batches;
+    bool thinks;
+} thinker;
+
+static dbal_flow
+think(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    thinker *self = arg;
+    self->stream = stream;
+    self->rows += dbal_result_row_count(rows);
+    self->batches++;
+    return self->thinks ? DBAL_PAUSE : DBAL_CONTINUE;
+}
+
+static bool
+has_paused(void *arg)
+{
+    return ((thinker *)arg)->batches > 0;
+}
+
+/* its consumer may be waiting for just what would stand behind it */
+static dbal_outcome
+a_row(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    return dbal_wait(dbal_connection_query(connection, "rows 1", DBAL_NO_PARAMS));
+}
+
+START_TEST(nothing_stands_behind_a_stream)
+{
+    thinker self = {.thinks = true};
+    seen end, others[200];
+    open_pool("native", "pool_max_size=2");
+    good(dbal_pool_ready(pool));
+    watch(dbal_pool_stream(pool, DBAL_QUERY(.sql = "rows 100000"), think, &self), &end);
+    loop_fixture_until(&fixture, has_paused, &self);
+    for (int i = 0; i < 200; i++)
+        watch(ask("rows 1"), &others[i]);
+    for (int i = 0; i < 200; i++)
+        until_settled(&others[i]);
+    good(dbal_pool_session(pool, NULL, a_row, NULL));
+    ck_assert_int_eq(end.settled, 0);
+    self.thinks = false;
+    dbal_stream_resume(self.stream);
+    until_settled(&end);
+    ck_assert_int_eq(end.error_class, 0);
+    ck_assert_uint_eq(self.rows, 100000);
+    ck_assert_int_eq(counts_now().connections, 2);
+}
+END_TEST
+
+/* nor does it stand behind others: it waits in line until there is a connection for it */
+START_TEST(a_stream_waits_for_a_connection_of_its_own)
+{
+    thinker self = {.thinks = false};
+    seen end, others[100];
+    open_pool("native", "pool_max_size=1");
+    good(dbal_pool_ready(pool));
+    for (int i = 0; i < 50; i++)
+        watch(ask("rows 1"), &others[i]);
+    watch(dbal_pool_stream(pool, DBAL_QUERY(.sql = "rows 1000"), think, &self), &end);
+    for (int i = 50; i < 100; i++)
+        watch(ask("rows 1"), &others[i]);
+    for (int i = 0; i < 100; i++)
+        until_settled(&others[i]);
+    ck_assert_int_eq(end.settled, 1);
+    ck_assert_int_eq(end.order, 51);
+    ck_assert_uint_eq(self.rows, 1000);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -376,5 +451,7 @@ main(void)
     suite_add(suite, one_that_failed_counts_as_any_other, before, pool_fixture_fini);
     suite_add(suite, sessions_are_not_starved_by_statements, before, pool_fixture_fini);
     suite_add(suite, statements_are_not_starved_by_sessions, before, pool_fixture_fini);
+    suite_add(suite, nothing_stands_behind_a_stream, before, pool_fixture_fini);
+    suite_add(suite, a_stream_waits_for_a_connection_of_its_own, before, pool_fixture_fini);
     return suite_run(suite);
 }
