@@ -80,9 +80,9 @@ START_TEST(settings_of_the_driver)
     ck_assert_str_eq(dbal__postgres_option(&one.config->settings, "search_path"), "x,y");
     ck_assert_str_eq(one.config->balance, "random");
     ck_assert(!one.config->pooler);
-    good("postgresql://a/b?pooler=transaction&timezone=UTC");
+    good("postgresql://a/b?pool_pooler=transaction&timezone=UTC");
     ck_assert(one.config->pooler);
-    good("postgresql://a/b?pooler=none&ssl=true&connect_timeout=0.5&client_encoding=utf8");
+    good("postgresql://a/b?pool_pooler=none&ssl=true&connect_timeout=0.5&client_encoding=utf8");
     ck_assert(!one.config->pooler);
     is("sslmode", "require");
     dial_end(&one);
@@ -116,7 +116,7 @@ static const struct {
     {"postgresql://a,b/c?hostaddr=127.0.0.1", "2 hosts for 1 addresses", DBAL_ERROR_INTERFACE},
     {"postgresql://[::1]x/b", "an address with ] behind it", DBAL_ERROR_INTERFACE},
     {"postgresql:bank", "two slashes", DBAL_ERROR_INTERFACE},
-    {"postgresql://a/b?colour=red", "no URL parameter \"colour\": it knows pooler",
+    {"postgresql://a/b?colour=red", "no URL parameter \"colour\": it knows timezone",
      DBAL_ERROR_INTERFACE},
     {"postgresql://a/b?ssl=yes", "parameter ssl needs", DBAL_ERROR_NOT_SUPPORTED},
     {"postgresql://a/b?sslmode=full", "sslmode cannot be \"full\": it is one of disable, allow",
@@ -124,16 +124,15 @@ static const struct {
     {"postgresql://a/b?target_session_attrs=master", "one of any, read-write",
      DBAL_ERROR_INTERFACE},
     {"postgresql://a/b?load_balance_hosts=yes", "one of disable, random", DBAL_ERROR_INTERFACE},
-    {"postgresql://a/b?pooler=session", "one of none, transaction", DBAL_ERROR_INTERFACE},
     {"postgresql://a/b?keepalives_idle=soon", "a whole number", DBAL_ERROR_INTERFACE},
     {"postgresql://a/b?keepalives_idle=-1", "a whole number", DBAL_ERROR_INTERFACE},
     {"postgresql://a/b?tcp_user_timeout=99999999999", "a whole number", DBAL_ERROR_INTERFACE},
     {"postgresql://a/b?connect_timeout=1s", "a number of seconds", DBAL_ERROR_INTERFACE},
     {"postgresql://a/b?client_encoding=LATIN1", "UTF8", DBAL_ERROR_INTERFACE},
     {"postgresql://a/b?replication=database", "replicas", DBAL_ERROR_INTERFACE},
-    {"postgresql://a/b?pooler=transaction&options=-c%20geqo=off", "options does not go",
+    {"postgresql://a/b?pool_pooler=transaction&options=-c%20geqo=off", "options does not go",
      DBAL_ERROR_INTERFACE},
-    {"postgresql://a/b?pooler=transaction&search_path=x", "search_path does not go",
+    {"postgresql://a/b?pool_pooler=transaction&search_path=x", "search_path does not go",
      DBAL_ERROR_INTERFACE},
 };
 

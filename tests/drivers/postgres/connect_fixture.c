@@ -10,12 +10,23 @@
 #include "dbal/url.h"
 #include "drivers/postgres/wait.h"
 
+/* As the pool does it. */
+static void
+tell_of_pooler(dbal_url *url)
+{
+    for (size_t i = 0; url != NULL && i < dbal__url_setting_count(url); i++)
+        if (strcmp(dbal__url_setting_name(url, i), "pooler") == 0)
+            dbal__url_set_pools_transactions(
+                url, strcmp(dbal__url_setting_value(url, i), "transaction") == 0);
+}
+
 bool
 dial_configure(dialled *self, const char *text)
 {
     dbal_fault fault = DBAL__FAULT_INIT;
     dial_end(self);
     dbal_url *url = dbal__url_new(text, &fault);
+    tell_of_pooler(url);
     if (url != NULL)
         self->config = dbal__postgres_configure(url, &fault);
     dbal__url_free(url);

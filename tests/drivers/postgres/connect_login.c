@@ -172,13 +172,13 @@ START_TEST(what_is_said_to_a_pooler)
 {
     meet(fake_postgres_welcome, NULL);
     setenv("PGOPTIONS", "-c geqo=off", 1);
-    dial_ok(&one, "postgresql://me@127.0.0.1:%d/bank?sslmode=disable&pooler=transaction",
+    dial_ok(&one, "postgresql://me@127.0.0.1:%d/bank?sslmode=disable&pool_pooler=transaction",
             server.port);
     ck_assert_str_eq(server.heard,
                      "user=me\ndatabase=bank\napplication_name=test-postgres-connect\n"
                      "client_encoding=UTF8\n");
     ck_assert_uint_eq(one.notes.count, 1);
-    ck_assert_ptr_nonnull(strstr(one.notes.texts[0], "pooler=transaction"));
+    ck_assert_ptr_nonnull(strstr(one.notes.texts[0], "pool_pooler=transaction"));
     part();
 }
 END_TEST
@@ -217,7 +217,9 @@ static const struct {
     {{"15.1", "ISO, DMY", "UTC", "on", NULL}, "&timezone=a'b", "SET TimeZone = 'a''b'; "},
     {{"15.1", "ISO, DMY", "UTC", "off", NULL}, "", "SET standard_conforming_strings = on; "},
     {{"11.9", "ISO, DMY", "UTC", "on", NULL}, "", "SET extra_float_digits = 3; "},
-    {{"11.9", "SQL, DMY", "UTC", "on", NULL}, "&pooler=transaction", "SET DateStyle = 'ISO'; "},
+    {{"11.9", "SQL, DMY", "UTC", "on", NULL},
+     "&pool_pooler=transaction",
+     "SET DateStyle = 'ISO'; "},
 };
 
 START_TEST(what_is_not_as_it_should_be_is_set)

@@ -336,11 +336,11 @@ END_TEST
 
 START_TEST(a_pooler)
 {
-    dial_ok(&one, "%s&pooler=transaction", servers.pooler.url);
+    dial_ok(&one, "%s&pool_pooler=transaction", servers.pooler.url);
     ck_assert(!dial(&one, "%s", servers.pooler.url));
     dial_failed(&one, DBAL_ERROR_OPERATIONAL, "08P01", false, "unsupported startup parameter");
     setenv("PGDATESTYLE", "German", 1);
-    dial_ok(&one, "%s&pooler=transaction&timezone=Asia/Tokyo", servers.pooler.url);
+    dial_ok(&one, "%s&pool_pooler=transaction&timezone=Asia/Tokyo", servers.pooler.url);
     shows("datestyle", "ISO, DMY");
     shows("timezone", "Asia/Tokyo");
     dial_end(&one);

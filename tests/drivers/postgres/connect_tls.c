@@ -1,5 +1,12 @@
 /* Certificates, real ones: who is believed to be the server, and who the server believes. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "connect_servers.h"
 
@@ -137,6 +144,34 @@ START_TEST(a_locked_key)
 }
 END_TEST
 
+/* With a terminal of its own, where somebody could be asked. */
+static void
+try_locked_key(const char *terminal)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setsid();
+    int fd = open(terminal, O_RDWR);
+    certified("certuser", "locked", "");
+    _exit(fd >= 0 && one.conn == NULL && one.seconds < 5 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+START_TEST(nobody_is_asked_for_a_key_s_password)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY), status;
+    ck_assert(grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    const char *name = ptsname(terminal);
+    pid_t child = fork();
+    if (child == 0)
+        try_locked_key(name);
+    struct pollfd asked = {.fd = terminal, .events = POLLIN};
+    while (waitpid(child, &status, WNOHANG) == 0)
+        if (poll(&asked, 1, 10) == 1 && (asked.revents & POLLIN) != 0)
+            kill(child, SIGKILL); /* it asks */
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+    close(terminal);
+}
+END_TEST
+
 Suite *
 connect_tls_suite(void)
 {
@@ -151,6 +186,7 @@ connect_tls_suite(void)
     tcase_add_test(tests, channel_binding);
     tcase_add_test(tests, a_client_certificate);
     tcase_add_test(tests, a_locked_key);
+    tcase_add_test(tests, nobody_is_asked_for_a_key_s_password);
     suite_add_tcase(suite, tests);
     return suite;
 }
