@@ -28,8 +28,8 @@ typedef void dbal_copy_fn(dbal_copy *copy, void *arg);
  * until it ends, which dbal_copy_end() and dbal_copy_abort() bring about. Not every driver can, and
  * none behind a gate with threads: NOT_SUPPORTED, 0A000.
  *
- * An error of the database's comes at once, whatever was not written yet; what is written later is
- * dropped. No query_timeout ends a copy, only dbal_deferred_cancel() and dbal_deferred_add_timeout():
+ * An error of the database's comes at once, whatever was not written yet (from PostgreSQL behind TLS
+ * at the end of the data); what is written later is dropped. No query_timeout ends a copy, only dbal_deferred_cancel() and dbal_deferred_add_timeout():
  * nothing of it is in the database then, as after any error but one whose execution is unknown.
  *
  * @param pool  the pool
