@@ -155,11 +155,21 @@ advance(dbal__postgres_connection *self)
     dbal__postgres_read_from_here(self);
 }
 
+/* Whether what is settled next is of no session. */
+static bool
+is_shared(const dbal__postgres_connection *self)
+{
+    const dbal__postgres_expected *item =
+        dbal__postgres_expect_at(&self->expect, self->expect.read - 1);
+    return item->request != NULL && !dbal_request_in_order(item->request);
+}
+
 static void
 take_sync(dbal__postgres_connection *self)
 {
-    bool poisoned = is_poisoned(self);
+    bool poisoned = is_poisoned(self), shared = is_shared(self);
     settle(self);
+    poisoned = poisoned || (shared && self->in_transaction);
     self->expect.settled = ++self->expect.read;
     dbal__postgres_cancel_settled(self);
     if (poisoned)
