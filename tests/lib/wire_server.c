@@ -228,15 +228,14 @@ say_garbage(line *self)
 }
 
 const char *const wire_words[] = {
-    "two_errors", "two_ready",   "no_ready",   "early_ready",     "no_answer",
-    "twice",      "two_ends",    "row_behind", "unknown",         "bad_length",
-    "negative",   "absurd",      "truncated",  "no_columns",      "long_cell",
-    "flood",      "statuses",    "notifies",   "garbage",         "half",
-    "close",      "fatal",       "fatal_open", "begin",           "copy_in",
-    "copy_out",   "copy_both",   "suspended",  "empty",           "password",
-    "key",        "negotiate",   "late_error", "late_fatal",      "idle_rows",
-    "idle_row",   "idle_error",  "idle_fatal", "idle_garbage",    "bytes",
-    "error",      "two_columns", "binary",     "described_again", NULL};
+    "two_errors", "two_ready",   "no_ready",        "early_ready", "no_answer",  "twice",
+    "two_ends",   "row_behind",  "unknown",         "bad_length",  "negative",   "absurd",
+    "truncated",  "no_columns",  "long_cell",       "flood",       "statuses",   "notifies",
+    "garbage",    "half",        "close",           "fatal",       "fatal_open", "begin",
+    "copy_in",    "copy_out",    "copy_both",       "suspended",   "empty",      "password",
+    "key",        "negotiate",   "late_error",      "late_fatal",  "idle_rows",  "idle_row",
+    "idle_error", "idle_fatal",  "idle_garbage",    "bytes",       "error",      "two_columns",
+    "binary",     "transaction", "described_again", NULL};
 
 static void
 fill(line *self, const char *word)
@@ -345,6 +344,8 @@ say_misplaced(line *self, const char *word)
         say_ready(self);
     else if (strcmp(word, "described_again") == 0)
         say_row(self), say_columns(self, 1, 25, 0);
+    if (strcmp(word, "transaction") == 0)
+        self->status = 'T';
     if (strcmp(word, "begin") == 0)
         self->status = 'T', say(self, 'C', "BEGIN");
     if (ends)

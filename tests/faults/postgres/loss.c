@@ -381,7 +381,7 @@ START_TEST(cut_in_the_middle_of_a_message)
             snprintf(look, sizeof look, "select count(*) from cut where n = %d", i);
             if (all[i].error_class == 0) {
                 ck_assert_int_eq(all[i].value, i);
-                ck_assert_int_eq(number(look), 1);
+                ck_assert_int_eq(postgres_number(server.url, look), 1);
             } else {
                 ck_assert_msg(all[i].connection_lost && all[i].execution == DBAL_EXECUTION_UNKNOWN,
                               "%s: %s", all[i].sqlstate, all[i].message);
