@@ -251,8 +251,8 @@ submit(dbal__channel *channel, dbal__job *job)
     dbal__list_push(&self->flying, &job->link);
     if (job->began == 0)
         job->began = dbal__loop_now(channel->loop);
-    job->request.result = dbal__home_result(channel->loop->home, job->request.max_result_bytes);
-    if (job->request.result == NULL) {
+    job->request.home = channel->loop->home;
+    if (!dbal__request_begin(&job->request)) {
         dbal_fault_set(&job->request.fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
         dbal_fault_set_execution(&job->request.fault, DBAL_EXECUTION_NOT_SENT);
         finished(&job->request, false);

@@ -191,12 +191,19 @@ dbal_request_row(dbal_request *request)
     return true;
 }
 
+static dbal_result *
+make_result(const dbal_request *request)
+{
+    return request->home != NULL ? dbal__home_result(request->home, request->max_result_bytes)
+                                 : dbal__result_new(request->max_result_bytes);
+}
+
 bool
 dbal_request_restart(dbal_request *request)
 {
     if (request->delivered)
         return false;
-    dbal_result *anew = dbal__result_new(request->max_result_bytes);
+    dbal_result *anew = make_result(request);
     if (anew == NULL)
         return dbal__request_refuse(request, DBAL__NO_MEMORY);
     dbal_result_unref(request->result);
@@ -235,6 +242,13 @@ void
 dbal_request_last_insert_id(dbal_request *request, int64_t id)
 {
     dbal__result_set_last_insert_id(request->result, id);
+}
+
+bool
+dbal__request_begin(dbal_request *request)
+{
+    request->result = make_result(request);
+    return request->result != NULL;
 }
 
 bool

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "dbal/error.h"
+#include "dbal/home.h"
 #include "dbal/result.h"
 #include "dbal/sql.h"
 #include <dbal/driver.h>
@@ -29,6 +30,7 @@ struct dbal_request {
     int64_t deadline;
     size_t max_result_bytes;
     atomic_bool stopped;
+    dbal__home *home; /* of its results, or NULL */
     dbal_result *result;
     dbal_error *refusal; /* why the sink refused something */
     dbal_fault fault;    /* of a native request */
@@ -46,6 +48,8 @@ struct dbal_request {
     void (*finished)(dbal_request *request, bool ok);
 };
 
+/* Makes the result that rows go to; false without memory, before anything was sent. */
+bool dbal__request_begin(dbal_request *request);
 /* After a success: hands over the last batch, if it is a stream. False: see dbal__request_error(). */
 bool dbal__request_end(dbal_request *request);
 /* The error of a failed request, owned; takes what the driver said, or why the sink refused. */

@@ -390,8 +390,7 @@ learn_and_take(void *arg)
     dbal__postgres_columns learnt = {0};
     dbal_request request = {.max_result_bytes = SIZE_MAX / 2};
     dbal_fault fault = DBAL__FAULT_INIT;
-    request.result = dbal__result_new(request.max_result_bytes);
-    if (request.result != NULL && dbal__postgres_columns_learn(&learnt, result)) {
+    if (dbal__request_begin(&request) && dbal__postgres_columns_learn(&learnt, result)) {
         bool ok =
             dbal__postgres_rows_take(&learnt, result, 0, PQntuples(result), true, &request, &fault);
         ck_assert(ok || request.refusal != NULL ||

@@ -19,8 +19,7 @@ asked_init(asked *a, const char *sql, dbal_params params)
                                 .value_count = params.count,
                                 .max_result_bytes = SIZE_MAX / 2,
                                 .batch_bytes = SIZE_MAX};
-    a->request.result = dbal__result_new(a->request.max_result_bytes);
-    ck_assert_ptr_nonnull(a->request.result);
+    ck_assert(dbal__request_begin(&a->request));
 }
 
 void

@@ -174,8 +174,7 @@ request(database *db, dbal__sql *sql, dbal_params params,
                                  .batch_rows = db->batch_rows,
                                  .batch_bytes = SIZE_MAX,
                                  .deliver = db->deliver};
-    db->request.result = dbal__result_new(db->request.max_result_bytes);
-    ck_assert_ptr_nonnull(db->request.result);
+    ck_assert(dbal__request_begin(&db->request));
     bool ok = run(db->connection, &db->request, &fault);
     db->needs_token = fault.needs_token;
     ck_assert(!ok || (!dbal_fault_is_set(&fault) && !fault.needs_token));
