@@ -338,8 +338,8 @@ dbal__connection_add_ticket(dbal__scope *scope, dbal__ticket *ticket, dbal__tick
         dbal__ticket_free(ticket);
         return dbal__deferred_failed(connection->pool->loop, not_in_transaction());
     }
-    if ((ticket->sql->sql_class.kinds & DBAL_SQL_SESSION) != 0 && !controls)
-        ticket->soils = true;
+    ticket->soils = !controls && (ticket->sql->sql_class.kinds &
+                                  (DBAL_SQL_SESSION | DBAL_SQL_LOCAL)) == DBAL_SQL_SESSION;
     if (!dbal__ticket_start(ticket))
         return NULL;
     dbal_deferred *deferred = ticket->deferred;

@@ -127,13 +127,18 @@ is_fatal(const PGresult *result)
     return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
+static bool
+is_prepared(const dbal__postgres_statement *s)
+{
+    return s != NULL && s->prepared != DBAL__POSTGRES_NOT_PREPARED;
+}
+
 /* What was not the statement's own fault, and is over when it is sent once more. */
 static bool
 may_go_again(const dbal__postgres_expected *item, const char *state)
 {
-    const dbal__postgres_statement *s = item->statement;
-    bool prepared = s != NULL && s->prepared != DBAL__POSTGRES_NOT_PREPARED;
-    bool stale = prepared && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
+    bool stale = is_prepared(item->statement) &&
+                 (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
     bool hit = item->exposed && strcmp(state, "57014") == 0;
     bool query = item->reply == DBAL__POSTGRES_REPLY_QUERY;
     return !item->in_transaction && !item->stopped && ((query && !item->tried && stale) || hit);
@@ -156,7 +161,7 @@ skip(const dbal__postgres_answer *answer, dbal__postgres_expected *item)
 {
     if (item->reply == DBAL__POSTGRES_REPLY_PREPARE)
         dbal__postgres_statement_forget(item->statement);
-    if (item->reply == DBAL__POSTGRES_REPLY_QUERY && !item->failed)
+    else if (item->request != NULL && !item->failed)
         say_not_executed(answer, item);
 }
 
@@ -179,6 +184,10 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
     if (item->failed || item->request == NULL)
         return true;
     item->failed = true;
+    if (item->reply == DBAL__POSTGRES_REPLY_RESET) {
+        dbal__postgres_failure(item->fault, result, NULL);
+        return true;
+    }
     item->again = may_go_again(item, state);
     if (is_skipped(item, state))
         say_not_executed(answer, item);
@@ -187,6 +196,9 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
                        PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     else
         dbal__postgres_failure_of(item->fault, result, item->request);
+    /* somebody else has altered what it gives: the transaction as a whole can be run again */
+    if (item->in_transaction && strcmp(state, "0A000") == 0 && is_prepared(item->statement))
+        dbal_fault_set_retryable(item->fault, true);
     if (item->statement != NULL && (item->reply == DBAL__POSTGRES_REPLY_PREPARE ||
                                     strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0))
         dbal__postgres_statement_forget(item->statement);

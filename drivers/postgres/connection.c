@@ -161,4 +161,5 @@ const dbal_native dbal__postgres_native = {
     .step = step,
     .cancel = dbal__postgres_cancel,
     .resume = resume,
+    .reset = dbal__postgres_reset_session,
 };

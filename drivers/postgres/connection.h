@@ -93,6 +93,8 @@ void dbal__postgres_lose(dbal__postgres_connection *self, const char *why);
 void dbal__postgres_submit(dbal__postgres_connection *self, dbal_request *request);
 /* Sends what may be sent of what waits. */
 void dbal__postgres_send(dbal__postgres_connection *self);
+/* See dbal_native.reset. */
+void dbal__postgres_reset_session(void *connection, dbal_request *request);
 /* Ends the segment of a transaction that statements of this turn have shared. */
 void dbal__postgres_sync(dbal__postgres_connection *self);
 

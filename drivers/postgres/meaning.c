@@ -394,30 +394,30 @@ dbal__postgres_control_of(const char *sql)
     return dbal__postgres_meaning_of(sql).control;
 }
 
-/* ---- behind a pooler of transactions --------------------------------------------------------- */
+/* ---- what lasts ------------------------------------------------------------------------------ */
 
 static const char pooled[] =
-    "nothing: with pool_pooler=transaction what a session keeps is lost with its transaction";
+    "a server without a pooler in between: with pool_pooler=transaction what a session keeps is "
+    "lost with its transaction";
 
-/* CREATE TEMP TABLE … ON COMMIT DROP lives no longer than its transaction */
 static bool
-is_dropped_at_commit(const char *cursor)
+has_words(const char *cursor, const char *first, const char *second)
 {
     token before = {.kind = DBAL_SQL_END}, t = dbal__postgres_next(&cursor);
     for (; !dbal__postgres_is_end(t); before = t, t = dbal__postgres_next(&cursor))
-        if (dbal__postgres_is(t, "drop") && dbal__postgres_is(before, "commit"))
+        if (dbal__postgres_is(t, second) && dbal__postgres_is(before, first))
             return true;
     return false;
 }
 
-/* What it does to the session would be lost, or found by somebody else. */
+/* Of what belongs to a session: SET LOCAL, LOCK, a cursor, a table ON COMMIT DROP, currval() … */
 static bool
-outlives_its_transaction(const meaning *m, const char *sql)
+ends_with_its_transaction(const meaning *m, const char *sql)
 {
-    if (m->control == DBAL__POSTGRES_DISCARDS)
+    if (m->control == DBAL__POSTGRES_PLAIN || m->instead == transaction)
         return true;
-    return m->control == DBAL__POSTGRES_CHANGES_SESSION && m->instead != transaction &&
-           m->instead != stream && !is_dropped_at_commit(sql);
+    return m->instead == stream ? !has_words(sql, "with", "hold")
+                                : has_words(sql, "commit", "drop");
 }
 
 dbal_sql_class
@@ -425,7 +425,15 @@ dbal__postgres_classify(const void *config, const char *sql)
 {
     const dbal__postgres_config *c = config;
     meaning m = dbal__postgres_meaning_of(sql);
-    if (c != NULL && c->pooler && outlives_its_transaction(&m, sql))
-        return (dbal_sql_class){m.kinds | DBAL_SQL_REFUSED, pooled};
-    return (dbal_sql_class){m.kinds, m.instead};
+    dbal_sql_class class = {m.kinds, m.instead};
+    bool discards = m.control == DBAL__POSTGRES_DISCARDS;
+    bool changes = m.control == DBAL__POSTGRES_CHANGES_SESSION || discards ||
+                   m.control == DBAL__POSTGRES_PLAIN;
+    if ((m.kinds & SESSION) == 0 || !changes)
+        return class;
+    if (!discards && ends_with_its_transaction(&m, sql))
+        class.kinds |= DBAL_SQL_LOCAL;
+    else if (c != NULL && c->pooler)
+        class = (dbal_sql_class){m.kinds | DBAL_SQL_REFUSED, pooled};
+    return class;
 }

@@ -106,7 +106,7 @@ settle(dbal__postgres_connection *self)
         expect->stopped -= item->stopped;
         if (item->statement != NULL)
             item->statement->flying--;
-        if (item->reply == DBAL__POSTGRES_REPLY_QUERY)
+        if (item->reply == DBAL__POSTGRES_REPLY_QUERY || item->reply == DBAL__POSTGRES_REPLY_RESET)
             settle_query(self, item);
     }
 }

@@ -211,3 +211,38 @@ dbal__postgres_submit(dbal__postgres_connection *self, dbal_request *request)
     else if (!dbal__postgres_expect_hold(&self->expect, request, false, false))
         refuse_for_memory(request);
 }
+
+static void
+send_plain(dbal__postgres_connection *self, const char *sql, dbal__postgres_reply reply,
+           dbal_request *request)
+{
+    dbal__postgres_expected *item = dbal__postgres_expect_push(&self->expect, reply);
+    item->request = request;
+    item->fault = request != NULL ? dbal_request_fault(request) : NULL;
+    if (PQsendQueryParams(self->pg, sql, 0, NULL, NULL, NULL, NULL, 0) != 1)
+        self->ended = true;
+    self->unsynced++;
+    dbal__postgres_sync(self);
+}
+
+void
+dbal__postgres_reset_session(void *connection, dbal_request *request)
+{
+    dbal__postgres_connection *self = connection;
+    if (self->config->pooler) { /* there is nothing that lasts, nor a session to make new */
+        dbal_request_finish(request, true);
+        return;
+    }
+    if (!dbal__postgres_expect_reserve(&self->expect, REPLIES_MOST)) {
+        refuse_for_memory(request);
+        return;
+    }
+    if (self->will_be_in_transaction)
+        send_plain(self, "rollback", DBAL__POSTGRES_REPLY_CLOSE, NULL);
+    dbal_request_sent(request);
+    self->will_be_in_transaction = false;
+    dbal__postgres_statements_forget(&self->statements);
+    send_plain(self, "discard all", DBAL__POSTGRES_REPLY_RESET, request);
+    dbal__postgres_flush(self);
+    dbal__postgres_settle_down(self);
+}

@@ -144,7 +144,8 @@ typedef enum dbal_sql_kind {
     DBAL_SQL_BEGINS = 16,  /**< begins a transaction */
     DBAL_SQL_REFUSED = 32, /**< refused everywhere: `instead` says why */
     DBAL_SQL_COPY_IN = 64, /**< takes data from the client: for dbal_pool_copy_in() and its like alone */
-    DBAL_SQL_COPY_OUT = 128 /**< gives data to the client: for dbal_pool_copy_out() and its like alone */
+    DBAL_SQL_COPY_OUT = 128, /**< gives data to the client: for dbal_pool_copy_out() and its like alone */
+    DBAL_SQL_LOCAL = 256    /**< with SESSION: what it changes is gone with its transaction, so that nobody need clean up */
 } dbal_sql_kind;
 
 /** What classify says. */

@@ -363,6 +363,67 @@ START_TEST(a_session_without_a_transaction_commits_each)
 }
 END_TEST
 
+/* ---- sessions that come back ---- */
+
+static dbal_outcome
+change_session(dbal_connection *connection, void *arg)
+{
+    dbal_connection_query(connection, "set work_mem = '1MB'", DBAL_NO_PARAMS);
+    dbal_connection_query(connection, "create temp table mine (n int)", DBAL_NO_PARAMS);
+    dbal_connection_query(connection, "select pg_advisory_lock(7)", DBAL_NO_PARAMS);
+    if (arg != NULL)
+        dbal_connection_query(connection, "begin", DBAL_NO_PARAMS);
+    return dbal_wait(dbal_connection_query(connection, "select 1", DBAL_NO_PARAMS));
+}
+
+static uint64_t
+opened(void)
+{
+    dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;
+    dbal_pool_stats(pool, &counts);
+    return counts.opened;
+}
+
+static const char nothing_left[] =
+    "select (current_setting('work_mem') = '1MB')::int + "
+    "(select count(*) from pg_class where relname = 'mine')::int + "
+    "(select count(*) from pg_locks where locktype = 'advisory')::int";
+
+START_TEST(a_changed_session_is_made_as_new)
+{
+    for (int i = 0; i < 3; i++)
+        RUN("select 1");
+    ends_well(dbal_pool_session(pool, NULL, change_session, NULL));
+    ck_assert_int_eq(run_number(nothing_left), 0);
+    ends_well(dbal_pool_session(pool, NULL, change_session, ""));
+    ck_assert_int_eq(run_number(nothing_left), 0);
+    ck_assert_int_eq(run_number("select 1"), 1);
+    ck_assert_uint_eq(opened(), 1);
+}
+END_TEST
+
+static dbal_outcome
+change_for_a_while(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    dbal_connection_query(connection, "set local work_mem = '1MB'", DBAL_NO_PARAMS);
+    dbal_connection_query(connection, "lock table t", DBAL_NO_PARAMS);
+    dbal_connection_query(connection, "declare c cursor for select 1", DBAL_NO_PARAMS);
+    return dbal_wait(dbal_connection_query(connection, "fetch c", DBAL_NO_PARAMS));
+}
+
+/* what is gone with its transaction costs nothing: what was prepared is still there */
+START_TEST(what_ends_with_its_transaction_needs_no_reset)
+{
+    for (int i = 0; i < 3; i++)
+        RUN("select 1");
+    ends_well(dbal_pool_transaction(pool, NULL, change_for_a_while, NULL));
+    ck_assert_int_eq(
+        run_number("select count(*) from pg_prepared_statements where statement = 'select 1'"), 1);
+    ck_assert_uint_eq(opened(), 1);
+}
+END_TEST
+
 /* ---- rows ---- */
 
 static dbal_flow
@@ -462,6 +523,8 @@ main(void)
     suite_add(suite, a_commit_that_rolls_back_is_an_error, before, after);
     suite_add(suite, a_deferred_constraint_fails_the_commit, before, after);
     suite_add(suite, a_session_without_a_transaction_commits_each, before, after);
+    suite_add(suite, a_changed_session_is_made_as_new, before, after);
+    suite_add(suite, what_ends_with_its_transaction_needs_no_reset, before, after);
     suite_add(suite, rows_and_then_an_error, before, after);
     suite_add(suite, large_results_come_whole, before, after);
     suite_add(suite, a_small_result_that_grows, before, after);
