@@ -313,14 +313,28 @@ roll_back_left(dbal__scope *scope)
     control(scope, "rollback", on_undone);
 }
 
+/* Of what was lost before its COMMIT nothing is kept, whatever became of its last statement. */
+static void
+say_lost(dbal__scope *scope)
+{
+    dbal_error *error = dbal_outcome_error(scope->outcome);
+    if (error == NULL)
+        error = dbal__error_lost(scope->connection->loss, DBAL_EXECUTION_FAILED);
+    else if (dbal_error_connection_lost(error) &&
+             dbal_error_execution(error) == DBAL_EXECUTION_UNKNOWN)
+        error = dbal__error_with_execution(dbal_error_ref(error), DBAL_EXECUTION_FAILED);
+    else
+        return;
+    set_outcome(scope, dbal_fail(error));
+}
+
 static void
 end(dbal__scope *scope)
 {
     dbal_connection *connection = scope->connection;
     scope->ending = true;
-    if (connection->lost && dbal_outcome_error(scope->outcome) == NULL &&
-        scope->kind != DBAL__SCOPE_SESSION)
-        set_outcome(scope, dbal_fail(dbal__error_lost(connection->loss, DBAL_EXECUTION_FAILED)));
+    if (connection->lost && scope->kind != DBAL__SCOPE_SESSION)
+        say_lost(scope);
     /* asked to stop before the COMMIT was on its way: it is not sent any more */
     if (connection->why != 0 && scope->kind == DBAL__SCOPE_TRANSACTION &&
         dbal_outcome_error(scope->outcome) == NULL)

@@ -33,7 +33,7 @@ typedef dbal_flow dbal_rows_fn(dbal_stream *stream, dbal_result *rows, void *arg
 /**
  * Streams the rows of a statement. A stream holds its connection until it ends, and with it the
  * state of the database that it reads, also while it is paused: give one that may pause for long a
- * timeout. Where statements share connections, those behind it wait; in a session nobody is.
+ * timeout. It shares its connection with nobody; on a driver's one thread the others wait for it.
  *
  * @param pool   the pool
  * @param query  copied; its timeout covers the whole stream, pauses included
