@@ -22,13 +22,13 @@ told(dbal__ticket *ticket, dbal_error *error)
         return aborted;
     }
     /* it was to end anyway when its connection was given up for another one */
-    if (why != 0 && ticket->job.channel != NULL && ticket->job.channel->given_up)
-        stopped = true;
+    bool given_up = why != 0 && ticket->job.channel != NULL && ticket->job.channel->given_up;
+    stopped = stopped || given_up;
     if (stopped && why == 0)
         why = DBAL_ERROR_TIMEOUT; /* the driver kept to the deadline by itself */
     if (stopped && why != 0) {
         dbal_error *other = dbal__ticket_own_error(
-            ticket, why, dbal_error_execution(error), error,
+            ticket, why, dbal_error_execution(error), given_up ? NULL : error,
             why == DBAL_ERROR_TIMEOUT     ? "interrupted: its time was up"
             : why == DBAL_ERROR_CANCELLED ? "interrupted: it was cancelled"
                                           : "interrupted: the pool was closed");
