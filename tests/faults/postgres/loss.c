@@ -222,6 +222,7 @@ START_TEST(the_reason_of_an_idle_session_is_kept)
     ck_assert_str_eq(end.sqlstate, "25P03");
     ck_assert(end.connection_lost);
     dbal_deferred_unref(self.go_on);
+    dbal_deferred_fire(self.go_on, dbal_done());
     ck_assert_int_eq(number("select 1"), 1);
 }
 END_TEST

