@@ -227,3 +227,44 @@ hunt_add(Suite *suite, const TTest *test, int timeout)
     tcase_add_test(one, test);
     suite_add_tcase(suite, one);
 }
+
+/* ---- who is at work on the server ---- */
+
+static int64_t
+backend_of(const char *sql)
+{
+    char text[300];
+    snprintf(text, sizeof text,
+             "select coalesce((select pid from pg_stat_activity where query = $q$%s$q$ and "
+             "state = 'active' limit 1), 0)",
+             sql);
+    return postgres_number(server.url, text);
+}
+
+static bool
+is_at_work(void *arg)
+{
+    return backend_of(arg) != 0;
+}
+
+int64_t
+until_at_work(const char *sql)
+{
+    loop_fixture_until(&fixture, is_at_work, (void *)(uintptr_t)sql);
+    return backend_of(sql);
+}
+
+void
+terminate(int64_t backend)
+{
+    char sql[80];
+    snprintf(sql, sizeof sql, "select pg_terminate_backend(%lld)", (long long)backend);
+    postgres_run(server.url, sql);
+}
+
+void
+is_lost(const seen *one, const char *sqlstate)
+{
+    is_bad(one, DBAL_ERROR_OPERATIONAL, sqlstate, DBAL_EXECUTION_UNKNOWN);
+    ck_assert(one->connection_lost);
+}

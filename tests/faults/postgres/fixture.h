@@ -52,6 +52,13 @@ void is_good(const seen *one);
 void is_bad(const seen *one, dbal_error_class error_class, const char *sqlstate,
             dbal_execution execution);
 
+/* It was lost with its connection, and nobody knows what became of it. */
+void is_lost(const seen *one, const char *sqlstate);
+
+/* Runs the loop until the server is at work on a statement; its backend's process. */
+int64_t until_at_work(const char *sql);
+void terminate(int64_t backend);
+
 dbal_pool_counts counts(const dbal_pool *of);
 /* Of the monotonic clock. */
 double seconds(void);
