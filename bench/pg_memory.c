@@ -16,12 +16,13 @@ double
 bench_pg_memory_hand(const char *url)
 {
     static PGconn *all[CONNECTIONS];
+    bench_heap_begin();
     /* what the process has once, whoever opens the first */
     PGconn *first = bench_server_connect(url);
-    double before = bench_resident();
+    double before = bench_heap();
     for (int i = 0; i < CONNECTIONS; i++)
         all[i] = bench_server_connect(url);
-    double bytes = (bench_resident() - before) / CONNECTIONS;
+    double bytes = (bench_heap() - before) / CONNECTIONS;
     for (int i = 0; i < CONNECTIONS; i++)
         PQfinish(all[i]);
     PQfinish(first);
@@ -53,14 +54,15 @@ bench_pg_memory_dbal(const char *url)
 {
     struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
     dbal_loop *loop = dbal_loop_new(ev);
+    bench_heap_begin();
     open_pool(ev, loop, url, 1);
-    double before = bench_resident();
+    double before = bench_heap();
     dbal_pool *pool = open_pool(ev, loop, url, CONNECTIONS);
     dbal_pool_counts counts = {.size = sizeof counts};
     dbal_pool_stats(pool, &counts);
     if (counts.connections != CONNECTIONS)
         bench_fail("%d connections", counts.connections);
-    double bytes = (bench_resident() - before) / CONNECTIONS;
+    double bytes = (bench_heap() - before) / CONNECTIONS;
     dbal_loop_free(loop);
     ev_loop_destroy(ev);
     return bytes;

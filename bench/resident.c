@@ -31,3 +31,18 @@ bench_resident(void)
         bench_fail("/proc/self/smaps_rollup does not say how much memory there is");
     return (double)kilobytes * 1024;
 }
+
+void
+bench_heap_begin(void)
+{
+    /* mallinfo2() knows of no other */
+    if (mallopt(M_ARENA_MAX, 1) != 1)
+        bench_fail("malloc wants more than one arena");
+}
+
+double
+bench_heap(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    return (double)heap.uordblks + (double)heap.hblkhd;
+}

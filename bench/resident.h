@@ -10,4 +10,11 @@ void bench_resident_begin(void);
 /* Bytes of heap, stacks and data that are really there. */
 double bench_resident(void);
 
+/*
+ * What malloc has given out, by all threads. Pages say less where much of what is given out is not
+ * touched: then they depend on what was there before.
+ */
+void bench_heap_begin(void);
+double bench_heap(void);
+
 #endif

@@ -27,6 +27,7 @@
     ROW(pg_fetch)                                                                                  \
     ROW(pg_fetch_cpu)                                                                              \
     ROW(pg_insert_100k)                                                                            \
+    ROW(pg_copy_in)                                                                                \
     ROW(pg_client_instructions)                                                                    \
     ROW(pg_connection_memory)                                                                      \
     ROW(pg_fetch_memory)                                                                           \
