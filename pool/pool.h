@@ -207,10 +207,14 @@ void dbal__ticket_withdraw(dbal__ticket *writer);
 void dbal__ticket_waits(dbal__ticket *ticket);
 /* It waits for a connection once more. */
 void dbal__ticket_wait_anew(dbal__ticket *ticket);
+/* Takes it off whatever list of the loop's it is on; it has not begun. */
+void dbal__ticket_take_off(dbal__ticket *ticket);
 /* Takes it off the pool's list: it has settled. */
 void dbal__ticket_unlink(dbal__ticket *ticket);
 /* Its outcome; taken over. The ticket itself is freed when it has come back. */
 void dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome);
+/* stop.c. Sets its timer to what it waits for next. */
+void dbal__ticket_arm(dbal__ticket *ticket);
 /* Asks it to stop for a reason; settles at once when it has not begun. */
 void dbal__ticket_stop(dbal__ticket *ticket, dbal_error_class why);
 /* Fails one that has not begun; false when it has. Takes the error over only then. */
