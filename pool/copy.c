@@ -8,6 +8,7 @@
 
 #include "dbal/alloc.h"
 #include "dbal/outcome.h"
+#include "dbal/sql_utf8.h"
 #include "pool/connection.h"
 #include "pool/pool.h"
 
@@ -138,7 +139,10 @@ next(dbal_request *request, const void **ret_data, size_t *ret_size)
         tell_soon(copy);
     }
     if (stopped || copy->aborted) {
-        const char *why = !stopped && copy->why != NULL ? copy->why : "the client stopped it";
+        /* a database may refuse a reason that is no text, for another reason */
+        bool tells =
+            !stopped && copy->why != NULL && dbal__utf8_valid(copy->why, strlen(copy->why));
+        const char *why = tells ? copy->why : "the client stopped it";
         drop(copy);
         *ret_data = why;
         *ret_size = strlen(why);

@@ -127,9 +127,11 @@ close_ear(ear *self)
     bool opening = self->state == OPENING;
     retire(self);
     set_limit(self);
-    if (!opening)
-        self->channel->ops->close(self->channel);
     /* one that is being opened is closed when that has ended */
+    if (opening)
+        dbal__channel_stop_opening(self->channel);
+    else
+        self->channel->ops->close(self->channel);
 }
 
 static void

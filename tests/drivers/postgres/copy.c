@@ -116,6 +116,9 @@ START_TEST(an_abort_says_why)
     writer self = {.rows = 10000, .why = "the client went away"};
     ends_saying(dbal_pool_copy_in(pool, "copy t from stdin", room, &self), DBAL_ERROR_CANCELLED,
                 "57014", DBAL_EXECUTION_FAILED, "the client went away");
+    self = (writer){.rows = 3, .why = "\xff"}; /* which the server does not take for a text */
+    ends_saying(dbal_pool_copy_in(pool, "copy t from stdin", room, &self), DBAL_ERROR_CANCELLED,
+                "57014", DBAL_EXECUTION_FAILED, "\xff");
     ck_assert_int_eq(run_number("select count(*) from t"), 0);
 }
 END_TEST
