@@ -107,6 +107,7 @@ static void
 put_end(dbal__postgres_connection *self, const char *why)
 {
     self->copy.stage = DBAL__POSTGRES_COPY_ENDS;
+    self->copy.whole = why == NULL;
     self->ended = PQputCopyEnd(self->pg, why) < 0 || self->ended;
     if (!self->ended)
         dbal__postgres_flush(self);
@@ -378,8 +379,7 @@ dbal__postgres_copy_lost(dbal__postgres_connection *self)
     dbal__postgres_copy *copy = &self->copy;
     if (copy->request == NULL)
         return;
-    bool undone =
-        dbal_request_copy(copy->request) == DBAL_COPY_IN && copy->stage < DBAL__POSTGRES_COPY_ENDS;
+    bool undone = dbal_request_copy(copy->request) == DBAL_COPY_IN && !copy->whole;
     dbal_fault *fault = dbal_request_fault(copy->request);
     if (!copy->failed && undone) {
         dbal__postgres_lost(fault, self->pg, &self->notices, self->answer.fatal);

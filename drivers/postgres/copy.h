@@ -24,6 +24,7 @@ typedef struct dbal__postgres_copy {
     dbal__postgres_copy_stage stage;
     bool sleeps;  /* there is no data, until it is resumed */
     bool over;    /* the server has ended it, though libpq does not say so */
+    bool whole;   /* the server may have been told that this was all */
     bool failed;  /* its fault is set */
     bool refused; /* its sink takes no more */
     bool stopped; /* its caller wants it to end */
