@@ -352,6 +352,57 @@ START_TEST(a_stream_is_cancelled_at_any_moment)
 }
 END_TEST
 
+/* ---- copies ---- */
+
+static void
+write_rows(dbal_copy *copy, void *arg)
+{
+    (void)arg;
+    while (dbal_copy_write(copy, "17\n", 3)) {
+    }
+}
+
+static dbal_flow
+read_bytes(dbal_stream *stream, const void *data, size_t size, void *arg)
+{
+    reader *self = arg;
+    (void)data;
+    self->stream = stream;
+    self->rows += (int64_t)size;
+    return self->pause_at > 0 && self->rows >= self->pause_at ? DBAL_PAUSE : DBAL_CONTINUE;
+}
+
+START_TEST(a_copy_is_cancelled_at_any_moment)
+{
+    chance dice;
+    chance_init(&dice);
+    open_pool("pool_max_size=1");
+    postgres_run(server.url, "create table copied(n int)");
+    for (unsigned i = 0; i < chance_rounds(100); i++) {
+        reader bytes = {.pause_at = chance_below(&dice, 2) * 100000};
+        seen one, behind;
+        dbal_deferred *deferred = dbal_deferred_ref(
+            i % 2 == 0
+                ? dbal_pool_copy_in(pool, "copy copied from stdin", write_rows, NULL)
+                : dbal_pool_copy_out(pool, "copy (select generate_series(1, 2000000000)) to stdout",
+                                     read_bytes, &bytes));
+        watch(deferred, &one);
+        pass_time(chance_below(&dice, 8000) / 1e6);
+        dbal_deferred_cancel(deferred);
+        dbal_deferred_unref(deferred);
+        watch(ask("select 24"), &behind);
+        until_settled(&one);
+        ck_assert_int_eq(one.error_class, DBAL_ERROR_CANCELLED);
+        ck_assert_int_ne(one.execution, DBAL_EXECUTION_UNKNOWN);
+        until_settled(&behind);
+        is_good(&behind);
+        ck_assert_int_eq(behind.value, 24);
+    }
+    ck_assert_int_eq(number("select count(*) from copied"), 0);
+    ck_assert_uint_eq(counts(pool).lost, 0);
+}
+END_TEST
+
 /* ---- a server that does not hear ---- */
 
 START_TEST(cancels_that_are_never_answered_do_not_block)
@@ -449,6 +500,7 @@ main(void)
     hunt_add(suite, a_servers_timeout_is_not_ours, 60);
     hunt_add(suite, a_stream_that_has_enough_stops_the_server, 60);
     hunt_add(suite, a_stream_is_cancelled_at_any_moment, 100);
+    hunt_add(suite, a_copy_is_cancelled_at_any_moment, 100);
     add_with_door(suite, cancels_that_are_never_answered_do_not_block, 60);
     add_with_door(suite, a_connection_is_not_kept_by_its_cancel, 60);
     return suite_run(suite);

@@ -110,6 +110,30 @@ ask_all(tally *self, dbal_pool *of, row *rows)
 }
 
 static void
+write_rows(dbal_copy *copy, void *arg)
+{
+    (void)arg;
+    dbal_copy_write(copy, "17\n18\n", 6);
+    dbal_copy_end(copy);
+}
+
+static dbal_flow
+read_bytes(dbal_stream *stream, const void *data, size_t size, void *arg)
+{
+    (void)stream, (void)data, (void)arg;
+    return size > 0 ? DBAL_CONTINUE : DBAL_STOP;
+}
+
+static void
+copy_both_ways(tally *self, dbal_pool *of)
+{
+    count(self, dbal_pool_copy_in(of, "copy (select 1) to stdout", write_rows, NULL));
+    count(self, dbal_pool_copy_in(of, "copy copied from stdin", write_rows, NULL));
+    count(self, dbal_pool_copy_out(of, "copy (select generate_series(1, 99)) to stdout", read_bytes,
+                                   NULL));
+}
+
+static void
 scenario(void *arg)
 {
     tally self = {.asked = 0};
@@ -129,6 +153,7 @@ scenario(void *arg)
     }
     if (of != NULL) {
         ask_all(&self, of, rows);
+        copy_both_ways(&self, of);
         dbal_deferred *slow =
             dbal_deferred_ref(dbal_pool_query(of, "select pg_sleep(1000)", DBAL_NO_PARAMS));
         count(&self, slow);
@@ -164,7 +189,7 @@ main(void)
 {
     Suite *suite = suite_create("postgres-memory");
     postgres_start(&server, NULL);
-    postgres_run(server.url, "create table scarce(n int)");
+    postgres_run(server.url, "create table scarce(n int); create table copied(n int)");
     TCase *one = tcase_create("sweep");
     tcase_set_timeout(one, 600);
     tcase_add_test(one, nothing_is_lost_without_memory);
