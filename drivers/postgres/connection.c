@@ -131,7 +131,8 @@ step(void *connection, int slot, unsigned events)
     } else if (slot == DBAL_SLOT_TIMER) {
         dbal__postgres_cancel_timer(self);
     }
-    if ((events & DBAL_READABLE) != 0) {
+    /* no more is read than is taken: libpq's buffer has no limit, and is moved as a whole */
+    if ((events & DBAL_READABLE) != 0 && !self->behind) {
         dbal__postgres_copy_look(self);
         dbal__postgres_consume(self);
     }

@@ -38,6 +38,7 @@ struct dbal__postgres_connection {
     bool flushing;               /* bytes wait for room in the socket */
     bool ended;                  /* the server has closed */
     bool lost;                   /* the core has been told */
+    bool behind;                 /* what has been read holds results that were not taken */
     bool waking;                 /* a wake is asked for */
     bool in_transaction;         /* as far as was settled */
     bool will_be_in_transaction; /* when all that was sent has been done */

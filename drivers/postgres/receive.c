@@ -247,11 +247,12 @@ dbal__postgres_receive(dbal__postgres_connection *self)
     }
     if (self->lost)
         return;
+    self->behind = answered == DBAL__POSTGRES_ANSWER_MORE || taken == RESULTS_MOST;
     if (answered == DBAL__POSTGRES_ANSWER_CONFUSED || self->notices.confused)
         dbal__postgres_lose(self, "the server sent an answer that nothing was asked for");
     else if (answered == DBAL__POSTGRES_ANSWER_LOST)
         dbal__postgres_lose(self, NULL);
-    else if (answered == DBAL__POSTGRES_ANSWER_MORE || taken == RESULTS_MOST)
+    else if (self->behind)
         dbal__postgres_wake(self);
     else if (self->ended && !dbal__postgres_is_held_back(self))
         dbal__postgres_lose(self, NULL);
