@@ -1,5 +1,6 @@
 #include "copy.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,8 +9,11 @@
 #include "failure.h"
 #include "lost.h"
 
-/* Data taken from libpq in one go; the rest waits for the next turn of the loop. */
-enum { TURN_MOST = 512 * 1024 };
+/*
+ * Data taken from libpq in one go; the rest waits for the next turn of the loop. PIECE is what a
+ * socket that has room has room for.
+ */
+enum { TURN_MOST = 512 * 1024, PIECE = 16 * 1024 };
 
 /* ---- its end ---- */
 
@@ -129,6 +133,29 @@ put(dbal__postgres_connection *self, const void *data, size_t size)
     }
 }
 
+/*
+ * A socket without room for a piece makes libpq read what has come, and so an error of the server's
+ * unseen by dbal__postgres_copy_look(): nothing is put then.
+ */
+static bool
+has_room(dbal__postgres_connection *self)
+{
+    struct pollfd one = {.fd = PQsocket(self->pg), .events = POLLOUT};
+    self->flushing = poll(&one, 1, 0) == 0;
+    return !self->flushing;
+}
+
+static void
+put_piece(dbal__postgres_connection *self)
+{
+    dbal__postgres_copy *copy = &self->copy;
+    size_t size = copy->left < PIECE ? copy->left : PIECE;
+    const char *data = copy->data;
+    copy->data += size;
+    copy->left -= size;
+    put(self, data, size);
+}
+
 /* As long as what was put before has left, so that libpq never has more than one piece. */
 static void
 feed(dbal__postgres_connection *self)
@@ -138,9 +165,16 @@ feed(dbal__postgres_connection *self)
            !self->ended) {
         const void *data = NULL;
         size_t size = 0;
+        if (!has_room(self))
+            return;
+        if (copy->left > 0) {
+            put_piece(self);
+            continue;
+        }
         switch (dbal_request_copy_next(copy->request, &data, &size)) {
         case DBAL_COPY_DATA:
-            put(self, data, size);
+            copy->data = data;
+            copy->left = size;
             break;
         case DBAL_COPY_WAIT:
             copy->sleeps = true;

@@ -6,6 +6,7 @@
 #define DBAL__POSTGRES_COPY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <dbal/driver.h>
 
@@ -22,6 +23,8 @@ typedef enum dbal__postgres_copy_stage {
 typedef struct dbal__postgres_copy {
     dbal_request *request; /* the one that has the connection, or NULL */
     dbal__postgres_copy_stage stage;
+    const char *data; /* what the core has given, and libpq has not got yet */
+    size_t left;
     bool sleeps;  /* there is no data, until it is resumed */
     bool over;    /* the server has ended it, though libpq does not say so */
     bool whole;   /* the server may have been told that this was all */
