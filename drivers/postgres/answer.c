@@ -32,6 +32,15 @@ learn(dbal__postgres_expected *item, dbal__postgres_columns *columns, const PGre
     item->failed = item->refused = true;
 }
 
+static void
+refused(dbal__postgres_expected *item)
+{
+    item->refused = true;
+    item->failed = dbal_fault_is_set(item->fault);
+    if (item->failed) /* here: the server goes on, and may do all of it */
+        dbal_fault_set_execution(item->fault, DBAL_EXECUTION_UNKNOWN);
+}
+
 dbal__postgres_answered
 dbal__postgres_answer_rows(dbal__postgres_answer *answer, dbal__postgres_expected *item,
                            dbal__postgres_columns *columns, PGresult **ret_clear)
@@ -42,12 +51,8 @@ dbal__postgres_answer_rows(dbal__postgres_answer *answer, dbal__postgres_expecte
     if (!item->refused)
         learn(item, columns, result);
     if (!item->refused && !dbal__postgres_rows_take(columns, result, answer->taken, to,
-                                                    !item->begun, item->request, item->fault)) {
-        item->refused = true;
-        item->failed = dbal_fault_is_set(item->fault);
-        if (item->failed) /* here: the server goes on, and may do all of it */
-            dbal_fault_set_execution(item->fault, DBAL_EXECUTION_UNKNOWN);
-    }
+                                                    !item->begun, item->request, item->fault))
+        refused(item);
     item->begun = true;
     answer->taken = item->refused ? rows : to;
     if (answer->taken < rows)
@@ -211,8 +216,14 @@ dbal__postgres_answer_take(dbal__postgres_answer *answer, dbal__postgres_expecte
 {
     bool query = item->reply == DBAL__POSTGRES_REPLY_QUERY;
     int status = PQresultStatus(result);
-    bool piece = status == PGRES_SINGLE_TUPLE || status == DBAL__POSTGRES_TUPLES_CHUNK;
     *ret_clear = result;
+    /* most of the rows of a large result come so, one by one */
+    if (status == PGRES_SINGLE_TUPLE && item->begun && !item->refused && columns->shared != NULL) {
+        if (!dbal__postgres_rows_take(columns, result, 0, 1, false, item->request, item->fault))
+            refused(item);
+        return DBAL__POSTGRES_ANSWER_TAKEN;
+    }
+    bool piece = status == PGRES_SINGLE_TUPLE || status == DBAL__POSTGRES_TUPLES_CHUNK;
     item->answered = !piece; /* there is an end to come */
     if (piece || status == PGRES_TUPLES_OK) {
         if (!query)

@@ -314,13 +314,13 @@ static inline bool
 take_cell(dbal_request *request, dbal__postgres_reader reader, const char *data, int size,
           dbal_fault *fault)
 {
+    if (reader == DBAL__POSTGRES_READ_TEXT)
+        return take_text(request, DBAL_TEXT, data, size);
     int fixed = size_of(reader);
     if (fixed != 0)
         return size == fixed ? take_fixed(request, reader, data, fault)
                              : spoiled(fault, reader, size);
     switch (reader) {
-    case DBAL__POSTGRES_READ_TEXT:
-        return take_text(request, DBAL_TEXT, data, size);
     case DBAL__POSTGRES_READ_NUMERIC:
         return take_text(request, DBAL_NUMERIC, data, size);
     case DBAL__POSTGRES_READ_JSON:
@@ -343,7 +343,8 @@ static inline bool
 take_row(const dbal__postgres_columns *columns, const PGresult *result, int row,
          dbal_request *request, dbal_fault *fault)
 {
-    for (int i = 0; i < columns->count; i++) {
+    const int count = columns->count;
+    for (int i = 0; i < count; i++) {
         int size = PQgetlength(result, row, i);
         /* NULL has no length; nor has an empty text */
         bool taken = size == 0 && PQgetisnull(result, row, i)
