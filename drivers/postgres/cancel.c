@@ -120,9 +120,11 @@ done(void *arg)
     dbal__postgres_connection *self = errand->of;
     uint32_t settled = errand->settled;
     errand_free(errand);
-    if (self == NULL || self->lost)
+    if (self == NULL)
         return;
-    self->cancelling = NULL;
+    self->cancelling = NULL; /* also of one that is lost, and still to be detached */
+    if (self->lost)
+        return;
     dbal_host_timer(self->host, -1);
     if (settled != self->expect.settled)
         dbal__postgres_cancel_reading(self); /* it was meant for another one */
