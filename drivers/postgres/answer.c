@@ -144,7 +144,9 @@ may_go_again(const dbal__postgres_expected *item, const char *state)
 {
     bool stale = is_prepared(item->statement) &&
                  (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
-    bool hit = item->exposed && strcmp(state, "57014") == 0;
+    /* CALL, DO and the like may have committed a part of what they do */
+    bool hit = item->exposed && strcmp(state, "57014") == 0 &&
+               !dbal__postgres_statement_alters(item->statement, item->request);
     bool query = item->reply == DBAL__POSTGRES_REPLY_QUERY;
     return !item->in_transaction && !item->stopped && ((query && !item->tried && stale) || hit);
 }

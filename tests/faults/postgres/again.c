@@ -1,0 +1,72 @@
+/* What the driver sends once more by itself, and what it never does. */
+#include <stdio.h>
+
+#include "tests/faults/postgres/fixture.h"
+
+static postgres_place place;
+
+static void
+place_made(void)
+{
+    fixture_init();
+    postgres_place_init(&place, &server);
+    pool = open_at(place.url, "pool_max_size=1");
+}
+
+static void
+place_gone(void)
+{
+    fixture_fini();
+    postgres_place_fini(&place, &server);
+}
+
+/* One that commits on its way must not begin anew, whoever has stopped it. */
+START_TEST(a_procedure_is_never_run_twice)
+{
+    seen victim, called;
+    char sql[64];
+    postgres_run(place.url, "create table t (n integer);"
+                            "create procedure p() language plpgsql as $$begin "
+                            "insert into t values (1); commit; perform pg_sleep(1000); end$$");
+    ck_assert_int_eq(number("select 1"), 1);
+    int64_t backend = number("select pg_backend_pid()");
+    dbal_deferred *target = dbal_deferred_ref(ask("select pg_sleep(1000)"));
+    watch(target, &victim);
+    watch(ask("call p()"), &called);
+    until_at_work("select pg_sleep(1000)");
+    dbal_deferred_cancel(target);
+    dbal_deferred_unref(target);
+    until_settled(&victim);
+    until_at_work("call p()");
+    /* as a cancel that was meant for the one before, and comes late */
+    while (postgres_number(place.url, "select count(*) from t") == 0)
+        pass_time(0.01);
+    snprintf(sql, sizeof sql, "select pg_cancel_backend(%d)", (int)backend);
+    postgres_run(place.url, sql);
+    double end = seconds() + 5;
+    while (!called.settled && seconds() < end)
+        pass_time(0.02);
+    ck_assert_int_eq(postgres_number(place.url, "select count(*) from t"), 1);
+    ck_assert_int_eq(called.settled, 1);
+    ck_assert_str_eq(called.sqlstate, "57014");
+}
+END_TEST
+
+static void
+add(Suite *suite, const TTest *test)
+{
+    TCase *one = tcase_create(test->name);
+    tcase_set_timeout(one, 60);
+    tcase_add_checked_fixture(one, place_made, place_gone);
+    tcase_add_test(one, test);
+    suite_add_tcase(suite, one);
+}
+
+int
+main(void)
+{
+    Suite *suite = suite_create("postgres-again");
+    postgres_start(&server, NULL);
+    add(suite, a_procedure_is_never_run_twice);
+    return suite_run(suite);
+}
