@@ -103,11 +103,18 @@ rows_of_tag(const char *tag)
     return at > tag && at[-1] == ' ' && place > 1 ? rows : -1;
 }
 
+/* Whether its statement still goes by the name that it was sent with. */
+static bool
+has_its_name(const dbal__postgres_expected *item)
+{
+    return item->named != 0 && item->named == item->statement->number;
+}
+
 static void
 complete(dbal__postgres_expected *item, PGresult *result)
 {
     if (item->reply == DBAL__POSTGRES_REPLY_PREPARE) {
-        if (item->statement->prepared == DBAL__POSTGRES_PREPARING)
+        if (has_its_name(item) && item->statement->prepared == DBAL__POSTGRES_PREPARING)
             item->statement->prepared = DBAL__POSTGRES_PREPARED;
         return;
     }
@@ -132,18 +139,20 @@ is_fatal(const PGresult *result)
     return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
-static bool
-is_prepared(const dbal__postgres_statement *s)
+/* What was asked for by a name that is of no more use; its statement may have a newer one. */
+static void
+forget(const dbal__postgres_expected *item)
 {
-    return s != NULL && s->prepared != DBAL__POSTGRES_NOT_PREPARED;
+    if (has_its_name(item))
+        dbal__postgres_statement_forget(item->statement);
 }
 
 /* What was not the statement's own fault, and is over when it is sent once more. */
 static bool
 may_go_again(const dbal__postgres_expected *item, const char *state)
 {
-    bool stale = is_prepared(item->statement) &&
-                 (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
+    /* whatever has become of the name since: those behind it were sent with it too */
+    bool stale = item->named != 0 && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
     /* CALL, DO and the like may have committed a part of what they do */
     bool hit = item->exposed && strcmp(state, "57014") == 0 &&
                !dbal__postgres_statement_alters(item->statement, item->request);
@@ -167,7 +176,7 @@ static void
 skip(const dbal__postgres_answer *answer, dbal__postgres_expected *item)
 {
     if (item->reply == DBAL__POSTGRES_REPLY_PREPARE)
-        dbal__postgres_statement_forget(item->statement);
+        forget(item);
     else if (item->request != NULL && !item->failed)
         say_not_executed(answer, item);
 }
@@ -204,11 +213,11 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
     else
         dbal__postgres_failure_of(item->fault, result, item->request);
     /* somebody else has altered what it gives: the transaction as a whole can be run again */
-    if (item->in_transaction && strcmp(state, "0A000") == 0 && is_prepared(item->statement))
+    if (item->in_transaction && strcmp(state, "0A000") == 0 && item->named != 0)
         dbal_fault_set_retryable(item->fault, true);
-    if (item->statement != NULL && (item->reply == DBAL__POSTGRES_REPLY_PREPARE ||
-                                    strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0))
-        dbal__postgres_statement_forget(item->statement);
+    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE || strcmp(state, "26000") == 0 ||
+        strcmp(state, "0A000") == 0)
+        forget(item);
     return true;
 }
 

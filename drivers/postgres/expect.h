@@ -41,6 +41,7 @@ typedef struct dbal__postgres_expected {
     bool again;            /* to be sent once more instead of failing */
     bool tried;            /* it was sent before */
     bool in_transaction;   /* it was sent inside one */
+    unsigned named;        /* the number of the name that it was sent with; 0: none */
     unsigned prepared;     /* under which number, in binary; 0: otherwise */
     dbal_request *request; /* of PREPARE and QUERY */
     dbal_fault *fault;     /* the request's */

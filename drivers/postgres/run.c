@@ -116,6 +116,7 @@ prepare(dbal__postgres_connection *self, dbal__postgres_expected *query)
     dbal__postgres_expected item = *query;
     item.reply = DBAL__POSTGRES_REPLY_PREPARE;
     dbal__postgres_statement_prepare(&self->statements, s);
+    item.named = s->number;
     if (PQsendPrepare(self->pg, s->name, dbal_request_sql(query->request, NULL), s->count,
                       s->types) != 1 ||
         !flush(self, &item))
@@ -132,7 +133,9 @@ query(dbal__postgres_connection *self, dbal__postgres_expected *item)
     const dbal__postgres_bound *bound = &self->bound;
     const dbal__postgres_statement *s = item->statement;
     int sent;
-    if (s != NULL && s->prepared == DBAL__POSTGRES_PREPARED)
+    bool prepared = s != NULL && s->prepared == DBAL__POSTGRES_PREPARED;
+    item->named = prepared ? s->number : 0;
+    if (prepared)
         sent = PQsendQueryPrepared(self->pg, s->name, bound->count, bound->values, bound->lengths,
                                    bound->formats, s->columns.binary_possible);
     else

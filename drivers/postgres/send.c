@@ -69,6 +69,7 @@ send_prepare(dbal__postgres_connection *self, dbal_request *request, dbal__postg
     item->request = request;
     item->fault = dbal_request_fault(request);
     item->statement = s;
+    item->named = s->number;
     item->in_transaction = self->will_be_in_transaction;
     s->flying++;
     return PQsendPrepare(self->pg, s->name, dbal_request_sql(request, NULL), s->count, s->types) ==
@@ -132,9 +133,11 @@ expect_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
     if (s == NULL)
         return;
     s->flying++;
+    if (s->prepared == DBAL__POSTGRES_NOT_PREPARED)
+        return;
+    item->named = s->number;
     /* a pooler may prepare it again somewhere else, and what it gives may be other there */
-    if (s->prepared != DBAL__POSTGRES_NOT_PREPARED && s->columns.binary_possible &&
-        !self->config->pooler)
+    if (s->columns.binary_possible && !self->config->pooler)
         item->prepared = s->number;
 }
 

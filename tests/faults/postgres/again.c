@@ -20,6 +20,25 @@ place_gone(void)
     postgres_place_fini(&place, &server);
 }
 
+/* Somebody else has altered the table: all that were on their way find that out. */
+START_TEST(all_that_were_on_their_way_are_sent_again)
+{
+    enum { MANY = 5 };
+    seen all[MANY];
+    postgres_run(place.url, "create table t (n integer); insert into t values (7)");
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(number("select * from t"), 7);
+    postgres_run(place.url, "alter table t alter n type text");
+    for (int i = 0; i < MANY; i++)
+        watch(ask("select * from t"), &all[i]);
+    until_all(all, MANY);
+    for (int i = 0; i < MANY; i++) {
+        is_good(&all[i]);
+        ck_assert_str_eq(all[i].text, "7");
+    }
+}
+END_TEST
+
 /* One that commits on its way must not begin anew, whoever has stopped it. */
 START_TEST(a_procedure_is_never_run_twice)
 {
@@ -67,6 +86,7 @@ main(void)
 {
     Suite *suite = suite_create("postgres-again");
     postgres_start(&server, NULL);
+    add(suite, all_that_were_on_their_way_are_sent_again);
     add(suite, a_procedure_is_never_run_twice);
     return suite_run(suite);
 }
