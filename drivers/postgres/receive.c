@@ -49,11 +49,6 @@ take_answer(dbal__postgres_connection *self, dbal__postgres_expected *item, PGre
         dbal__postgres_expect_stop(&self->expect, item->request);
         dbal__postgres_cancel_reading(self);
     }
-    /* those of a session keep their order: nothing may have been sent behind it */
-    if (item->again && dbal_request_in_order(item->request)) {
-        uint32_t own = item->reply == DBAL__POSTGRES_REPLY_PREPARE ? 3 : 2;
-        item->again = self->expect.read + own == self->expect.end;
-    }
     return answered;
 }
 
@@ -68,6 +63,9 @@ settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
         dbal_host_in_transaction(self->host, self->in_transaction);
     }
     item->request = NULL;
+    /* those of a session keep their order: nothing may have been sent behind it, up to now */
+    if (item->again && dbal_request_in_order(request)) /* the Sync that is read now is the last */
+        item->again = self->expect.read + 1 == self->expect.end;
     if (item->again && item->stopped)
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
                        "stopped before it was sent once more");
