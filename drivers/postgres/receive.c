@@ -93,12 +93,39 @@ dbal__postgres_look_at_transaction(dbal__postgres_connection *self)
     dbal_host_in_transaction(self->host, open);
 }
 
+/*
+ * Those of a turn share a Sync, as their transaction does not mind. When that was not begun after all,
+ * the Sync has made one of them: with one that failed all are undone.
+ */
+static void
+fail_undone(dbal__postgres_connection *self)
+{
+    const dbal__postgres_expect *expect = &self->expect;
+    bool failed = false;
+    for (uint32_t i = expect->settled; i != expect->read; i++) {
+        const dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
+        if (!item->in_transaction || item->turn != DBAL__POSTGRES_TURN_NONE)
+            return;
+        failed = failed || item->failed;
+    }
+    for (uint32_t i = expect->settled; failed && i != expect->read; i++) {
+        dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
+        if (item->reply != DBAL__POSTGRES_REPLY_QUERY || item->failed)
+            continue;
+        item->failed = true;
+        dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
+                       "undone: its transaction was not begun, and one behind it has failed");
+    }
+}
+
 static void
 settle(dbal__postgres_connection *self)
 {
     dbal__postgres_expect *expect = &self->expect;
     if (expect->read + 1 == expect->end)
         dbal__postgres_look_at_transaction(self);
+    if (!self->in_transaction)
+        fail_undone(self);
     for (; expect->settled != expect->read; expect->settled++) {
         dbal__postgres_expected *item = dbal__postgres_expect_at(expect, expect->settled);
         expect->stopped -= item->stopped;

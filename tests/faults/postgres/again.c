@@ -71,6 +71,36 @@ START_TEST(a_procedure_is_never_run_twice)
 }
 END_TEST
 
+typedef struct three {
+    const char *sql[3];
+    seen all[3];
+} three;
+
+static dbal_outcome
+all_at_once(dbal_connection *connection, void *arg)
+{
+    three *self = arg;
+    for (int i = 0; i < 3; i++)
+        watch(dbal_connection_query(connection, self->sql[i], DBAL_NO_PARAMS), &self->all[i]);
+    return dbal_done();
+}
+
+/* What was to begin a transaction has not: those behind it stand each by itself. */
+START_TEST(a_begin_that_fails_makes_no_transaction)
+{
+    seen end;
+    three self = {.sql = {"begin isolation level nonsense", "insert into t values (1)",
+                          "insert into t values (1)"}};
+    postgres_run(place.url, "create table t (n integer primary key)");
+    watch(dbal_pool_session(pool, NULL, all_at_once, &self), &end);
+    until_settled(&end);
+    until_all(self.all, 3);
+    ck_assert_str_eq(self.all[0].sqlstate, "42601");
+    int64_t there = postgres_number(place.url, "select count(*) from t");
+    ck_assert_int_eq(there, self.all[1].error_class == 0 ? 1 : 0);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -88,5 +118,6 @@ main(void)
     postgres_start(&server, NULL);
     add(suite, all_that_were_on_their_way_are_sent_again);
     add(suite, a_procedure_is_never_run_twice);
+    add(suite, a_begin_that_fails_makes_no_transaction);
     return suite_run(suite);
 }
