@@ -165,7 +165,7 @@ say_not_executed(const dbal__postgres_answer *answer, dbal__postgres_expected *i
 {
     item->failed = true;
     if (answer->fatal[0] != '\0')
-        dbal__postgres_lost_before(item->fault, answer->fatal);
+        dbal__postgres_lost_before(item->fault, answer->fatal, answer->own_word);
     else
         dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
                        "not executed: an earlier statement of its transaction has failed");
@@ -195,8 +195,11 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (state == NULL)
         return false;
-    if (is_fatal(result) && strlen(state) < sizeof answer->fatal)
+    if (is_fatal(result) && strlen(state) < sizeof answer->fatal) {
         strcpy(answer->fatal, state);
+        /* a server always says where in its source; what stands in between makes up its own */
+        answer->own_word = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION) != NULL;
+    }
     if (item->failed || item->request == NULL)
         return true;
     item->failed = true;

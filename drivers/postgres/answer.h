@@ -20,6 +20,7 @@ typedef struct dbal__postgres_answer {
     PGresult *rest; /* or NULL */
     int taken;      /* of its rows */
     char fatal[6];  /* SQLSTATE of the last FATAL error, or "" */
+    bool own_word;  /* it is the server's own, and so the last thing that it does */
 } dbal__postgres_answer;
 
 /* A result; what it has no more use for is to be cleared: that is *ret_clear, or NULL. */

@@ -90,19 +90,20 @@ dbal__postgres_wake(dbal__postgres_connection *self)
 
 /*
  * What a server answers with FATAL is the last thing it does: what stands behind was never begun.
- * A pooler's word is not as good, since it may have passed that on already.
+ * A pooler's word is not as good, since it may have passed that on already, and one that is not known
+ * of, as it pools sessions, may give up a server that goes on with what it has.
  */
 static void
 spare_others(dbal__postgres_connection *self)
 {
     dbal__postgres_expect *expect = &self->expect;
-    if (self->answer.fatal[0] == '\0' || self->config->pooler)
+    if (self->answer.fatal[0] == '\0' || !self->answer.own_word || self->config->pooler)
         return;
     for (uint32_t i = expect->read; i != expect->end; i++) {
         dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
         if (item->reply != DBAL__POSTGRES_REPLY_QUERY || item->failed || item->answered)
             continue;
-        dbal__postgres_lost_before(dbal_request_fault(item->request), self->answer.fatal);
+        dbal__postgres_lost_before(dbal_request_fault(item->request), self->answer.fatal, true);
         item->failed = true;
     }
 }

@@ -28,10 +28,11 @@ dbal__postgres_lost(dbal_fault *fault, const PGconn *pg, const dbal__postgres_no
 }
 
 void
-dbal__postgres_lost_before(dbal_fault *fault, const char *fatal)
+dbal__postgres_lost_before(dbal_fault *fault, const char *fatal, bool certain)
 {
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, fatal,
-                   "the server ended the connection before it came to this statement");
+                   certain ? "the server ended the connection before it came to this statement"
+                           : "the connection was ended from in between");
     dbal_fault_set_connection_lost(fault, true);
-    dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+    dbal_fault_set_execution(fault, certain ? DBAL_EXECUTION_NOT_SENT : DBAL_EXECUTION_UNKNOWN);
 }

@@ -14,7 +14,10 @@
 void dbal__postgres_lost(dbal_fault *fault, const PGconn *pg, const dbal__postgres_notices *notices,
                          const char *fatal);
 
-/* The same for a statement that the server, whose last word is known, did not come to. */
-void dbal__postgres_lost_before(dbal_fault *fault, const char *fatal);
+/*
+ * The same for a statement behind the one that was answered so. Certain: it was the server's own word,
+ * which did not come to this one.
+ */
+void dbal__postgres_lost_before(dbal_fault *fault, const char *fatal, bool certain);
 
 #endif

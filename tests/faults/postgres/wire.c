@@ -136,6 +136,31 @@ START_TEST(a_lane_with_a_hidden_transaction_is_given_up)
 }
 END_TEST
 
+/*
+ * FATAL that says nothing of the server's source comes from in between (PgBouncer's query_timeout, say):
+ * the server may well go on with what it was sent, which must not be run once more.
+ */
+START_TEST(what_is_said_in_between_is_not_the_servers_last_word)
+{
+    seen fatal, behind[3], after;
+    pool = open_at(wire.url, "pool_max_size=1");
+    watch(ask("select 'warm'"), &after);
+    until_settled(&after);
+    watch(ask("select 'first' -- fatal"), &fatal);
+    for (int i = 0; i < 3; i++)
+        watch(ask("select 'behind'"), &behind[i]);
+    until_settled(&fatal);
+    until_all(behind, 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(behind[i].connection_lost);
+        ck_assert_int_eq(behind[i].execution, DBAL_EXECUTION_UNKNOWN);
+    }
+    watch(ask("select 'after'"), &after);
+    until_settled(&after);
+    is_good(&after);
+}
+END_TEST
+
 START_TEST(floods_need_no_memory)
 {
     static const char *const words[] = {"flood", "statuses", "notifies"};
@@ -184,6 +209,7 @@ main(void)
     suite_add_tcase(suite, all);
     suite_add(suite, what_comes_when_nothing_is_asked, with_wire, without_wire);
     suite_add(suite, a_lane_with_a_hidden_transaction_is_given_up, with_wire, without_wire);
+    suite_add(suite, what_is_said_in_between_is_not_the_servers_last_word, with_wire, without_wire);
     suite_add(suite, floods_need_no_memory, with_wire, without_wire);
     return suite_run(suite);
 }
