@@ -85,10 +85,12 @@ note_tag(dbal__postgres_expected *item, const char *tag)
     else if (strcmp(tag, "COMMIT") == 0 || strcmp(tag, "PREPARE TRANSACTION") == 0 ||
              (rolled_back && control != DBAL__POSTGRES_ROLLS_BACK_TO))
         item->turn = DBAL__POSTGRES_TURN_ENDED;
-    if (control != DBAL__POSTGRES_COMMITS || !rolled_back)
+    bool keeps = control == DBAL__POSTGRES_COMMITS || control == DBAL__POSTGRES_PREPARES;
+    if (!keeps || !rolled_back)
         return;
     dbal_fault_set(item->fault, DBAL_ERROR_INTERNAL, "25P02",
-                   "the transaction had failed: COMMIT has rolled it back");
+                   "the transaction had failed: %s has rolled it back",
+                   control == DBAL__POSTGRES_COMMITS ? "COMMIT" : "PREPARE TRANSACTION");
     item->failed = true;
 }
 

@@ -101,6 +101,20 @@ START_TEST(a_begin_that_fails_makes_no_transaction)
 }
 END_TEST
 
+/* A transaction that has failed cannot be prepared: the server rolls it back, and calls that a success. */
+START_TEST(what_was_not_prepared_is_no_success)
+{
+    seen end;
+    three self = {.sql = {"begin", "select 1 / 0", "prepare transaction 'it'"}};
+    watch(dbal_pool_session(pool, NULL, all_at_once, &self), &end);
+    until_settled(&end);
+    until_all(self.all, 3);
+    is_good(&self.all[0]);
+    ck_assert_str_eq(self.all[1].sqlstate, "22012");
+    ck_assert_str_eq(self.all[2].sqlstate, "25P02");
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -119,5 +133,6 @@ main(void)
     add(suite, all_that_were_on_their_way_are_sent_again);
     add(suite, a_procedure_is_never_run_twice);
     add(suite, a_begin_that_fails_makes_no_transaction);
+    add(suite, what_was_not_prepared_is_no_success);
     return suite_run(suite);
 }
