@@ -28,6 +28,7 @@ dbal__postgres_open(void *connection, dbal_opening *opening, dbal_fault *fault)
         self->pg = dbal__postgres_connect(self->config, opening, &self->notices, fault);
     if (self->pg != NULL)
         return true;
+    dbal__postgres_notices_fini(&self->notices); /* a login that failed may have said much */
     if (self->stop_fd >= 0)
         close(self->stop_fd);
     dbal__postgres_expect_fini(&self->expect);
