@@ -203,12 +203,12 @@ dbal__postgres_run(void *connection, dbal_request *request, dbal_fault *fault)
         dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
         return false;
     }
-    eventfd_read(self->stop_fd, &count);
-    PQsetnonblocking(self->pg, 1);
     item.statement = dbal__postgres_statements_get(&self->statements, request, &self->bound);
     item.in_transaction = dbal__postgres_in_transaction(self);
     if (!dbal__postgres_statement_may_run(item.statement, request, fault))
         return false;
+    eventfd_read(self->stop_fd, &count);
+    PQsetnonblocking(self->pg, 1);
     dbal__postgres_answered answered = run_once(self, &item);
     if (item.again && dbal_request_restart(request)) {
         item = (dbal__postgres_expected){.reply = item.reply,
