@@ -98,11 +98,11 @@ note_tag(dbal__postgres_expected *item, const char *tag)
 static int64_t
 rows_of_tag(const char *tag)
 {
-    int64_t rows = 0, place = 1;
+    uint64_t rows = 0, place = 1; /* of a tag that is nonsense they may wrap */
     const char *at = tag + strlen(tag);
     for (; at > tag && at[-1] >= '0' && at[-1] <= '9'; at--, place *= 10)
-        rows += (at[-1] - '0') * place;
-    return at > tag && at[-1] == ' ' && place > 1 ? rows : -1;
+        rows += (uint64_t)(at[-1] - '0') * place;
+    return at > tag && at[-1] == ' ' && place != 1 ? (int64_t)(rows & INT64_MAX) : -1;
 }
 
 /* Whether its statement still goes by the name that it was sent with. */
