@@ -1,4 +1,3 @@
-#include <dlfcn.h>
 #include <string.h>
 
 #include "connection.h"
@@ -34,18 +33,10 @@ dbal__postgres_watch(dbal__postgres_connection *self)
  * 15.18 asks once for each event.
  */
 static int
-pending(PGconn *pg)
+pending(const dbal__postgres_connection *self)
 {
-    static int (*ssl_pending)(const void *);
-    static bool looked;
-    void *ssl = PQsslStruct(pg, "OpenSSL");
-    if (ssl == NULL)
-        return 0;
-    if (!looked) {
-        *(void **)&ssl_pending = dlsym(RTLD_DEFAULT, "SSL_pending");
-        looked = true;
-    }
-    return ssl_pending != NULL ? ssl_pending(ssl) : 0;
+    void *ssl = PQsslStruct(self->pg, "OpenSSL");
+    return ssl != NULL && self->newer->ssl_pending != NULL ? self->newer->ssl_pending(ssl) : 0;
 }
 
 void
@@ -55,7 +46,7 @@ dbal__postgres_consume(dbal__postgres_connection *self)
         return;
     bool ok = PQconsumeInput(self->pg) != 0;
     if (ok && PQsslInUse(self->pg)) {
-        while (ok && pending(self->pg) > 0)
+        while (ok && pending(self) > 0)
             ok = PQconsumeInput(self->pg) != 0;
     }
     self->ended = !ok || PQstatus(self->pg) == CONNECTION_BAD;

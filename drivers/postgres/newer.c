@@ -14,6 +14,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void
 find(void)
 {
+    FIND(ssl_pending, "SSL_pending");
     FIND(send_pipeline_sync, "PQsendPipelineSync");
     FIND(set_chunked_rows_mode, "PQsetChunkedRowsMode");
     FIND(send_close_prepared, "PQsendClosePrepared");

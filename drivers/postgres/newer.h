@@ -1,6 +1,6 @@
 /*
  * What libpq has had since 17, found by name when the program runs, so that a build against an older
- * one uses it all the same.
+ * one uses it all the same; and what libpq's own OpenSSL has, which is not linked here.
  */
 #ifndef DBAL__POSTGRES_NEWER_H
 #define DBAL__POSTGRES_NEWER_H
@@ -11,6 +11,7 @@ typedef struct dbal__postgres_cancel_conn dbal__postgres_cancel_conn; /* PGcance
 
 /* Each may be NULL; of those for a cancel, all or none. */
 typedef struct dbal__postgres_newer {
+    int (*ssl_pending)(const void *ssl);
     int (*send_pipeline_sync)(PGconn *pg);
     int (*set_chunked_rows_mode)(PGconn *pg, int rows);
     int (*send_close_prepared)(PGconn *pg, const char *name);
