@@ -134,13 +134,6 @@ complete(dbal__postgres_expected *item, PGresult *result)
 
 /* ---- errors ---- */
 
-static bool
-is_fatal(const PGresult *result)
-{
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
-}
-
 /* What was asked for by a name that is of no more use; its statement may have a newer one. */
 static void
 forget(const dbal__postgres_expected *item)
@@ -197,10 +190,9 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (state == NULL)
         return false;
-    if (is_fatal(result) && strlen(state) < sizeof answer->fatal) {
+    if (dbal__postgres_failure_is_fatal(result) && strlen(state) < sizeof answer->fatal) {
         strcpy(answer->fatal, state);
-        /* a server always says where in its source; what stands in between makes up its own */
-        answer->own_word = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION) != NULL;
+        answer->own_word = dbal__postgres_failure_is_servers(result);
     }
     if (item->failed || item->request == NULL)
         return true;

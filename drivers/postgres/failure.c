@@ -146,12 +146,31 @@ set_lost(dbal_fault *fault, const PGresult *result)
     dbal_fault_set_connection_lost(fault, true);
 }
 
-/* after a FATAL the server closes; what it had begun may be done */
-static bool
-is_last_word(const PGresult *result)
+bool
+dbal__postgres_failure_is_fatal(const PGresult *result)
 {
+    /* poolers and old servers have the one that may be translated alone */
     const char *severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity[0] == '\0')
+        severity = field(result, PG_DIAG_SEVERITY);
     return is(severity, "FATAL") || is(severity, "PANIC");
+}
+
+bool
+dbal__postgres_failure_is_servers(const PGresult *result)
+{
+    return PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION) != NULL;
+}
+
+/*
+ * After a FATAL the server closes; what it had begun may be done. So may what a pooler has passed on and
+ * given up then, which it calls an error like any other (PgBouncer's query_timeout).
+ */
+static bool
+is_last_word(const PGresult *result, const char *sqlstate)
+{
+    return dbal__postgres_failure_is_fatal(result) ||
+           (is(sqlstate, "08") && !dbal__postgres_failure_is_servers(result));
 }
 
 static void
@@ -162,7 +181,7 @@ set(dbal_fault *fault, const PGresult *result, const char *sql, const dbal_reque
     /* one that has a place is about the SQL's own text */
     const dbal_request *quoted =
         field(result, PG_DIAG_STATEMENT_POSITION)[0] == '\0' ? request : NULL;
-    bool lost = is_last_word(result), unknown = lost || is(sqlstate, "40003");
+    bool lost = is_last_word(result, sqlstate), unknown = lost || is(sqlstate, "40003");
 
     dbal__postgres_secret_hide(field(result, PG_DIAG_MESSAGE_PRIMARY), quoted, is(sqlstate, "22"),
                                message);

@@ -18,4 +18,12 @@ void dbal__postgres_failure(dbal_fault *fault, const PGresult *result, const cha
 void dbal__postgres_failure_of(dbal_fault *fault, const PGresult *result,
                                const dbal_request *request);
 
+/* Whether it ends the connection. */
+bool dbal__postgres_failure_is_fatal(const PGresult *result);
+/*
+ * Whether the server itself says it, which always says where in its source; what stands in between
+ * makes up its own.
+ */
+bool dbal__postgres_failure_is_servers(const PGresult *result);
+
 #endif

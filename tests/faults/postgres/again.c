@@ -115,6 +115,35 @@ START_TEST(what_was_not_prepared_is_no_success)
 }
 END_TEST
 
+/* A pooler of sessions gives up a connection whose server goes on with all that it was sent. */
+START_TEST(what_a_pooler_gives_up_may_have_been_done)
+{
+    static const char *const settings[] = {"pool_mode=session", "query_timeout=1",
+                                           "ignore_startup_parameters=options", NULL};
+    postgres door;
+    char url[300];
+    seen slow, behind;
+    postgres_run(place.url, "create table t (n integer)");
+    postgres_bouncer_start(&door, &server, settings);
+    postgres_place_url(&place, &door, url, sizeof url);
+    pool = open_at(url, "pool_max_size=1");
+    ck_assert_int_eq(number("select 1"), 1);
+    watch(ask("insert into t select 1 from pg_sleep(2)"), &slow);
+    watch(ask("insert into t values (2)"), &behind);
+    until_settled(&slow);
+    until_settled(&behind);
+    ck_assert_str_eq(slow.sqlstate, "08P01");
+    ck_assert_int_eq(slow.execution, DBAL_EXECUTION_UNKNOWN);
+    ck_assert(slow.connection_lost);
+    ck_assert_int_eq(behind.execution, DBAL_EXECUTION_UNKNOWN);
+    /* it was */
+    while (postgres_number(place.url, "select count(*) from t where n = 1") == 0)
+        pass_time(0.05);
+    ck_assert_int_le(postgres_number(place.url, "select count(*) from t where n = 2"), 1);
+    postgres_remove(&door);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -134,5 +163,6 @@ main(void)
     add(suite, a_procedure_is_never_run_twice);
     add(suite, a_begin_that_fails_makes_no_transaction);
     add(suite, what_was_not_prepared_is_no_success);
+    add(suite, what_a_pooler_gives_up_may_have_been_done);
     return suite_run(suite);
 }
