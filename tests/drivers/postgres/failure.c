@@ -12,7 +12,7 @@
 /* what the server is supposed to have said */
 static struct {
     const char *sqlstate, *severity, *message, *detail, *hint, *position;
-    const char *constraint, *table, *column;
+    const char *constraint, *table, *column, *function;
     const char *whole;
     ExecStatusType status;
 } said;
@@ -44,6 +44,8 @@ __wrap_PQresultErrorField(const PGresult *result, int code)
         return (char *)said.table;
     case PG_DIAG_COLUMN_NAME:
         return (char *)said.column;
+    case PG_DIAG_SOURCE_FUNCTION:
+        return (char *)said.function;
     default:
         return NULL;
     }
@@ -70,6 +72,7 @@ setup(void)
 {
     memset(&said, 0, sizeof said);
     said.severity = "ERROR";
+    said.function = "ProcessInterrupts";
     said.status = PGRES_FATAL_ERROR;
     asked_init(&a, "select 1", DBAL_NO_PARAMS);
 }
@@ -289,6 +292,12 @@ START_TEST(a_last_word_is_one)
     said.sqlstate = "08001";
     said.severity = "ERROR";
     ck_assert(!dbal_error_connection_lost(failed()));
+    /* what is said in between, which has no source to name, is: the server may go on with it */
+    said.sqlstate = "08P01";
+    said.severity = said.function = NULL;
+    e = failed();
+    ck_assert(dbal_error_connection_lost(e));
+    ck_assert_int_eq(dbal_error_execution(e), DBAL_EXECUTION_UNKNOWN);
 }
 END_TEST
 
