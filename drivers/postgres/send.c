@@ -141,25 +141,40 @@ expect_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
         item->prepared = s->number;
 }
 
-static void
+/*
+ * What may commit on its way cannot be sent once more when a cancel that was meant for somebody
+ * else's statement hits it: nothing is in flight when it goes.
+ */
+static bool
+must_go_alone(const dbal__postgres_connection *self, const dbal_request *request,
+              const dbal__postgres_statement *s)
+{
+    return self->expect.settled != self->expect.end && !dbal_request_in_order(request) &&
+           dbal__postgres_statement_alters(s, request);
+}
+
+/* False: not now, but when what is in flight has ended. */
+static bool
 send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
 {
     dbal_request *request = one.request;
     if (!dbal__postgres_expect_reserve(&self->expect, REPLIES_MOST)) {
         refuse_for_memory(request);
-        return;
+        return true;
     }
     if (!dbal__postgres_bind(&self->bound, request, dbal_request_fault(request))) {
         refuse(request);
-        return;
+        return true;
     }
     dbal__postgres_statement *s =
         dbal__postgres_statements_get(&self->statements, request, &self->bound);
     dbal__postgres_control control = dbal__postgres_statement_control(s, request);
     if (!dbal__postgres_statement_may_run(s, request, dbal_request_fault(request))) {
         dbal_request_finish(request, false);
-        return;
+        return true;
     }
+    if (must_go_alone(self, request, s))
+        return false;
     if (control != DBAL__POSTGRES_PLAIN)
         dbal__postgres_sync(self);
     bool in_transaction = self->will_be_in_transaction;
@@ -182,6 +197,7 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
     if (dbal__postgres_expect_reading(&self->expect)->request == request)
         dbal__postgres_read_from_here(self);
     close_doomed(self);
+    return true;
 }
 
 static bool
@@ -191,27 +207,36 @@ may_send(const dbal__postgres_connection *self)
            self->copy.request == NULL;
 }
 
-static void
+static bool
 send_and_flush(dbal__postgres_connection *self, dbal__postgres_unsent one)
 {
-    send_one(self, one);
+    if (!send_one(self, one))
+        return false;
     if (self->unsynced == 0 && self->newer->send_pipeline_sync == NULL)
         dbal__postgres_flush(self);
+    return true;
 }
 
 void
 dbal__postgres_send(dbal__postgres_connection *self)
 {
-    while (dbal__postgres_expect_has_unsent(&self->expect) && may_send(self))
-        send_and_flush(self, dbal__postgres_expect_release(&self->expect));
+    while (dbal__postgres_expect_has_unsent(&self->expect) && may_send(self)) {
+        dbal__postgres_unsent one = dbal__postgres_expect_release(&self->expect);
+        if (send_and_flush(self, one))
+            continue;
+        /* to where it was, for which there is room */
+        dbal__postgres_expect_hold(&self->expect, one.request, one.tried, true);
+        return;
+    }
 }
 
 void
 dbal__postgres_submit(dbal__postgres_connection *self, dbal_request *request)
 {
-    if (!dbal__postgres_expect_has_unsent(&self->expect) && may_send(self))
-        send_and_flush(self, (dbal__postgres_unsent){.request = request});
-    else if (!dbal__postgres_expect_hold(&self->expect, request, false, false))
+    if (!dbal__postgres_expect_has_unsent(&self->expect) && may_send(self) &&
+        send_and_flush(self, (dbal__postgres_unsent){.request = request}))
+        return;
+    if (!dbal__postgres_expect_hold(&self->expect, request, false, false))
         refuse_for_memory(request);
 }
 
