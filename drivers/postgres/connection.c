@@ -137,8 +137,10 @@ step(void *connection, int slot, unsigned events)
         dbal__postgres_copy_look(self);
         dbal__postgres_consume(self);
     }
-    if (self->flushing && !self->ended)
+    if (self->flushing && !self->ended) {
+        dbal__postgres_copy_look(self);
         dbal__postgres_flush(self);
+    }
     dbal__postgres_copy_go_on(self);
     dbal__postgres_receive(self);
     if (!self->lost)

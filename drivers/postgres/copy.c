@@ -122,6 +122,7 @@ put(dbal__postgres_connection *self, const void *data, size_t size)
 {
     int done = PQputCopyData(self->pg, data, (int)size);
     if (done > 0) {
+        dbal__postgres_copy_look(self);
         dbal__postgres_flush(self);
     } else if (done < 0) {
         self->ended = true;
@@ -162,7 +163,7 @@ feed(dbal__postgres_connection *self)
 {
     dbal__postgres_copy *copy = &self->copy;
     while (copy->stage == DBAL__POSTGRES_COPY_FEEDS && !copy->sleeps && !self->flushing &&
-           !self->ended) {
+           !self->ended && !copy->over) {
         const void *data = NULL;
         size_t size = 0;
         if (!has_room(self))
@@ -201,7 +202,8 @@ is_last_word(const unsigned char *message, size_t size, size_t have)
 /*
  * While it takes data libpq reads what arrives but keeps errors to itself until the copy is ended,
  * which may be hours later. So the first bytes of each message are looked at before libpq has them;
- * what does not begin with a message says nothing. Behind TLS they cannot be seen.
+ * what does not begin with a message says nothing. Behind TLS they cannot be seen. libpq reads too when
+ * it cannot send all, so before each flush it is looked.
  */
 void
 dbal__postgres_copy_look(dbal__postgres_connection *self)
@@ -373,11 +375,11 @@ dbal__postgres_copy_go_on(dbal__postgres_connection *self)
     if (copy->request != NULL && copy->stage == DBAL__POSTGRES_COPY_WAITS)
         begin(self);
     take_results(self);
+    if (copy->request != NULL && copy->stage == DBAL__POSTGRES_COPY_FEEDS)
+        feed(self);
     if (copy->request != NULL && copy->stage == DBAL__POSTGRES_COPY_FEEDS &&
         (copy->over || self->ended))
         put_end(self, "the server has ended it"); /* now libpq tells what it has kept to itself */
-    else if (copy->request != NULL && copy->stage == DBAL__POSTGRES_COPY_FEEDS)
-        feed(self);
     else if (copy->request != NULL && copy->stage == DBAL__POSTGRES_COPY_READS)
         read_data(self);
     take_results(self);
