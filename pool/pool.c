@@ -162,7 +162,6 @@ static void
 release(dbal_pool *pool)
 {
     dbal__crew_fini(&pool->crew);
-    dbal__spare_free(pool);
     dbal__sql_table_free(pool->table);
     if (pool->config != NULL)
         pool->driver->driver->configure_free(pool->config);
@@ -173,6 +172,7 @@ release(dbal_pool *pool)
     dbal__list_remove(&pool->serve_task.link);
     dbal__claim_free(pool->claim);
     dbal__hearing_fini(pool);
+    dbal__spare_free(pool); /* the last: what is freed before leaves its memory there */
     dbal__free(pool);
 }
 
@@ -228,13 +228,24 @@ dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *option
 
 /* ---- listeners ---- */
 
+/* Nobody waits any more. */
+static void
+stop_listening(dbal_deferred *deferred, void *arg)
+{
+    listener *one = arg;
+    dbal__list_remove(&one->link);
+    dbal__free(one);
+    dbal_deferred_fire(deferred,
+                       dbal__fail_constant(DBAL_ERROR_CANCELLED, DBAL_EXECUTION_NOT_SENT));
+}
+
 static dbal_deferred *
-listen(dbal_pool *pool, dbal__list *list)
+listen(dbal_pool *pool, dbal__list *list, dbal_canceller *canceller)
 {
     listener *one = dbal__alloc(sizeof *one);
     if (one == NULL)
         return dbal__deferred_failed(pool->loop, no_memory());
-    one->deferred = dbal__deferred_new(pool->loop, NULL, NULL);
+    one->deferred = dbal__deferred_new(pool->loop, canceller, one);
     if (one->deferred == NULL) {
         dbal__free(one);
         return NULL;
@@ -297,7 +308,7 @@ dbal_pool_ready(dbal_pool *pool)
     dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_ready", &ok);
     if (!ok)
         return refused;
-    dbal_deferred *deferred = listen(pool, &pool->readiers);
+    dbal_deferred *deferred = listen(pool, &pool->readiers, stop_listening);
     dbal__pool_ready_changed(pool, NULL);
     if (!dbal__list_empty(&pool->readiers))
         dbal__slots_grow(pool);
@@ -446,7 +457,7 @@ dbal_pool_close(dbal_pool *pool)
 {
     if (!dbal__loop_check(pool->loop, "dbal_pool_close"))
         return NULL;
-    dbal_deferred *deferred = listen(pool, &pool->closers);
+    dbal_deferred *deferred = listen(pool, &pool->closers, NULL);
     if (pool->resource.closed || pool->stopped)
         tell(&pool->closers, NULL);
     else

@@ -219,7 +219,10 @@ dbal__slots_failed(dbal_pool *pool, dbal_error *error)
     bool passing = dbal_error_retryable(error) || dbal_error_is(error, DBAL_ERROR_TIMEOUT);
     error = dbal__error_with_execution(error, DBAL_EXECUTION_NOT_SENT);
     pool->counts.connect_errors++;
-    pool->failures++;
+    /* the first of a row: what waits may wait for long, and its program should know for what */
+    if (pool->failures++ == 0 && pool->open == 0)
+        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "no connection: %s",
+                        dbal_error_message(error));
     dbal_error_unref(pool->last_error);
     pool->last_error = error;
     if (!pool->stopped && !(pool->closing && dbal__list_empty(&pool->tickets)))

@@ -142,12 +142,34 @@ forget(const dbal__postgres_expected *item)
         dbal__postgres_statement_forget(item->statement);
 }
 
+static bool
+field_has(const PGresult *result, int field, const char *text)
+{
+    const char *value = PQresultErrorField(result, field);
+    return value != NULL && strstr(value, text) != NULL;
+}
+
+/*
+ * The server does not know the name any more, or the columns behind it have changed; it says so
+ * before it runs anything, unlike a function that fails with the same SQLSTATE. Whatever has become
+ * of the name since: those behind it were sent with it too.
+ */
+static bool
+is_stale(const dbal__postgres_expected *item, const PGresult *result, const char *state)
+{
+    if (item->named == 0)
+        return false;
+    if (strcmp(state, "26000") == 0)
+        return field_has(result, PG_DIAG_MESSAGE_PRIMARY, "\"dbal_");
+    return strcmp(state, "0A000") == 0 &&
+           field_has(result, PG_DIAG_SOURCE_FUNCTION, "RevalidateCachedQuery");
+}
+
 /* What was not the statement's own fault, and is over when it is sent once more. */
 static bool
-may_go_again(const dbal__postgres_expected *item, const char *state)
+may_go_again(const dbal__postgres_expected *item, const PGresult *result, const char *state)
 {
-    /* whatever has become of the name since: those behind it were sent with it too */
-    bool stale = item->named != 0 && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
+    bool stale = is_stale(item, result, state);
     /* CALL, DO and the like may have committed a part of what they do */
     bool hit = item->exposed && strcmp(state, "57014") == 0 &&
                !dbal__postgres_statement_alters(item->statement, item->request);
@@ -201,7 +223,7 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
         dbal__postgres_failure(item->fault, result, NULL);
         return true;
     }
-    item->again = may_go_again(item, state);
+    item->again = may_go_again(item, result, state);
     if (is_skipped(item, state))
         say_not_executed(answer, item);
     else if (item->stopped && strcmp(state, "57014") == 0)
@@ -210,10 +232,9 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
     else
         dbal__postgres_failure_of(item->fault, result, item->request);
     /* somebody else has altered what it gives: the transaction as a whole can be run again */
-    if (item->in_transaction && strcmp(state, "0A000") == 0 && item->named != 0)
+    if (item->in_transaction && strcmp(state, "0A000") == 0 && is_stale(item, result, state))
         dbal_fault_set_retryable(item->fault, true);
-    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE || strcmp(state, "26000") == 0 ||
-        strcmp(state, "0A000") == 0)
+    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE || is_stale(item, result, state))
         forget(item);
     return true;
 }

@@ -1,8 +1,10 @@
 #include "failure.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "place.h"
 #include "secret.h"
 
 /* ---- classes ------------------------------------------------------------------------------- */
@@ -117,6 +119,19 @@ set_detail(dbal_fault *fault, const PGresult *result, const dbal_request *reques
     dbal_fault_set_detail(fault, shown);
 }
 
+/* Of a copy: the line of the data, and the column. */
+static void
+set_place(dbal_fault *fault, const PGresult *result)
+{
+    char place[200], detail[DBAL__POSTGRES_SECRET_ROOM + sizeof place + 2];
+    char shown[DBAL__POSTGRES_SECRET_ROOM];
+    if (!dbal__postgres_place(field(result, PG_DIAG_CONTEXT), place, sizeof place))
+        return;
+    bool key = dbal__postgres_secret_key(field(result, PG_DIAG_MESSAGE_DETAIL), shown);
+    snprintf(detail, sizeof detail, "%s%s%s", place, key ? ": " : "", key ? shown : "");
+    dbal_fault_set_detail(fault, detail);
+}
+
 static void
 set_hint(dbal_fault *fault, const PGresult *result, const dbal_request *request)
 {
@@ -185,8 +200,13 @@ set(dbal_fault *fault, const PGresult *result, const char *sql, const dbal_reque
 
     dbal__postgres_secret_hide(field(result, PG_DIAG_MESSAGE_PRIMARY), quoted, is(sqlstate, "22"),
                                message);
+    bool copies = request != NULL && dbal_request_copy(request) != DBAL_COPY_NONE;
+    if (copies)
+        dbal__postgres_place_hide(field(result, PG_DIAG_CONTEXT), message, sizeof message);
     dbal_fault_set(fault, dbal__postgres_failure_class(sqlstate), sqlstate, "%s", message);
     set_detail(fault, result, quoted, sqlstate);
+    if (copies)
+        set_place(fault, result);
     set_hint(fault, result, quoted);
     set_constraint(fault, result);
     set_position(fault, result, sql);

@@ -21,7 +21,7 @@ clear_large(void *result)
 static void
 clear(dbal__postgres_connection *self, PGresult *result)
 {
-    if (PQntuples(result) < MANY || PQresultMemorySize(result) < LARGE)
+    if (PQresultMemorySize(result) < LARGE)
         PQclear(result);
     else
         dbal_host_dispose(self->host, clear_large, result);

@@ -78,7 +78,7 @@ typedef struct dbal_pool_options {
 dbal_pool *dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *options,
                           dbal_error **ret_error);
 
-/** Waits until max(1, min_size) connections are open, or for the first error that will not pass. @param pool the pool @return floating */
+/** Waits until max(1, min_size) connections are open, or for the first error that will not pass: without limit while there is no server, see dbal_deferred_add_timeout(). @param pool the pool @return floating */
 dbal_deferred *dbal_pool_ready(dbal_pool *pool);
 
 /**

@@ -117,6 +117,28 @@ START_TEST(a_failure_that_does_not_pass_fails_those_who_wait)
 }
 END_TEST
 
+/* who waits for a server that is not there can stop waiting, and its log says what for */
+START_TEST(waiting_to_be_ready_can_be_cancelled)
+{
+    seen first, second;
+    script->fail_open_from = 1;
+    script->fail_open_to = 1000;
+    open_pool(schemes[_i], "");
+    dbal_deferred *ready = dbal_deferred_ref(dbal_pool_ready(pool));
+    watch(ready, &first);
+    watch(dbal_deferred_add_timeout(dbal_pool_ready(pool), 0.05), &second);
+    dbal_deferred_cancel(ready);
+    dbal_deferred_unref(ready);
+    until_settled(&first);
+    ck_assert_int_eq(first.error_class, DBAL_ERROR_CANCELLED);
+    until_settled(&second);
+    ck_assert_int_eq(second.error_class, DBAL_ERROR_TIMEOUT);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "no connection"), 1);
+    fake_script_add(script, &script->fail_open_to, -1000);
+    good(dbal_pool_ready(pool));
+}
+END_TEST
+
 START_TEST(the_reason_is_in_the_error_of_who_waited_in_vain)
 {
     script->fail_open_from = 1;
@@ -362,6 +384,7 @@ main(void)
     add(suite, a_database_that_has_one_connection_gets_one);
     add(suite, a_failure_that_passes_is_tried_again);
     add(suite, a_failure_that_does_not_pass_fails_those_who_wait);
+    add(suite, waiting_to_be_ready_can_be_cancelled);
     add(suite, the_reason_is_in_the_error_of_who_waited_in_vain);
     add(suite, an_open_that_hangs_is_given_up);
     add(suite, an_open_that_was_given_up_is_told_so);

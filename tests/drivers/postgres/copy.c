@@ -508,6 +508,40 @@ reads_only(dbal_connection *connection, void *arg)
 
 /* ---- what is refused ---- */
 
+static dbal_error *
+error_of(dbal_deferred *deferred)
+{
+    dbal_outcome outcome = loop_fixture_await(&fixture, deferred);
+    dbal_error *error = dbal_error_ref(dbal_outcome_error(outcome));
+    ck_assert_ptr_nonnull(error);
+    dbal_outcome_clear(&outcome);
+    return error;
+}
+
+static void
+room_for_text(dbal_copy *copy, void *arg)
+{
+    dbal_copy_write(copy, arg, strlen(arg));
+    dbal_copy_end(copy);
+}
+
+/* among thousands of rows: which one; and nothing of what it holds */
+START_TEST(an_error_says_where_in_the_data)
+{
+    RUN("create table typed (id integer primary key, n integer)");
+    dbal_error *error = error_of(
+        dbal_pool_copy_in(pool, "copy typed from stdin", room_for_text, "1\t2\n2\tseven\n"));
+    ck_assert_str_eq(dbal_error_detail(error), "COPY typed, line 2, column n");
+    ck_assert_ptr_null(strstr(dbal_error_message(error), "seven"));
+    dbal_error_unref(error);
+    error =
+        error_of(dbal_pool_copy_in(pool, "copy typed from stdin", room_for_text, "41\t2\n41\t3\n"));
+    ck_assert_ptr_nonnull(strstr(dbal_error_detail(error), "COPY typed, line 2"));
+    ck_assert_ptr_null(strstr(dbal_error_detail(error), "41"));
+    dbal_error_unref(error);
+}
+END_TEST
+
 START_TEST(what_is_no_such_copy_harms_nothing)
 {
     writer in = {.rows = 1};
@@ -571,6 +605,7 @@ main(void)
     suite_add(suite, an_error_after_some_data, before, after);
     suite_add(suite, binary_from_one_table_to_another, before, after);
     suite_add(suite, in_a_transaction_all_is_in_order, before, after);
+    suite_add(suite, an_error_says_where_in_the_data, before, after);
     suite_add(suite, what_is_no_such_copy_harms_nothing, before, after);
     suite_add(suite, a_small_statement_cache_before_it, before, after);
     return session_main(suite);

@@ -39,6 +39,27 @@ START_TEST(all_that_were_on_their_way_are_sent_again)
 }
 END_TEST
 
+/* A function that fails in the same words has run, and what it has taken is gone. */
+START_TEST(a_failure_of_its_own_is_not_sent_again)
+{
+    seen one;
+    postgres_run(place.url,
+                 "create sequence s;"
+                 "create function f(int) returns int language plpgsql as $$begin "
+                 "perform nextval('s'); if $1 > 2 then "
+                 "raise exception 'no' using errcode = '0A000'; end if; return 1; end$$");
+    for (int i = 0; i < 3; i++) {
+        watch(dbal_pool_query(pool, "select f($1::int)", DBAL_PARAMS(dbal_int64(i))), &one);
+        until_settled(&one);
+        is_good(&one);
+    }
+    watch(dbal_pool_query(pool, "select f($1::int)", DBAL_PARAMS(dbal_int64(3))), &one);
+    until_settled(&one);
+    ck_assert_str_eq(one.sqlstate, "0A000");
+    ck_assert_int_eq(postgres_number(place.url, "select last_value from s"), 4);
+}
+END_TEST
+
 /* One that commits on its way must not begin anew, whoever has stopped it. */
 START_TEST(a_procedure_is_never_run_twice)
 {
@@ -160,6 +181,7 @@ main(void)
     Suite *suite = suite_create("postgres-again");
     postgres_start(&server, NULL);
     add(suite, all_that_were_on_their_way_are_sent_again);
+    add(suite, a_failure_of_its_own_is_not_sent_again);
     add(suite, a_procedure_is_never_run_twice);
     add(suite, a_begin_that_fails_makes_no_transaction);
     add(suite, what_was_not_prepared_is_no_success);
