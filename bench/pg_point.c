@@ -10,8 +10,8 @@ static const char *const fill[] = {
     "set client_min_messages = warning",
     "drop table if exists item",
     "create table item (id bigint primary key, name text not null, price bigint not null)",
-    "insert into item select i, 'item number ' || lpad(i::text, 8, '0'), i * 7 % 1000 "
-    "from generate_series(1, 100000) i",
+    ("insert into item select i, 'item number ' || lpad(i::text, 8, '0'), i * 7 % 1000 "
+     "from generate_series(1, 100000) i"),
     "vacuum analyze item",
 };
 

@@ -181,7 +181,8 @@ is_wanted(const dbal_pool *pool)
 {
     return pool->open + pool->connecting < pool->settings.min_size ||
            !dbal__list_empty(&pool->readiers) ||
-           (dbal__waiters_count(pool) > 0 && pool->open == 0) || pool->waiting_count > 0;
+           (dbal__waiters_count(pool) > 0 && pool->open == 0 && pool->connecting == 0) ||
+           pool->waiting_count > (size_t)pool->connecting;
 }
 
 static void

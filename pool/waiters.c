@@ -180,6 +180,14 @@ least_busy(const dbal_pool *pool)
     return best;
 }
 
+/* One connection more for each that waits, and no more: several may be asked for many times. */
+static void
+grow_for_waiting(dbal_pool *pool)
+{
+    if ((size_t)pool->connecting < pool->waiting_count)
+        dbal__slots_grow(pool);
+}
+
 /* An idle connection for what is at the head of the line; or one is emptied for it, and NULL. */
 static dbal__slot *
 emptied(dbal_pool *pool)
@@ -189,7 +197,7 @@ emptied(dbal_pool *pool)
         slot = pool->reserved;
     if (slot != NULL && slot->flying == 0)
         return slot;
-    dbal__slots_grow(pool);
+    grow_for_waiting(pool);
     pool->reserved = slot;
     return NULL;
 }
@@ -251,7 +259,7 @@ serve_statement(dbal__ticket *ticket, int64_t now)
     dbal__slot *slot = lanes ? dbal__lanes_choose(pool, now) : choose_for_thread(pool);
     if (slot == NULL) {
         if (ticket->place == DBAL__PLACE_LIST && wants_more(pool))
-            dbal__slots_grow(pool);
+            grow_for_waiting(pool);
         return false;
     }
     if (ticket->place == DBAL__PLACE_LIST)
