@@ -32,7 +32,7 @@ start(const char *const *command, int to)
 void
 bench_program_run(const char *name, const char *const *command, double *ret_number)
 {
-    int ends[2], status;
+    int ends[2], status = 0;
     double number = 0;
     if (pipe2(ends, O_CLOEXEC) != 0)
         bench_fail("no pipe");
