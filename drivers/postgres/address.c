@@ -20,8 +20,9 @@ static atomic_int lookups;
 /* What a thread looks up; it goes with the last of the two that know it. */
 typedef struct lookup {
     atomic_int refs;
-    int done;         /* an eventfd: readable when the answer is there */
-    int code, number; /* of getaddrinfo(), and errno with it */
+    int done;          /* an eventfd: readable when the answer is there */
+    atomic_bool there; /* the same, for the memory that it is in */
+    int code, number;  /* of getaddrinfo(), and errno with it */
     struct addrinfo *found;
     char name[];
 } lookup;
@@ -60,6 +61,7 @@ look_up(void *arg)
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     one->code = getaddrinfo(one->name, NULL, &hints, &one->found);
     one->number = errno;
+    atomic_store(&one->there, true);
     eventfd_write(one->done, 1);
     unref(one);
     atomic_fetch_sub(&lookups, 1);
@@ -138,7 +140,7 @@ static bool
 take(dbal__postgres_addresses *addresses, const lookup *one, dbal__postgres_reason *reason)
 {
     size_t count = 0;
-    if (one->code != 0) {
+    if (!atomic_load(&one->there) || one->code != 0) {
         dbal__postgres_reason_set(
             reason, DBAL_ERROR_OPERATIONAL, "host \"%s\" cannot be looked up: %s", one->name,
             one->code == EAI_SYSTEM ? strerror(one->number) : gai_strerror(one->code));

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dbal/error.h"
@@ -18,6 +19,30 @@ tell_of_pooler(dbal_url *url)
         if (strcmp(dbal__url_setting_name(url, i), "pooler") == 0)
             dbal__url_set_pools_transactions(
                 url, strcmp(dbal__url_setting_value(url, i), "transaction") == 0);
+}
+
+void
+dial_forget_environment(void)
+{
+    static const char *const names[] = {"PGHOST",
+                                        "PGHOSTADDR",
+                                        "PGPORT",
+                                        "PGUSER",
+                                        "PGPASSWORD",
+                                        "PGDATABASE",
+                                        "PGOPTIONS",
+                                        "PGSERVICE",
+                                        "PGSERVICEFILE",
+                                        "PGPASSFILE",
+                                        "PGSSLMODE",
+                                        "PGTZ",
+                                        "PGDATESTYLE",
+                                        "PGAPPNAME",
+                                        "PGCONNECT_TIMEOUT",
+                                        "PGTARGETSESSIONATTRS"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unsetenv(names[i]);
+    setenv("HOME", "/nonexistent", 1);
 }
 
 bool

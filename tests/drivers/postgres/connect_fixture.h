@@ -18,6 +18,9 @@ typedef struct dialled {
     double seconds;   /* it took */
 } dialled;
 
+/* Forgets what the environment says of servers, and that this user has files: before each test. */
+void dial_forget_environment(void);
+
 /* Reads the URL; false with the error. */
 bool dial_configure(dialled *self, const char *url);
 /* Connects to what was configured, within so many seconds. */

@@ -332,6 +332,7 @@ add(Suite *suite, const TTest *test, int count)
     TCase *tests = tcase_create(test->name);
     tcase_add_loop_test(tests, test, 0, count);
     tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, dial_forget_environment, NULL);
     suite_add_tcase(suite, tests);
 }
 

@@ -418,6 +418,7 @@ connect_server_suite(void)
         TCase *one_case = tcase_create(tests[i]->name);
         tcase_add_test(one_case, tests[i]);
         tcase_set_timeout(one_case, 60);
+        tcase_add_checked_fixture(one_case, dial_forget_environment, NULL);
         suite_add_tcase(suite, one_case);
     }
     return suite;

@@ -5,13 +5,7 @@
 int
 main(void)
 {
-    /* what the environment says of servers is not for these; and no file of this user's */
-    static const char *const names[] = {"PGHOST",     "PGHOSTADDR", "PGPORT",     "PGUSER",
-                                        "PGPASSWORD", "PGDATABASE", "PGOPTIONS",  "PGSERVICE",
-                                        "PGSSLMODE",  "PGTZ",       "PGDATESTYLE"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        unsetenv(names[i]);
-    setenv("HOME", "/nonexistent", 1);
+    dial_forget_environment();
     connect_servers_start();
     SRunner *runner = srunner_create(connect_server_suite());
     srunner_add_suite(runner, connect_tls_suite());

@@ -178,6 +178,7 @@ connect_tls_suite(void)
     Suite *suite = suite_create("postgres TLS");
     TCase *tests = tcase_create("tls");
     tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, dial_forget_environment, NULL);
     tcase_add_test(tests, the_right_name);
     tcase_add_test(tests, the_wrong_name);
     tcase_add_test(tests, the_wrong_authority);
