@@ -547,7 +547,7 @@ dbal__fault_take(dbal_fault *fault)
 }
 
 void
-dbal__fault_clear(dbal_fault *fault)
+dbal_fault_clear(dbal_fault *fault)
 {
     fault->error = dbal_error_unref(fault->error);
     fault->needs_token = false;

@@ -50,6 +50,5 @@ const char *dbal__error_where(const dbal_error *error);
 
 /* Takes the error out of a fault; one that was never set gives INTERNAL. Never NULL. */
 dbal_error *dbal__fault_take(dbal_fault *fault);
-void dbal__fault_clear(dbal_fault *fault);
 
 #endif

@@ -61,7 +61,7 @@ dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault)
     job->ok = ok;
     job->needs_token = !ok && fault->needs_token;
     if (ok || job->needs_token) {
-        dbal__fault_clear(fault);
+        dbal_fault_clear(fault);
         return;
     }
     /* what it has gathered is dropped here, by whoever made it, however large it is */

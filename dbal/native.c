@@ -134,7 +134,7 @@ fail_flying(native *self, dbal_error *reason)
         dbal__job *job = DBAL__OF(link, dbal__job, link);
         job->ended = dbal__loop_now(self->channel.loop);
         job->ok = false;
-        dbal__fault_clear(&job->request.fault);
+        dbal_fault_clear(&job->request.fault);
         /* each its own: where it came from is written into it */
         job->error = dbal__error_copy(reason, job->request.sent ? DBAL_EXECUTION_UNKNOWN
                                                                 : DBAL_EXECUTION_NOT_SENT);
@@ -336,7 +336,7 @@ free_channel(dbal__channel *channel)
     dbal__list_remove(&self->finish.link);
     dbal__list_remove(&self->parting.link);
     dbal__native_log(self, true);
-    dbal__fault_clear(&self->fault);
+    dbal_fault_clear(&self->fault);
     dbal__channel_fini(channel);
     dbal__free(self);
 }

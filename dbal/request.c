@@ -268,7 +268,7 @@ dbal__request_error(dbal_request *request, dbal_fault *fault)
         return dbal__fault_take(fault);
     dbal_error *error = request->refusal;
     request->refusal = NULL;
-    dbal__fault_clear(fault);
+    dbal_fault_clear(fault);
     return error;
 }
 
@@ -277,5 +277,5 @@ dbal__request_fini(dbal_request *request)
 {
     request->result = dbal_result_unref(request->result);
     request->refusal = dbal_error_unref(request->refusal);
-    dbal__fault_clear(&request->fault);
+    dbal_fault_clear(&request->fault);
 }

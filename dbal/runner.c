@@ -155,7 +155,7 @@ run_reset(dbal__runner *runner, dbal__job *job)
     dbal__runner_leave(runner);
     if (!job->ok)
         job->error = dbal__fault_take(&fault);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 
 static void
@@ -168,7 +168,7 @@ run_upkeep(dbal__runner *runner, dbal__job *job)
     dbal__runner_leave(runner);
     if (!job->ok)
         job->error = dbal__fault_take(&fault);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 
 /*

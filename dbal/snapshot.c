@@ -28,7 +28,7 @@ begin(dbal__runner *runner, dbal__job *first)
     bool begun = channel->driver->driver->blocking->share_begin(
         channel->connection, DBAL_SHARE_SNAPSHOT, &first->request, &fault);
     dbal__runner_leave(runner);
-    dbal__fault_clear(&fault); /* each read by itself says what is wrong */
+    dbal_fault_clear(&fault); /* each read by itself says what is wrong */
     return begun;
 }
 
@@ -42,7 +42,7 @@ end(dbal__runner *runner)
     dbal__runner_enter(runner, "share_end");
     bool ended = channel->driver->driver->blocking->share_end(channel->connection, true, &fault);
     dbal__runner_leave(runner);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     if (!ended) /* the next statement, of which nothing is sent, tells the loop: it must be taken */
         runner->dead = true;
 }

@@ -318,7 +318,7 @@ static void
 free_self(threaded *self)
 {
     dbal__runner_fini(&self->runner);
-    dbal__fault_clear(&self->fault);
+    dbal_fault_clear(&self->fault);
     dbal__channel_fini(&self->channel);
     dbal__free(self);
 }

@@ -347,7 +347,7 @@ pack(batch *self, const dbal_params *sets)
         else if (!dbal__sets_add(&self->sets, sets[i].values, order, values))
             error = no_memory();
     }
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     dbal__free(order);
     return error;
 }

@@ -89,7 +89,7 @@ make(dbal_pool *pool, const order *asked, dbal_error **ret_error)
     } else if (error == NULL) {
         ticket = dbal__ticket_new_packed(pool, sql, "", 0);
     }
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     if (sql != NULL)
         dbal__sql_unref(sql);
     if (ticket != NULL) {

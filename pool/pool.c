@@ -564,7 +564,7 @@ dbal_sql_needs_session(dbal_pool *pool, const char *sql)
     bool needs = known != NULL && (known->sql_class.kinds & DBAL_SQL_SESSION) != 0;
     if (known != NULL)
         dbal__sql_unref(known);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     return needs;
 }
 

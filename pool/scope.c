@@ -175,7 +175,7 @@ dbal__scope_begin(dbal__scope *scope)
             begin_with(scope, begin, !scope->read_only);
         else
             end_with(scope, dbal_fail(dbal__fault_take(&fault)));
-        dbal__fault_clear(&fault);
+        dbal_fault_clear(&fault);
         break;
     }
     case DBAL__SCOPE_SAVEPOINT:

@@ -228,7 +228,7 @@ dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kin
         *ret_error = error != NULL
                          ? error
                          : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
-        dbal__fault_clear(&fault);
+        dbal_fault_clear(&fault);
         return NULL;
     }
     fill_request(ticket, sql, given.read_only);
@@ -248,7 +248,7 @@ dbal__ticket_sql(dbal_pool *pool, const char *text, dbal__ticket_kind kind, dbal
     } else if (error != NULL) {
         dbal__sql_unref(sql);
     }
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     if (error == NULL)
         return sql;
     *ret_error = error;

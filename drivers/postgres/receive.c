@@ -8,7 +8,7 @@
  * Results taken in one go; what is left waits for the next turn of the loop. Results larger than
  * LARGE are freed by a helper.
  */
-enum { RESULTS_MOST = 512, CHUNK = 64, MANY = 64, LARGE = 256 * 1024 };
+enum { RESULTS_MOST = 512, CHUNK = 64, LARGE = 256 * 1024 };
 
 /* ---- one answer ---- */
 
@@ -70,8 +70,10 @@ settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
                        "stopped before it was sent once more");
     else if (item->again && dbal_request_restart(request) &&
-             dbal__postgres_expect_hold(&self->expect, request, true, true))
+             dbal__postgres_expect_hold(&self->expect, request, true, true)) {
+        dbal_fault_clear(item->fault);
         return;
+    }
     bool ok = item->refused ? dbal_request_satisfied(request) : !item->failed;
     if (!ok && !item->failed) { /* the server has come to its end all the same */
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",

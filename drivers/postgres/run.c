@@ -211,6 +211,7 @@ dbal__postgres_run(void *connection, dbal_request *request, dbal_fault *fault)
     PQsetnonblocking(self->pg, 1);
     dbal__postgres_answered answered = run_once(self, &item);
     if (item.again && dbal_request_restart(request)) {
+        dbal_fault_clear(fault);
         item = (dbal__postgres_expected){.reply = item.reply,
                                          .request = request,
                                          .fault = fault,

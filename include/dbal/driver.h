@@ -44,6 +44,8 @@ void dbal_fault_set(dbal_fault *fault, dbal_error_class error_class, const char 
                     const char *format, ...) DBAL_PRINTF(4, 5);
 /** Whether something was said already. @param fault the fault */
 bool dbal_fault_is_set(const dbal_fault *fault);
+/** Takes back all that was said, as before something is tried once more. @param fault the fault */
+void dbal_fault_clear(dbal_fault *fault);
 /** Adds the database's detail. @param fault a set fault @param text copied, may be NULL */
 void dbal_fault_set_detail(dbal_fault *fault, const char *text);
 /** Adds a hint. @param fault a set fault @param text copied, may be NULL */

@@ -169,7 +169,7 @@ START_TEST(fault_that_was_never_set_is_an_internal_error)
     ck_assert_int_eq(dbal_error_kind(error), DBAL_ERROR_INTERNAL);
     ck_assert_int_eq(dbal_error_execution(error), DBAL_EXECUTION_UNKNOWN);
     dbal_error_unref(error);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 END_TEST
 

@@ -344,7 +344,7 @@ assert_refused(const dbal_driver *driver, const char *text, dbal_error_class err
                   dbal_error_position(fault.error), message);
     ck_assert_int_eq(dbal_error_execution(fault.error), DBAL_EXECUTION_NOT_SENT);
     ck_assert(dbal__utf8_valid(message, strlen(message)));
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 
 START_TEST(refused_with_a_place)
@@ -363,7 +363,7 @@ assert_hint(int dialect, const char *text, const char *part)
     ck_assert_ptr_null(dbal__sql_new(&drivers[dialect], NULL, text, &fault));
     const char *hint = dbal_error_hint(fault.error);
     ck_assert_msg(hint != NULL && strstr(hint, part) != NULL, "%s: %s", text, hint);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 
 START_TEST(refused_with_a_hint)
@@ -502,7 +502,7 @@ scan_one(void *arg)
         ck_assert(sql != NULL || dbal_error_is(fault.error, DBAL_ERROR_NO_MEMORY) ||
                   dbal_error_is(fault.error, DBAL_ERROR_PROGRAMMING));
         dbal__sql_unref(sql);
-        dbal__fault_clear(&fault);
+        dbal_fault_clear(&fault);
     }
 }
 

@@ -111,7 +111,7 @@ assert_unfit(int dialect, const char *text, const void *config, dbal_params para
     ck_assert_msg(strstr(message, part) != NULL, "%s", message);
     ck_assert(dbal__utf8_valid(message, strlen(message)));
     ck_assert_int_eq(dbal_error_execution(fault.error), DBAL_EXECUTION_NOT_SENT);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     dbal__sql_unref(sql);
 }
 
@@ -251,9 +251,9 @@ START_TEST(refused_each_time)
         dbal_fault fault = DBAL__FAULT_INIT;
         ck_assert_ptr_null(dbal__sql_table_get(table, "select ?", &fault));
         ck_assert_str_eq(dbal_error_sqlstate(fault.error), "42601");
-        dbal__fault_clear(&fault);
+        dbal_fault_clear(&fault);
         ck_assert_ptr_null(dbal__sql_table_get(table, NULL, &fault));
-        dbal__fault_clear(&fault);
+        dbal_fault_clear(&fault);
     }
     dbal__sql_table_free(table);
 }
@@ -352,7 +352,7 @@ use_table(void *arg)
         dbal__sql *sql = dbal__sql_table_get(table, texts[i], &fault);
         ck_assert((sql == NULL) == dbal_fault_is_set(&fault));
         dbal__sql_unref(sql);
-        dbal__fault_clear(&fault);
+        dbal_fault_clear(&fault);
     }
     dbal__sql_table_free(table);
     dbal__free(dbal__sql_quote_identifier(DBAL_DIALECT_SQLITE, "a", 1));

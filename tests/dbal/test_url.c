@@ -152,7 +152,7 @@ START_TEST(refused_with_a_place)
     ck_assert_int_eq(dbal_error_execution(fault.error), DBAL_EXECUTION_NOT_SENT);
     ck_assert_msg(strstr(message, refused[_i].part) != NULL, "%s", message);
     ck_assert_ptr_null(strstr(message, "cret"));
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 END_TEST
 
@@ -199,7 +199,7 @@ read_one(void *arg)
     ck_assert(url != NULL || dbal_error_is(fault.error, DBAL_ERROR_NO_MEMORY) ||
               dbal_error_is(fault.error, DBAL_ERROR_INTERFACE));
     dbal__url_free(url);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     dbal__free(dbal__url_redact(arg));
 }
 

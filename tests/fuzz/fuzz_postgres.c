@@ -44,7 +44,7 @@ take(dbal_request *request, Oid type, int format, const char *data, size_t size)
     /* there is nothing that cannot be text */
     if (ok == dbal_fault_is_set(&fault) || (!ok && format == 0))
         abort();
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     dbal__postgres_columns_fini(&columns);
     PQclear(result);
     return ok;

@@ -58,7 +58,7 @@ scan(dbal_dialect dialect, dbal_paramstyle style, const char *text)
     } else if (!dbal_fault_is_set(&fault)) {
         abort();
     }
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 
 int

@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     dbal__url_free(url);
     dbal__free(dbal__url_redact(text));
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     free(text);
     return 0;
 }

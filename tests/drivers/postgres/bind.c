@@ -212,7 +212,7 @@ bind_and_forget(void *arg)
     bool ok = dbal__postgres_bind(&bound, &request, &fault);
     ck_assert(ok || dbal_error_kind(fault.error) == DBAL_ERROR_NO_MEMORY);
     ck_assert_int_eq(bound.count, ok ? 2 : 0);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     dbal__postgres_bound_fini(&bound);
 }
 
@@ -258,7 +258,7 @@ START_TEST(says_what_is_asked_for_and_no_more)
     ck_assert(!dbal_fault_is_set(&fault));
     ck_assert_ptr_null(dbal__postgres_begin(NULL, (dbal_isolation)99, true, true, &fault));
     ck_assert_int_eq(dbal_error_kind(fault.error), DBAL_ERROR_INTERFACE);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 END_TEST
 

@@ -153,7 +153,7 @@ START_TEST(many_reasons)
     ck_assert_ptr_nonnull(strstr(said, "; …"));
     ck_assert_uint_lt(strlen(said), 9000);
     dbal__postgres_reasons_fini(&reasons);
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
 }
 END_TEST
 

@@ -165,7 +165,7 @@ START_TEST(positions_are_bytes)
         ck_assert_msg(dbal_error_position(e) == table[i].byte, "%s: %d", table[i].position,
                       dbal_error_position(e));
     }
-    dbal__fault_clear(&a.fault);
+    dbal_fault_clear(&a.fault);
     said.position = "3";
     dbal__postgres_failure(&a.fault, (const PGresult *)&said, NULL);
     ck_assert_int_eq(dbal_error_position(a.fault.error), 0);
@@ -315,7 +315,7 @@ START_TEST(libpq_has_no_sqlstate)
     e = failed();
     ck_assert_str_eq(dbal_error_sqlstate(e), "25P02");
     ck_assert(!dbal_error_connection_lost(e));
-    dbal__fault_clear(&a.fault);
+    dbal_fault_clear(&a.fault);
     dbal__postgres_failure(&a.fault, NULL, "select 1");
     ck_assert_int_eq(dbal_error_kind(a.fault.error), DBAL_ERROR_NO_MEMORY);
 }

@@ -398,7 +398,7 @@ learn_and_take(void *arg)
         for (size_t i = 0; i < dbal_result_row_count(request.result); i++)
             ck_assert_int_eq(dbal_result_get(request.result, i, 1).type, DBAL_BLOB);
     }
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     dbal__postgres_columns_fini(&learnt);
     dbal__request_fini(&request);
 }

@@ -27,7 +27,7 @@ asked_fini(asked *a)
 {
     dbal__free((void *)a->request.block);
     dbal__request_fini(&a->request);
-    dbal__fault_clear(&a->fault);
+    dbal_fault_clear(&a->fault);
 }
 
 void

@@ -202,7 +202,7 @@ START_TEST(a_reader_that_does_not_end_is_reported_once)
     ck_assert(!keep_up(&fault));
     expect_error(fault.error, DBAL_ERROR_OPERATIONAL, "55P03");
     ck_assert_ptr_nonnull(strstr(dbal_error_message(fault.error), "wal_limit"));
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     fill_until(DBAL_UPKEEP_NOW);
     keep_up_well(); /* said already */
     outsider_run(reader, "commit");

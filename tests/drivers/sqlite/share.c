@@ -27,7 +27,7 @@ teardown(void)
 {
     sqlite3_close(outsider);
     outsider = NULL;
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     database_fini(&db);
 }
 

@@ -182,7 +182,7 @@ reset(void)
     dbal_fault fault = DBAL__FAULT_INIT;
     bool ok = blocking->reset(db.connection, &fault);
     ck_assert(ok != dbal_fault_is_set(&fault));
-    dbal__fault_clear(&fault);
+    dbal_fault_clear(&fault);
     return ok;
 }
 

@@ -39,6 +39,43 @@ START_TEST(all_that_were_on_their_way_are_sent_again)
 }
 END_TEST
 
+/* The rows of a statement that was sent again: its caller has had enough of them. */
+static dbal_deferred *reading;
+
+static dbal_flow
+stop_reading(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    (void)stream, (void)rows, (void)arg;
+    dbal_deferred_cancel(reading);
+    return DBAL_CONTINUE;
+}
+
+static dbal_flow
+read_all(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    (void)stream, (void)rows, (void)arg;
+    return DBAL_CONTINUE;
+}
+
+START_TEST(what_it_said_the_first_time_is_forgotten)
+{
+    const char *sql = "select t.* from t, generate_series(1, 200000)";
+    seen one;
+    postgres_run(place.url, "create table t (n integer); insert into t values (7)");
+    for (int i = 0; i < 3; i++) {
+        watch(dbal_pool_stream(pool, DBAL_QUERY(.sql = sql), read_all, NULL), &one);
+        until_settled(&one);
+        is_good(&one);
+    }
+    postgres_run(place.url, "alter table t alter n type text");
+    reading = dbal_deferred_ref(dbal_pool_stream(pool, DBAL_QUERY(.sql = sql), stop_reading, NULL));
+    watch(reading, &one);
+    until_settled(&one);
+    dbal_deferred_unref(reading);
+    ck_assert_int_eq(one.error_class, DBAL_ERROR_CANCELLED);
+}
+END_TEST
+
 /* A function that fails in the same words has run, and what it has taken is gone. */
 START_TEST(a_failure_of_its_own_is_not_sent_again)
 {
@@ -181,6 +218,7 @@ main(void)
     Suite *suite = suite_create("postgres-again");
     postgres_start(&server, NULL);
     add(suite, all_that_were_on_their_way_are_sent_again);
+    add(suite, what_it_said_the_first_time_is_forgotten);
     add(suite, a_failure_of_its_own_is_not_sent_again);
     add(suite, a_procedure_is_never_run_twice);
     add(suite, a_begin_that_fails_makes_no_transaction);
