@@ -375,7 +375,7 @@ publish_piece(dbal__work *work, dbal__worker *worker)
 
 START_TEST(inbox_is_woken_when_its_worker_falls_asleep_or_has_many)
 {
-    enum { MANY = 40 };
+    enum { MANY = 200, BATCH = 32 };
     dbal__inbox *inbox = dbal__inbox_new();
     dbal__worker *worker = dbal__worker_start(NULL, false, "dbal-test", inbox);
     piece all[MANY], hangs = piece_of(NULL, &go);
@@ -394,7 +394,7 @@ START_TEST(inbox_is_woken_when_its_worker_falls_asleep_or_has_many)
     int64_t deadline = dbal__after(dbal__monotonic(), 30);
     unsigned got = 0;
     /* all but what is less than a batch, however often it slept in between */
-    while (got < MANY - 16) {
+    while (got < MANY - BATCH) {
         dbal__inbox_sleep(inbox, deadline);
         ck_assert_int_lt(dbal__monotonic(), deadline);
         for (dbal__message *one = dbal__inbox_take(inbox); one != NULL; one = one->next)
