@@ -337,6 +337,7 @@ START_TEST(a_connect_that_hangs_is_given_up_and_tried_again)
     pool = NULL;
     open_driven("native", "pool_connect_timeout=2");
     int opens = fake_script_count(script, &script->opens);
+    int closes = fake_script_count(script, &script->closes);
     script->hang_open = true;
     listen_on(&one, "jobs");
     until_count(&script->opens, opens + 1);
@@ -348,6 +349,7 @@ START_TEST(a_connect_that_hangs_is_given_up_and_tried_again)
     until_told(&one, 1);
     fake_script_open_gate(script, "open");
     stop_listening(&one);
+    until_count(&script->closes, closes + 2); /* the one given up closes in its own time */
 }
 END_TEST
 
