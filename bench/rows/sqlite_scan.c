@@ -1,6 +1,8 @@
 /* A million rows in one result, held until it is whole and then freed. */
 #include <dbal.h>
 #include <ev.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,6 @@
 #include "../place.h"
 #include "../row.h"
 #include "dbal/futex.h"
-#include "dbal/result.h"
 
 enum { ROWS = 1000000, BLOCK = 4096 };
 
@@ -72,18 +73,23 @@ limit(void)
 
 /* ---- dbal ---- */
 
-/* The linker puts this between dbal and what frees a result, wherever that runs. */
-void __real_dbal__result_destroy(dbal_result *result);
-void __wrap_dbal__result_destroy(dbal_result *result);
+/*
+ * The linker puts this between the program and what frees memory: a large result is freed by a
+ * thread of dbal's, itself last.
+ */
+void __real_free(void *pointer);
+void __wrap_free(void *pointer);
 
+static atomic_uintptr_t awaited;
 static atomic_int freed;
 
 void
-__wrap_dbal__result_destroy(dbal_result *result)
+__wrap_free(void *pointer)
 {
-    bool large = dbal_result_row_count(result) == ROWS;
-    __real_dbal__result_destroy(result);
-    if (!large)
+    bool is_it = pointer != NULL &&
+                 atomic_load_explicit(&awaited, memory_order_relaxed) == (uintptr_t)pointer;
+    __real_free(pointer);
+    if (!is_it)
         return;
     atomic_store(&freed, 1);
     dbal__futex_wake(&freed);
@@ -101,11 +107,13 @@ dbal(void)
 {
     dbal_result *rows = NULL;
     double began = bench_clock();
+    atomic_store(&awaited, 0);
     atomic_store(&freed, 0);
     dbal_deferred_add_callback(dbal_pool_query(pool, all, DBAL_PARAMS()), hold, &rows);
     ev_run(dbal_ev, 0);
     if (dbal_result_row_count(rows) != ROWS)
         bench_fail("%zu rows", dbal_result_row_count(rows));
+    atomic_store(&awaited, (uintptr_t)rows);
     dbal_result_unref(rows);
     while (atomic_load(&freed) == 0)
         dbal__futex_wait(&freed, 0, INT64_MAX);
