@@ -12,6 +12,11 @@ enum { DRIVER_THREAD_DEPTH = 64 };
 enum { DOUBTS = 2 };
 /* Statements of which nothing at all is known, on a lane that is not to be waited for. */
 enum { UNKNOWN_TOGETHER = 4 };
+/*
+ * With fewer in flight than this, what the loop spends on a lane is mostly for reading and writing at
+ * all; and estimates tend to be too high, since others may have been served meanwhile.
+ */
+enum { FEW = 16 };
 
 void
 dbal__lanes_init(dbal__lanes *lanes, double pipeline_wait)
@@ -84,7 +89,7 @@ dbal__lanes_choose(dbal_pool *pool, int64_t now)
             continue;
         }
         int64_t wait = wait_on(slot, now);
-        if (wait < pool->lanes.wait_most)
+        if (wait < (slot->flying < FEW ? 2 : 1) * pool->lanes.wait_most)
             return slot;
         if (shortest == NULL || wait < least) {
             shortest = slot;

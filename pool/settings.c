@@ -39,7 +39,7 @@ static const setting known[] = {
     {"max_waiting", COUNT, AT(max_waiting), 1, INT_MAX, 10000, true, true},
     {"min_size", COUNT, AT(min_size), 0, 10000, 0, false},
     {"pipeline_depth", COUNT, AT(pipeline_depth), 1, 10000, 64, false},
-    {"pipeline_wait", SECONDS, AT(pipeline_wait), 0, 1e9, 0.0003, false},
+    {"pipeline_wait", SECONDS, AT(pipeline_wait), 0, 1e9, 0.0002, false},
     {"pooler", WORD, AT(pooler), DBAL_POOLER_NONE, DBAL_POOLER_TRANSACTION, 0, false, false,
      poolers},
     {"query_timeout", SECONDS, AT(query_timeout), 0, 1e9, DBAL_OFF, true},

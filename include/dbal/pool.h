@@ -52,7 +52,7 @@ typedef struct dbal_pool_options {
     double close_timeout;     /**< seconds closing waits for what was accepted; default 15 */
     int statement_cache;      /**< prepared statements kept per connection; default 100 */
     int64_t max_result_bytes; /**< a larger result is an error; default 256 MiB */
-    double pipeline_wait;     /**< seconds a statement may be expected to wait behind others on a shared connection before one more connection is used, loop gate; default 0.0003. Too low: many connections with little to do each; too high: statements wait for one another */
+    double pipeline_wait;     /**< seconds a statement may be expected to wait behind others on a shared connection before one more connection is used, loop gate; twice that while fewer than 16 are there; default 0.0002. Too low: many connections with little to do each; too high: statements wait for one another */
     dbal_pooler pooler;       /**< default DBAL_POOLER_NONE. With DBAL_POOLER_TRANSACTION what lives longer than a transaction is refused, and nothing is prepared */
 } dbal_pool_options;
 

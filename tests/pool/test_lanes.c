@@ -110,6 +110,22 @@ START_TEST(fast_ones_settle_on_a_few_connections)
 }
 END_TEST
 
+/* Ten of these take the time that one may wait; sixteen share a connection all the same. */
+START_TEST(a_connection_is_not_left_with_too_few)
+{
+    client clients[64];
+    fake_timed_processors(processors[_i]);
+    open_all("pool_min_size=10", 10);
+    start(clients, 64, "take 20");
+    pass(0.05);
+    fake_timed_used();
+    pass(0.02);
+    int used = fake_timed_used();
+    ck_assert_msg(used >= 3 && used <= 5, "%d connections are used", used);
+    stop(clients, 64);
+}
+END_TEST
+
 static bool
 is_quiet(void *arg)
 {
@@ -448,6 +464,7 @@ main(void)
     one = tcase_create("packing");
     tcase_add_checked_fixture(one, before, pool_fixture_fini);
     tcase_add_loop_test(one, fast_ones_settle_on_a_few_connections, 0, 3);
+    tcase_add_loop_test(one, a_connection_is_not_left_with_too_few, 0, 3);
     tcase_add_loop_test(one, slow_ones_have_a_connection_each, 0, 3);
     suite_add_tcase(suite, one);
     suite_add(suite, no_more_are_opened_than_are_used, before, pool_fixture_fini);
