@@ -109,12 +109,27 @@ keep(dbal__sql_table *table, dbal__sql *sql)
 }
 
 /* The same pointer may hold another text by now: only bytes count. */
+static bool
+is_of(const table_entry *entry, const char *text, size_t size)
+{
+    return entry->sql->source_size == size && memcmp(entry->sql->source, text, size) == 0;
+}
+
+/* What was asked for last is often asked for again: then nothing has to be hashed. */
+static table_entry *
+latest(const dbal__sql_table *table, const char *text, size_t size)
+{
+    if (dbal__list_empty(&table->used))
+        return NULL;
+    table_entry *entry = DBAL__OF(table->used.next, table_entry, order);
+    return is_of(entry, text, size) ? entry : NULL;
+}
+
 static table_entry *
 find(const dbal__sql_table *table, uint64_t hash, const char *text, size_t size)
 {
     table_entry *entry = table->buckets[hash & table->mask];
-    while (entry != NULL && (entry->hash != hash || entry->sql->source_size != size ||
-                             memcmp(entry->sql->source, text, size) != 0))
+    while (entry != NULL && (entry->hash != hash || !is_of(entry, text, size)))
         entry = entry->next;
     return entry;
 }
@@ -125,7 +140,9 @@ dbal__sql_table_get(dbal__sql_table *table, const char *text, dbal_fault *fault)
     if (text == NULL)
         text = "";
     size_t size = strlen(text);
-    table_entry *entry = find(table, dbal__sql_hash(text, size), text, size);
+    table_entry *entry = latest(table, text, size);
+    if (entry == NULL)
+        entry = find(table, dbal__sql_hash(text, size), text, size);
     if (entry != NULL) {
         if (table->used.next != &entry->order) {
             dbal__list_remove(&entry->order);
