@@ -261,34 +261,39 @@ dbal__pack(void *block, const dbal_value *values, const uint32_t *order, size_t 
     }
 }
 
+static dbal_value
+unpack_uuid(const char *bytes)
+{
+    dbal_value value = {.type = DBAL_UUID};
+    memcpy(value.as.uuid, bytes, sizeof value.as.uuid);
+    return value;
+}
+
+/* Each is made where the caller wants it: one made here and then copied would have to be waited for. */
 dbal_value
 dbal__unpack(const void *block, size_t index)
 {
     const dbal__packed *packed = (const dbal__packed *)block + index;
-    dbal_value value = {.type = (dbal_type)packed->type};
+    dbal_type type = (dbal_type)packed->type;
+    double real;
 
-    switch (value.type) {
+    switch (type) {
     case DBAL_TEXT:
     case DBAL_BLOB:
     case DBAL_NUMERIC:
     case DBAL_JSON:
     case DBAL_ARRAY_INT64:
     case DBAL_ARRAY_TEXT:
-        value.as.bytes.data = (const char *)block + packed->word;
-        value.as.bytes.size = packed->size;
-        break;
+        return (dbal_value){.type = type,
+                            .as.bytes = {(const char *)block + packed->word, packed->size}};
     case DBAL_UUID:
-        memcpy(value.as.uuid, (const char *)block + packed->word, sizeof value.as.uuid);
-        break;
+        return unpack_uuid((const char *)block + packed->word);
     case DBAL_BOOL:
-        value.as.boolean = packed->word != 0;
-        break;
+        return (dbal_value){.type = type, .as.boolean = packed->word != 0};
     case DBAL_DOUBLE:
-        memcpy(&value.as.real, &packed->word, sizeof value.as.real);
-        break;
+        memcpy(&real, &packed->word, sizeof real);
+        return (dbal_value){.type = type, .as.real = real};
     default:
-        value.as.integer = (int64_t)packed->word;
-        break;
+        return (dbal_value){.type = type, .as.integer = (int64_t)packed->word};
     }
-    return value;
 }
