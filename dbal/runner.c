@@ -5,6 +5,8 @@
 
 /* So many statements of a group that take less than this (ns) are measured together. */
 enum { TOGETHER = 4, BRIEF = 10000 };
+/* `current` while a helper interrupts; no job has this number. */
+static const uint64_t INTERRUPTING = UINT64_MAX;
 
 bool
 dbal__runner_init(dbal__runner *runner, dbal__channel *channel, bool dedicated)
@@ -34,22 +36,36 @@ dbal__runner_bury(dbal__runner *runner, dbal__worker *worker)
 
 /* ---- interrupting -------------------------------------------------------------------------------- */
 
+/* From here on it may be interrupted. */
 static void
-set_current(dbal__runner *runner, uint64_t number)
+expose(dbal__runner *runner, uint64_t number)
+{
+    if (runner->interruptible)
+        atomic_store_explicit(&runner->current, number, memory_order_release);
+}
+
+/* When this has returned, nobody interrupts it any more: one who is at it is waited for. */
+static void
+cover(dbal__runner *runner)
 {
     if (!runner->interruptible)
         return;
-    pthread_mutex_lock(&runner->guard);
-    runner->current = number;
-    pthread_mutex_unlock(&runner->guard);
+    if (__builtin_expect(atomic_exchange(&runner->current, 0) == INTERRUPTING, 0)) {
+        pthread_mutex_lock(&runner->guard);
+        pthread_mutex_unlock(&runner->guard);
+    }
 }
 
 void
 dbal__runner_interrupt(dbal__runner *runner, uint64_t number)
 {
+    uint64_t current = number, interrupting = INTERRUPTING;
     pthread_mutex_lock(&runner->guard);
-    if (runner->current == number)
+    if (atomic_compare_exchange_strong(&runner->current, &current, INTERRUPTING)) {
         runner->channel->driver->driver->blocking->interrupt(runner->channel->connection);
+        /* unless it has ended meanwhile */
+        atomic_compare_exchange_strong(&runner->current, &interrupting, number);
+    }
     pthread_mutex_unlock(&runner->guard);
 }
 
@@ -130,9 +146,9 @@ run_request(dbal__runner *runner, dbal__job *job)
     bool begun = job->request.result != NULL;
     dbal__runner_enter(runner, "run");
     if (begun) {
-        set_current(runner, job->number);
+        expose(runner, job->number);
         ok = call_driver(runner, job, &fault);
-        set_current(runner, 0);
+        cover(runner);
     } else {
         dbal_fault_set(&fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
         dbal_fault_set_execution(&fault, DBAL_EXECUTION_NOT_SENT);

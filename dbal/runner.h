@@ -3,6 +3,7 @@
 #define DBAL__RUNNER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,11 +19,11 @@ typedef struct dbal__runner {
     bool dead;        /* the connection is lost, and is not entered but to be closed */
     bool bounces;     /* one wanted the token, and none behind may overtake it */
     bool interruptible;
-    int64_t looked;        /* at the clock, when a job had ended */
-    unsigned unlooked;     /* jobs of one group that have ended since */
-    const dbal__sql *last; /* whose end was looked at; only to be compared */
-    pthread_mutex_t guard; /* of `current`; the thread and helpers only */
-    uint64_t current;      /* the number of the job that may be interrupted, or 0 */
+    int64_t looked;            /* at the clock, when a job had ended */
+    unsigned unlooked;         /* jobs of one group that have ended since */
+    const dbal__sql *last;     /* whose end was looked at; only to be compared */
+    _Atomic(uint64_t) current; /* the number of the job that may be interrupted, or 0 */
+    pthread_mutex_t guard;     /* held by who interrupts it */
 } dbal__runner;
 
 /* False without memory. */
