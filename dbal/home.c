@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 
 #include "dbal/alloc.h"
+#include "dbal/fetch.h"
+#include "dbal/result_layout.h"
 
 /* More bytes than this do not wait for their thread, which may sleep for long. */
 enum { MOST = 512 * 1024 };
@@ -17,6 +19,7 @@ struct dbal__home {
     atomic_uint refs;
     _Atomic(dbal_result *) back; /* or &closed */
     atomic_size_t bytes;         /* of what is there */
+    char apart[64];              /* the thread and those who give back do not share a cache line */
     dbal_result *spare;          /* the thread's own: what has come back before */
 };
 
@@ -113,7 +116,7 @@ renewed(dbal__home *home, size_t max_bytes)
         dbal_result *result = home->spare, *next = dbal__result_next(result);
         home->spare = next;
         if (dbal__alloc_may_reuse() && dbal__result_can_renew(result)) {
-            __builtin_prefetch(next, 1);
+            dbal__fetch_to_write(next, DBAL__RESULT_BEGIN);
             dbal__result_renew(result, max_bytes);
             return result;
         }

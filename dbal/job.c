@@ -60,6 +60,8 @@ dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault)
     ok = (ok || (request->satisfied && !dbal_fault_is_set(fault))) && dbal__request_end(request);
     job->ok = ok;
     job->needs_token = !ok && fault->needs_token;
+    /* asked here, where it is at hand */
+    job->large = ok && request->result != NULL && dbal__result_is_large(request->result);
     if (ok || job->needs_token) {
         dbal_fault_clear(fault);
         return;

@@ -28,34 +28,35 @@ typedef enum dbal__job_kind {
 
 /*
  * The loop makes it, hands it down, and gets it back exactly once by `finished`. In between only
- * `state` and request.stopped are shared.
+ * `state` and request.stopped are shared. As with a request, what is seldom used comes last.
  */
 typedef struct dbal__job {
     dbal__work work;
     dbal__message message;
-    dbal__list link; /* native: among those in flight */
-    dbal_request request;
     atomic_int state;
-    atomic_int signal; /* a stream's thread sleeps on it while its consumer is slow */
     dbal__job_kind kind;
-    dbal__group *group;     /* STATEMENT: it is run with each of these; a reference, or NULL */
-    dbal_share share;       /* what it may share with others that wait */
-    bool alone;             /* nothing of its session was on its way when it was handed down */
-    uint64_t number;        /* never that of another of the same pool: memory may be used again */
-    struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
-    struct dbal__channel *channel; /* the one it is bound to, or that took it */
+    dbal_share share; /* what it may share with others that wait */
+    bool alone;       /* nothing of its session was on its way when it was handed down */
     /* what came back */
     bool ok;
     bool in_transaction;
     bool soiled, cleaned; /* native: it left the session changed, or as new */
     bool needs_token;
+    bool large;      /* its result is: see dbal__result_is_large() */
+    bool leads;      /* it stands for a snapshot or commit that was shared */
+    bool grouped;    /* its time is without that of its commit */
+    unsigned shared; /* statements that it stands for there */
+    unsigned undone; /* times it ran in a commit that was not to be */
+    dbal_upkeep upkeep_wanted;
     dbal_error *error;
     int64_t began, ended; /* 0: it never ran */
-    bool leads;           /* it stands for a snapshot or commit that was shared */
-    unsigned shared;      /* statements that it stands for there */
-    dbal_upkeep upkeep_wanted;
-    bool grouped;    /* its time is without that of its commit */
-    unsigned undone; /* times it ran in a commit that was not to be */
+    uint64_t number;      /* never that of another of the same pool: memory may be used again */
+    struct dbal__channel *channel; /* the one it is bound to, or that took it */
+    dbal__group *group; /* STATEMENT: it is run with each of these; a reference, or NULL */
+    dbal_request request;
+    struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
+    dbal__list link;        /* native: among those in flight */
+    atomic_int signal;      /* a stream's thread sleeps on it while its consumer is slow */
     void (*finished)(struct dbal__job *job);
 } dbal__job;
 

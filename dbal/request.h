@@ -15,37 +15,38 @@
 
 /*
  * Filled by the loop before the job goes down, written by whoever runs it, read by the loop when it
- * has come back. Only `stopped` is touched by two threads at once.
+ * has come back. Only `stopped` is touched by two threads at once. What a plain query needs comes
+ * first, since all of it has to go from one processor's cache to another's and back.
  */
 struct dbal_request {
     dbal__sql *sql;    /* a reference of the loop's */
     const void *block; /* packed values */
     size_t value_count;
+    int64_t deadline;
+    size_t max_result_bytes;
+    dbal__home *home; /* of its results, or NULL */
+    dbal_result *result;
+    dbal_error *refusal; /* why the sink refused something */
+    int statement_cache;
     bool read_only, has_token, sent;
     bool in_order;  /* one of a session's */
     bool delivered; /* a stream's consumer has had some of it */
     bool satisfied; /* the consumer wants no more rows */
     bool full;      /* a stream's consumer is behind */
-    int statement_cache;
-    int64_t deadline;
-    size_t max_result_bytes;
     atomic_bool stopped;
-    dbal__home *home; /* of its results, or NULL */
-    dbal_result *result;
-    dbal_error *refusal; /* why the sink refused something */
-    dbal_fault fault;    /* of a native request */
     /*
      * For a stream: takes a full batch, owned. False: no more rows are wanted. NULL: all rows go
      * into one result.
      */
     bool (*deliver)(dbal_request *request, dbal_result *batch);
     size_t batch_rows, batch_bytes;
+    dbal_fault fault; /* of a native request */
+    /* native: called once, by dbal_request_finish() */
+    void (*finished)(dbal_request *request, bool ok);
     /* For a copy: takes bytes that came out, copied; or gives the next ones to go in. */
     dbal_copy_direction copy;
     bool (*take)(dbal_request *request, const void *data, size_t size);
     dbal_copy_step (*next)(dbal_request *request, const void **ret_data, size_t *ret_size);
-    /* native: called once, by dbal_request_finish() */
-    void (*finished)(dbal_request *request, bool ok);
 };
 
 /* Makes the result that rows go to; false without memory, before anything was sent. */

@@ -4,6 +4,7 @@
 
 #include "dbal/alloc.h"
 #include "dbal/error.h"
+#include "dbal/fetch.h"
 #include "dbal/result_layout.h"
 
 enum { ARENA_FIRST = 4096, ARENA_MOST = 1 << 20 };
@@ -301,6 +302,12 @@ bool
 dbal__result_is_large(const dbal_result *result)
 {
     return result->bytes >= LARGE;
+}
+
+void
+dbal__result_fetch(const dbal_result *result)
+{
+    dbal__fetch(result, DBAL__RESULT_BEGIN);
 }
 
 void

@@ -50,6 +50,8 @@ size_t dbal__result_bytes(const dbal_result *result);
 
 /* Frees it through this reaper in the end; the latest counts. */
 void dbal__result_set_reaper(dbal_result *result, dbal__reaper *reaper);
+/* It will be read soon by this thread, which did not build it. */
+void dbal__result_fetch(const dbal_result *result);
 /* Too large to be freed by the thread that made it as it goes along. */
 bool dbal__result_is_large(const dbal_result *result);
 /* For reapers: a chain of results that nobody refers to. */

@@ -31,26 +31,33 @@ typedef struct dbal__arena {
     max_align_t data[];
 } dbal__arena;
 
+/*
+ * It is built by one thread and read by another, and small ones go to and fro between them all the time:
+ * what readers need is together.
+ */
 struct dbal_result {
     atomic_uint refs;
     bool has_affected;
-    size_t column_count, column_room;
+    size_t column_count, row_count;
+    size_t bytes;
+    dbal__cell **chunks; /* DBAL__CHUNKS of them once there is a second, else only the first */
+    dbal__cell *first_chunk;
+    dbal__reaper *reaper;
+    dbal_result *next; /* among the dead */
+    dbal_error *error; /* the first that an accessor left */
     dbal__heading *columns;
     dbal_columns *shared_columns; /* that they are part of, or those of a result before were: a
                                      reference; or NULL */
-    size_t row_count;
-    int64_t affected, last_insert_id;
-    size_t bytes, max_bytes;
+    size_t column_room, max_bytes;
     dbal__cell *next_cell, *row_end, *chunk_end; /* the row being built */
     char *at, *end;                              /* free room in the dbal__arena */
     dbal__arena *arenas;
-    dbal_error *error; /* the first that an accessor left */
-    dbal__reaper *reaper;
-    dbal_result *next;   /* among the dead */
-    dbal__cell **chunks; /* DBAL__CHUNKS of them once there is a second, else only the first */
-    dbal__cell *first_chunk;
+    int64_t affected, last_insert_id;
     max_align_t inside[DBAL__INSIDE / sizeof(max_align_t)];
 };
+
+/* Of these so many bytes are used by one of a single small row. */
+enum { DBAL__RESULT_BEGIN = 384 };
 
 /* A new arena with room for so many bytes more; small requests share one that doubles each time. */
 void *dbal__result_grow(dbal_result *result, size_t size);

@@ -16,28 +16,32 @@
  * A statement made ready for one driver: immutable but for what is learnt of it, counted (not
  * atomically: refs are taken and dropped on the loop). Everything that depends on the text alone is found once
  * here, so that a statement met again costs a look-up.
+ * What the loop writes for each query and what the thread that runs it writes have cache lines of their
+ * own, apart from what both only read.
  */
 typedef struct dbal__sql {
-    unsigned refs;
     uint64_t hash; /* of the original text */
     char *source;  /* as the program wrote it */
     size_t source_size;
     const char *text; /* as the driver wants it; == source when nothing had to change */
     size_t size;
-    dbal_sql_class sql_class;
-    /* what was learnt of it where it ran */
-    _Atomic(int64_t) mean; /* running average of its time, nanoseconds; 0 until known */
-    int8_t doubt;      /* loop gate: how often in a row that was too low, or, below 0, too high */
-    atomic_bool alone; /* it broke a commit that others shared: it runs by itself from then on */
-    size_t
-        value_count; /* values the driver binds: with QMARK one for each use, else one for each number */
-    uint32_t *
-        numbers; /* QMARK: which parameter (from 0) each value is; NULL when value i is parameter i */
+    /* values the driver binds: with QMARK one for each use, else one for each number */
+    size_t value_count;
+    /* QMARK: which parameter (from 0) each value is; NULL when value i is parameter i */
+    uint32_t *numbers;
     size_t param_count; /* different parameters: the highest $n, or the number of different names */
     const char **names; /* param_count names, when written as :name; else NULL */
+    dbal_sql_class sql_class;
     dbal__sql_names index;        /* what finds a name, and owns `names` */
     struct dbal__sql_edit *edits; /* where `text` is not `source`: one for each use; else NULL */
     size_t edit_count;
+    char apart[64];
+    unsigned refs;
+    int8_t doubt; /* loop gate: how often in a row `mean` was too low, or, below 0, too high */
+    char apart_too[64];
+    /* what was learnt of it where it ran */
+    _Atomic(int64_t) mean; /* running average of its time, nanoseconds; 0 until known */
+    atomic_bool alone; /* it broke a commit that others shared: it runs by itself from then on */
 } dbal__sql;
 
 /*

@@ -62,7 +62,9 @@ outcome_of(dbal__ticket *ticket)
     job->request.result = NULL;
     if (ticket->stream != NULL && !dbal__result_has_affected(result))
         dbal__result_set_affected(result, dbal__stream_rows(ticket));
-    if (dbal__result_is_large(result))
+    if (ticket->pool->gate != DBAL_GATE_LOOP)
+        dbal__result_fetch(result); /* its Deferred runs a little later */
+    if (job->large)
         dbal__result_set_reaper(result, dbal__helpers_reaper(ticket->pool->loop->helpers));
     return dbal_ok_result(result);
 }

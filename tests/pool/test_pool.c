@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dbal/helper.h"
+#include "dbal/loop.h"
+#include "dbal/result_layout.h"
 #include "tests/lib/loop_fixture.h"
 #include "tests/lib/suite.h"
 
@@ -96,6 +99,27 @@ open_filled(int target)
     open_pool(target);
     good(dbal_pool_session(pool, NULL, fill, NULL));
 }
+
+static bool
+is_freed_by_a_helper(const char *sql)
+{
+    dbal_outcome outcome = loop_fixture_await(&fixture, dbal_pool_query(pool, sql, DBAL_NO_PARAMS));
+    dbal_result *rows = dbal_outcome_result(outcome);
+    ck_assert_ptr_nonnull(rows);
+    bool is = rows->reaper == dbal__helpers_reaper(fixture.loop->helpers);
+    dbal_outcome_clear(&outcome);
+    return is;
+}
+
+START_TEST(a_large_result_is_not_freed_by_the_loop)
+{
+    open_pool(_i);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(is_freed_by_a_helper("select zeroblob(300000)"));
+        ck_assert(!is_freed_by_a_helper("select zeroblob(3000)"));
+    }
+}
+END_TEST
 
 START_TEST(parameters_by_number_and_name)
 {
@@ -399,6 +423,7 @@ int
 main(void)
 {
     Suite *suite = suite_create("pool");
+    add(suite, a_large_result_is_not_freed_by_the_loop, TARGETS);
     add(suite, parameters_by_number_and_name, TARGETS);
     add(suite, a_statement_of_a_session_is_refused, TARGETS);
     add(suite, an_error_says_what_it_is, TARGETS);
