@@ -4,7 +4,11 @@
 static const int64_t LATE = 100000;                         /* nanoseconds */
 static const double LOOK_FIRST = 0.0005, LOOK_MOST = 0.016; /* seconds */
 
+/* What is gathered goes on the line when it is so much, so that nothing waits for a long turn. */
+enum { GATHER = 16 };
+
 static void look(dbal__timer *timer);
+static void on_give(dbal__task *task);
 
 void
 dbal__crew_init(dbal__crew *crew, dbal_loop *loop, void (*wanted)(dbal__crew *crew))
@@ -12,11 +16,13 @@ dbal__crew_init(dbal__crew *crew, dbal_loop *loop, void (*wanted)(dbal__crew *cr
     *crew = (dbal__crew){.loop = loop, .wanted = wanted};
     dbal__line_init(&crew->line);
     dbal__list_init(&crew->workers);
+    dbal__task_init(&crew->give, on_give);
 }
 
 void
 dbal__crew_fini(dbal__crew *crew)
 {
+    dbal__list_remove(&crew->give.link);
     dbal__clock_stop(&crew->loop->ready.clock, &crew->timer);
 }
 
@@ -111,13 +117,13 @@ look_later(dbal__crew *crew)
 
 /* Whether those awake are enough for what waits. True: all of it is taken at once. */
 static bool
-weigh(dbal__crew *crew, int64_t now)
+weigh(dbal__crew *crew)
 {
     unsigned awake, free;
     uint64_t taken = progress(crew, &awake, &free);
     if (awake == 0) {
         crew->taken = taken;
-        crew->looked = now != 0 ? now : dbal__monotonic();
+        crew->looked = dbal__monotonic();
         if (wake_one(crew))
             return crew->outstanding <= 1;
         /* one that was asleep just now may have seen the work by itself */
@@ -128,8 +134,7 @@ weigh(dbal__crew *crew, int64_t now)
     /* one that is awake looks at the line before it sleeps */
     if (dbal__line_count(&crew->line) == 0 || crew->outstanding <= free)
         return true;
-    if (now == 0)
-        now = dbal__monotonic();
+    int64_t now = dbal__monotonic();
     int64_t since = now - crew->looked;
     if (since < LATE)
         return false;
@@ -160,26 +165,68 @@ look(dbal__timer *timer)
     dbal__crew *crew = DBAL__OF(timer, dbal__crew, timer);
     collect(crew);
     if (dbal__line_count(&crew->line) != 0)
-        weigh(crew, 0);
+        weigh(crew);
     crew->delay = crew->delay * 2 < LOOK_MOST ? crew->delay * 2 : LOOK_MOST;
     look_later(crew);
 }
 
-void
-dbal__crew_push_at(dbal__crew *crew, dbal__work *work, int64_t now)
+/* Something more is on the line. */
+static void
+see_to_it(dbal__crew *crew)
 {
-    dbal__line_push(&crew->line, work);
-    crew->outstanding++;
     crew->delay = LOOK_FIRST;
     /* a timer so near costs as much as a quick query does */
-    if (!weigh(crew, now))
+    if (!weigh(crew))
         look_later(crew);
 }
 
 void
 dbal__crew_push(dbal__crew *crew, dbal__work *work)
 {
-    dbal__crew_push_at(crew, work, 0);
+    dbal__crew_give(crew);
+    dbal__line_push(&crew->line, work);
+    crew->outstanding++;
+    see_to_it(crew);
+}
+
+void
+dbal__crew_give(dbal__crew *crew)
+{
+    if (crew->gathered == 0)
+        return;
+    dbal__line_push_all(&crew->line, crew->first, crew->last, crew->gathered);
+    crew->gathered = 0;
+    see_to_it(crew);
+}
+
+static void
+on_give(dbal__task *task)
+{
+    dbal__crew_give(DBAL__OF(task, dbal__crew, give));
+}
+
+void
+dbal__crew_gather(dbal__crew *crew, dbal__work *work)
+{
+    if (!dbal__task_is_queued(&crew->give)) {
+        dbal__ready_push(&crew->loop->ready, &crew->give);
+        dbal__crew_push(crew, work);
+        return;
+    }
+    if (crew->gathered == 0)
+        crew->first = work;
+    else
+        crew->last->next = work;
+    crew->last = work;
+    crew->outstanding++;
+    if (++crew->gathered == GATHER)
+        dbal__crew_give(crew);
+}
+
+size_t
+dbal__crew_waiting(const dbal__crew *crew)
+{
+    return dbal__line_count(&crew->line) + crew->gathered;
 }
 
 void
@@ -192,6 +239,7 @@ dbal__crew_returned(dbal__crew *crew)
 void
 dbal__crew_rouse(dbal__crew *crew)
 {
+    dbal__crew_give(crew);
     if (dbal__line_count(&crew->line) != 0)
-        weigh(crew, 0);
+        weigh(crew);
 }

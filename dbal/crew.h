@@ -17,10 +17,13 @@ typedef struct dbal__crew {
     dbal__line line;
     dbal__list workers; /* most recently woken first */
     dbal__timer timer;
-    size_t outstanding; /* pushed and not yet come back */
-    uint64_t taken;     /* at the last look */
-    int64_t looked;     /* when that was */
-    double delay;       /* until the next look */
+    dbal__work *first, *last; /* gathered in this turn, not yet on the line */
+    unsigned gathered;        /* how many */
+    dbal__task give;          /* puts them there, at the end of the turn */
+    size_t outstanding;       /* pushed and not yet come back */
+    uint64_t taken;           /* at the last look */
+    int64_t looked;           /* when that was */
+    double delay;             /* until the next look */
     /* work waits and nobody is parked: is there to be one more? */
     void (*wanted)(struct dbal__crew *crew);
 } dbal__crew;
@@ -32,8 +35,16 @@ void dbal__crew_leave(dbal__crew *crew, dbal__worker *worker);
 
 /* Puts work on the line, and sees to it that somebody takes it. */
 void dbal__crew_push(dbal__crew *crew, dbal__work *work);
-/* The same by who has just looked at the clock (monotonic), which costs as much as the rest does. */
-void dbal__crew_push_at(dbal__crew *crew, dbal__work *work, int64_t now);
+/*
+ * The same for what comes in numbers: the first of a turn at once, those behind it in groups, the
+ * last of which goes at the end of the turn. Each time the line is touched, memory that the threads
+ * work with has to come here and go back, which takes as long as all else that is done for a query.
+ */
+void dbal__crew_gather(dbal__crew *crew, dbal__work *work);
+/* Puts what is gathered on the line now. */
+void dbal__crew_give(dbal__crew *crew);
+/* How much waits, on the line or for it. */
+size_t dbal__crew_waiting(const dbal__crew *crew);
 /* One that was pushed has come back. */
 void dbal__crew_returned(dbal__crew *crew);
 /* Wakes somebody for what is on the line already. */

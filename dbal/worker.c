@@ -6,10 +6,13 @@
 
 #include "dbal/alloc.h"
 #include "dbal/clock.h"
+#include "dbal/fetch.h"
 #include "dbal/futex.h"
 
 /* Waking the loop costs a system call; this many results share one while work is quick. */
 enum { ANNOUNCE = 32, STACK = 1024 * 1024 };
+/* Bytes behind the next work that are wanted with it: most of what it is part of. */
+enum { COMES_ALONG = 256 };
 
 void
 dbal__line_init(dbal__line *line)
@@ -22,27 +25,40 @@ dbal__line_init(dbal__line *line)
 }
 
 void
-dbal__line_push(dbal__line *line, dbal__work *work)
+dbal__line_push_all(dbal__line *line, dbal__work *first, dbal__work *last, unsigned count)
 {
-    work->ticket = atomic_fetch_add(&line->last, 1) + 1;
-    dbal__work *fresh = atomic_load_explicit(&line->fresh, memory_order_relaxed);
+    uint64_t ticket = atomic_fetch_add(&line->last, count);
+    for (dbal__work *work = first; work != last; work = work->next)
+        work->ticket = ++ticket;
+    last->ticket = ++ticket;
+    last->next = NULL;
+    first->last = last;
+    dbal__work *before = atomic_load_explicit(&line->fresh, memory_order_relaxed);
     do {
-        work->next = fresh;
+        first->before = before;
         /* seq_cst: a worker about to park either sees this or is seen parked */
-    } while (!atomic_compare_exchange_weak(&line->fresh, &fresh, work));
+    } while (!atomic_compare_exchange_weak(&line->fresh, &before, first));
 }
 
-/* the fresh ones, turned round, go behind the old ones; with the lock */
+void
+dbal__line_push(dbal__line *line, dbal__work *work)
+{
+    dbal__line_push_all(line, work, work, 1);
+}
+
+/*
+ * The fresh ones go behind the old ones; with the lock. What was pushed together is not touched here
+ * but at its ends: each that is has to come over from who pushed it, one after the other.
+ */
 static void
 line_refill(dbal__line *line)
 {
-    dbal__work *work = atomic_exchange(&line->fresh, NULL);
-    dbal__work *oldest = NULL, *newest = work;
-    while (work != NULL) {
-        dbal__work *next = work->next;
-        work->next = oldest;
-        oldest = work;
-        work = next;
+    dbal__work *first = atomic_exchange(&line->fresh, NULL);
+    dbal__work *oldest = NULL, *newest = first != NULL ? first->last : NULL;
+    while (first != NULL) {
+        first->last->next = oldest;
+        oldest = first;
+        first = first->before;
     }
     if (oldest == NULL)
         return;
@@ -65,7 +81,7 @@ line_take(dbal__line *line)
     if (line->head == NULL)
         line->tail = NULL;
     else
-        __builtin_prefetch(line->head);
+        dbal__fetch_to_write(line->head, COMES_ALONG);
     uint64_t taken = atomic_load_explicit(&line->taken, memory_order_relaxed);
     atomic_store_explicit(&line->taken, taken + 1, memory_order_release);
     return work;
@@ -82,11 +98,11 @@ dbal__line_pull(dbal__line *line)
     return work;
 }
 
-/* with the lock */
+/* With the lock. What those who push write to is looked at only when nothing is left of before. */
 static bool
 head_fits(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), void *arg)
 {
-    if (line->head == NULL)
+    if (line->head == NULL && atomic_load_explicit(&line->fresh, memory_order_relaxed) != NULL)
         line_refill(line);
     return line->head != NULL && fits(line->head, arg);
 }
@@ -94,8 +110,6 @@ head_fits(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), voi
 dbal__work *
 dbal__line_pull_if(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), void *arg)
 {
-    if (dbal__line_count(line) == 0)
-        return NULL;
     dbal__lock_take(&line->lock);
     dbal__work *work = head_fits(line, fits, arg) ? line_take(line) : NULL;
     dbal__lock_leave(&line->lock);
@@ -105,8 +119,6 @@ dbal__line_pull_if(dbal__line *line, bool (*fits)(const dbal__work *work, void *
 bool
 dbal__line_has(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), void *arg)
 {
-    if (dbal__line_count(line) == 0)
-        return false;
     dbal__lock_take(&line->lock);
     bool has = head_fits(line, fits, arg);
     dbal__lock_leave(&line->lock);

@@ -18,13 +18,15 @@ typedef struct dbal__worker dbal__worker;
 
 /* Something to do, part of whatever it is for. */
 typedef struct dbal__work {
-    struct dbal__work *next;
+    struct dbal__work *next; /* was put on the line after it */
     void (*run)(struct dbal__work *work, dbal__worker *worker);
     uint64_t ticket; /* its place among all that were ever put on its line, from 1 */
+    /* the first of those put there together: the last of them, and the first of those before */
+    struct dbal__work *last, *before;
 } dbal__work;
 
 typedef struct dbal__line {
-    _Atomic(dbal__work *) fresh; /* newest first */
+    _Atomic(dbal__work *) fresh; /* the first of those that were put there last */
     _Atomic(uint64_t) last;      /* the newest ticket */
     char apart[64];              /* those who push and those who pull do not share a cache line */
     atomic_int lock;             /* of what follows; pullers only */
@@ -34,6 +36,8 @@ typedef struct dbal__line {
 
 void dbal__line_init(dbal__line *line);
 void dbal__line_push(dbal__line *line, dbal__work *work);
+/* So many at once, linked from the first to the last. */
+void dbal__line_push_all(dbal__line *line, dbal__work *first, dbal__work *last, unsigned count);
 /* The oldest, or NULL. May wait for another puller. */
 dbal__work *dbal__line_pull(dbal__line *line);
 /* The oldest, if it fits; else NULL. */

@@ -348,7 +348,7 @@ is_closed(const dbal_pool *pool)
 {
     return pool->closing && dbal__list_empty(&pool->tickets) && has_no_connection(pool) &&
            dbal__ear_is_gone(pool) && pool->claims_out == 0 && !pool->writer_busy &&
-           dbal__line_count(&pool->crew.line) == 0;
+           dbal__crew_waiting(&pool->crew) == 0;
 }
 
 void

@@ -11,7 +11,7 @@
 size_t
 dbal__waiters_count(const dbal_pool *pool)
 {
-    size_t on_line = pool->gate == DBAL_GATE_THREAD ? dbal__line_count(&pool->crew.line) : 0;
+    size_t on_line = pool->gate == DBAL_GATE_THREAD ? dbal__crew_waiting(&pool->crew) : 0;
     return pool->waiting_count + pool->writes_count + on_line;
 }
 
@@ -21,6 +21,10 @@ dbal__waiters_refusal(dbal_pool *pool)
     if (pool->closing || pool->loop->ready.closed)
         return dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
                                 "the pool is closed");
+    /* what has not come back is at least as much as waits there, and known without looking */
+    size_t most = pool->waiting_count + pool->writes_count + pool->crew.outstanding;
+    if (most < (size_t)pool->settings.max_waiting)
+        return NULL;
     size_t waiting = dbal__waiters_count(pool);
     if (waiting >= (size_t)pool->settings.max_waiting)
         return dbal__error_make(DBAL_ERROR_QUEUE_FULL, NULL, DBAL_EXECUTION_NOT_SENT,
@@ -51,7 +55,6 @@ wait_here(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     ticket->place = DBAL__PLACE_LIST;
-    ticket->just_asked = false;
     pool->waiting_count++;
     dbal__list_push(&pool->waiting, &ticket->link);
     dbal__ticket_waits(ticket);
@@ -121,16 +124,14 @@ push_on_line(dbal__ticket *ticket)
     ticket->on_crew = true;
     dbal__ticket_waits(ticket);
     dbal__threaded_prepare(&ticket->job);
-    dbal__crew_push_at(&ticket->pool->crew, &ticket->job.work,
-                       ticket->just_asked ? ticket->asked : 0);
-    ticket->just_asked = false;
+    dbal__crew_gather(&ticket->pool->crew, &ticket->job.work);
 }
 
 /* A connection whose thread sleeps, taken away from the line. */
 static dbal__slot *
 take_idle_thread(dbal_pool *pool)
 {
-    if (dbal__line_count(&pool->crew.line) != 0)
+    if (dbal__crew_waiting(&pool->crew) != 0)
         return NULL;
     for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
@@ -397,6 +398,7 @@ dbal__waiters_sweep(dbal_pool *pool)
     if (pool->gate != DBAL_GATE_THREAD || pool->open > 0 || pool->sweeping)
         return; /* what is swept up may ask for another sweep */
     pool->sweeping = true;
+    dbal__crew_give(&pool->crew);
     dbal__work *work, *kept = NULL, **end = &kept;
     while ((work = dbal__line_try_pull(&pool->crew.line)) != NULL) {
         dbal__job *job = DBAL__OF(work, dbal__job, work);

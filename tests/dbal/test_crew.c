@@ -304,6 +304,92 @@ START_TEST(bursts_of_work_all_come_back)
 }
 END_TEST
 
+/* Nobody takes anything here: all workers are held. */
+static void
+hold_all(void)
+{
+    for (int i = 0; i < WORKERS; i++)
+        atomic_store(&workers[i]->held, true);
+}
+
+static void
+let_all_go(piece *pieces, int count)
+{
+    for (int i = 0; i < WORKERS; i++)
+        atomic_store(&workers[i]->held, false);
+    dbal__crew_rouse(&crew);
+    for (int i = 0; i < count; i++)
+        loop_fixture_until(&fixture, is_back, &pieces[i]);
+}
+
+START_TEST(first_of_a_turn_goes_on_the_line_at_once_and_the_rest_at_its_end)
+{
+    piece all[5];
+    hold_all();
+    for (int i = 0; i < 5; i++) {
+        all[i] = piece_of(NULL, NULL);
+        dbal__crew_gather(&crew, &all[i].work);
+    }
+    ck_assert_uint_eq(dbal__line_count(&crew.line), 1);
+    ck_assert_uint_eq(dbal__crew_waiting(&crew), 5);
+    ck_assert_uint_eq(crew.outstanding, 5);
+    ev_run(fixture.ev, EVRUN_NOWAIT);
+    ck_assert_uint_eq(dbal__line_count(&crew.line), 5);
+    for (unsigned i = 0; i < 5; i++)
+        ck_assert_uint_eq(all[i].work.ticket, i + 1);
+    let_all_go(all, 5);
+    ck_assert_uint_eq(crew.outstanding, 0);
+}
+END_TEST
+
+START_TEST(long_turn_does_not_keep_back_what_is_asked_for_in_it)
+{
+    enum { MANY = 200 };
+    static piece all[MANY];
+    size_t kept = 0;
+    hold_all();
+    for (unsigned i = 0; i < MANY; i++) {
+        all[i] = piece_of(NULL, NULL);
+        dbal__crew_gather(&crew, &all[i].work);
+        size_t back = dbal__crew_waiting(&crew) - dbal__line_count(&crew.line);
+        kept = back > kept ? back : kept;
+    }
+    ck_assert_uint_gt(kept, 0);
+    ck_assert_uint_lt(kept, 32);
+    let_all_go(all, MANY);
+}
+END_TEST
+
+START_TEST(nothing_overtakes_what_is_gathered)
+{
+    piece all[3];
+    hold_all();
+    for (int i = 0; i < 3; i++)
+        all[i] = piece_of(NULL, NULL);
+    dbal__crew_gather(&crew, &all[0].work);
+    dbal__crew_gather(&crew, &all[1].work);
+    dbal__crew_push(&crew, &all[2].work);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_uint_eq(all[i].work.ticket, i + 1);
+    let_all_go(all, 3);
+}
+END_TEST
+
+START_TEST(gathered_work_wakes_a_worker)
+{
+    piece one = piece_of(NULL, NULL), slow = piece_of(&begun, &go), next = piece_of(NULL, NULL);
+    dbal__crew_gather(&crew, &slow.work);
+    latch_wait(&begun);
+    dbal__crew_gather(&crew, &one.work);
+    dbal__crew_gather(&crew, &next.work);
+    loop_fixture_until(&fixture, is_back, &one);
+    loop_fixture_until(&fixture, is_back, &next);
+    ck_assert(!slow.back);
+    latch_open(&go);
+    loop_fixture_until(&fixture, is_back, &slow);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -319,6 +405,10 @@ main(void)
         worker_that_left_is_not_woken,
         crew_without_work_needs_no_timer,
         bursts_of_work_all_come_back,
+        first_of_a_turn_goes_on_the_line_at_once_and_the_rest_at_its_end,
+        long_turn_does_not_keep_back_what_is_asked_for_in_it,
+        nothing_overtakes_what_is_gathered,
+        gathered_work_wakes_a_worker,
     };
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         suite_add(suite, tests[i], setup, teardown);

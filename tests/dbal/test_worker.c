@@ -70,6 +70,37 @@ START_TEST(line_gives_the_oldest_first)
 }
 END_TEST
 
+static void
+link_in_order(piece *pieces, int count)
+{
+    for (int i = 0; i < count; i++) {
+        pieces[i] = piece_of(NULL, NULL);
+        pieces[i].work.next = i + 1 < count ? &pieces[i + 1].work : NULL;
+    }
+}
+
+START_TEST(line_keeps_the_order_of_what_is_put_there_together)
+{
+    dbal__line line;
+    piece all[9];
+    dbal__line_init(&line);
+    link_in_order(all, 9);
+    dbal__line_push_all(&line, &all[0].work, &all[2].work, 3);
+    ck_assert_ptr_eq(dbal__line_pull(&line), &all[0].work);
+    dbal__line_push(&line, &all[3].work);
+    dbal__line_push_all(&line, &all[4].work, &all[7].work, 4);
+    dbal__line_push(&line, &all[8].work);
+    ck_assert_uint_eq(dbal__line_count(&line), 8);
+    ck_assert_uint_eq(dbal__line_last(&line), 9);
+    for (unsigned i = 1; i < 9; i++) {
+        ck_assert_ptr_eq(dbal__line_pull(&line), &all[i].work);
+        ck_assert_uint_eq(all[i].work.ticket, i + 1);
+    }
+    ck_assert_ptr_null(dbal__line_pull(&line));
+    ck_assert_uint_eq(dbal__line_count(&line), 0);
+}
+END_TEST
+
 START_TEST(try_pull_gives_up_while_another_pulls)
 {
     dbal__line line;
@@ -83,7 +114,7 @@ START_TEST(try_pull_gives_up_while_another_pulls)
 }
 END_TEST
 
-enum { PUSHERS = 3, PULLERS = 3, PIECES = 30000 };
+enum { PUSHERS = 3, PULLERS = 3, PIECES = 30000, TOGETHER = 5 };
 
 typedef struct ware {
     dbal__work work;
@@ -104,9 +135,16 @@ static void *
 push_side(void *arg)
 {
     side *one = arg;
-    for (unsigned i = 0; i < one->count; i++) {
+    for (unsigned i = 0; i < one->count; i++)
         one->wares[i] = (ware){.pusher = one->number, .number = i};
-        dbal__line_push(one->line, &one->wares[i].work);
+    for (unsigned first = 0, some; first < one->count; first += some) {
+        some = 1 + chance_below(&one->luck, TOGETHER);
+        if (some > one->count - first)
+            some = one->count - first;
+        ware *wares = one->wares + first;
+        for (unsigned i = 0; i + 1 < some; i++)
+            wares[i].work.next = &wares[i + 1].work;
+        dbal__line_push_all(one->line, &wares[0].work, &wares[some - 1].work, some);
     }
     return NULL;
 }
@@ -148,6 +186,7 @@ START_TEST(line_between_many_threads_loses_and_doubles_nothing)
     for (unsigned i = 0; i < PUSHERS; i++) {
         pushers[i] = (side){.line = &line, .number = i, .count = count};
         pushers[i].wares = calloc(count, sizeof(ware));
+        chance_split(&pushers[i].luck, &luck, PULLERS + i);
         pthread_create(&pushers[i].thread, NULL, push_side, &pushers[i]);
     }
     for (unsigned i = 0; i < PULLERS; i++) {
@@ -441,6 +480,7 @@ main(void)
     Suite *suite = suite_create("worker");
     const TTest *const tests[] = {
         line_gives_the_oldest_first,
+        line_keeps_the_order_of_what_is_put_there_together,
         try_pull_gives_up_while_another_pulls,
         line_between_many_threads_loses_and_doubles_nothing,
         worker_runs_its_own_work_before_shared_work,
