@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <time.h>
 
+enum { TICK_MOST = 10000000 }; /* nanoseconds */
+
 int64_t
 dbal__monotonic(void)
 {
@@ -33,6 +35,17 @@ int64_t
 dbal__clock_now(const dbal__clock *clock)
 {
     return clock->driven ? clock->driven_now : dbal__monotonic();
+}
+
+int64_t
+dbal__clock_roughly(const dbal__clock *clock)
+{
+    struct timespec tick;
+    if (clock->driven)
+        return clock->driven_now;
+    /* the time of the kernel's last tick, which was not longer ago than the longest tick there is */
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &tick);
+    return (int64_t)tick.tv_sec * 1000000000 + tick.tv_nsec + TICK_MOST;
 }
 
 /* two heaps become one; the later root becomes the first child of the earlier */

@@ -29,6 +29,8 @@ int64_t dbal__nanoseconds(double seconds);
 int64_t dbal__after(int64_t moment, double seconds);
 
 int64_t dbal__clock_now(const dbal__clock *clock);
+/* Some milliseconds later than now at most, and hardly ever before; takes a fraction of the time. */
+int64_t dbal__clock_roughly(const dbal__clock *clock);
 /* Starts, or moves, a timer. */
 void dbal__clock_start(dbal__clock *clock, dbal__timer *timer, int64_t at,
                        void (*fire)(dbal__timer *timer));

@@ -159,7 +159,6 @@ struct dbal__ticket {
     unsigned moves;   /* times that it went to another connection, its own being lost */
     bool spared;      /* its memory may be another's later */
     bool on_crew;     /* pushed on the crew's line by itself */
-    bool just_asked;  /* `asked` is the time of the machine, and now */
     dbal_error_class why; /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
     dbal__timer timer;
     int64_t asked, token_asked, acquire_by, finish_by, give_up_at, stop_again_at;

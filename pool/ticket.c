@@ -14,6 +14,7 @@
 #include "pool/spare.h"
 
 enum { ORDER_INSIDE = 16 };
+static const double CLOSE = 1; /* seconds: limits from here on are long */
 
 const char *
 dbal__ticket_name(const dbal__ticket *ticket)
@@ -80,12 +81,26 @@ dbal__ticket_unlink(dbal__ticket *ticket)
         dbal__waiters_serve_soon(ticket->pool); /* it may have been the last */
 }
 
+/*
+ * Long limits are not missed by the few milliseconds by which they come late when nobody looks at the
+ * clock closely. The lanes of the loop gate want to know.
+ */
+static int64_t
+time_of_asking(const dbal_pool *pool, double limit)
+{
+    const dbal__clock *clock = &pool->loop->ready.clock;
+    double acquire = pool->settings.acquire_timeout;
+    bool closely = pool->gate == DBAL_GATE_LOOP || (acquire >= 0 && acquire < CLOSE) ||
+                   (limit >= 0 && limit < CLOSE);
+    return closely ? dbal__clock_now(clock) : dbal__clock_roughly(clock);
+}
+
+/* `limit`: seconds for the whole, below 0: none. */
 static void
-begin_acquire(dbal__ticket *ticket)
+begin_acquire(dbal__ticket *ticket, double limit)
 {
     double acquire = ticket->pool->settings.acquire_timeout;
-    ticket->asked = dbal__loop_now(ticket->pool->loop);
-    ticket->just_asked = !ticket->pool->loop->ready.clock.driven;
+    ticket->asked = time_of_asking(ticket->pool, limit);
     ticket->acquire_by = acquire < 0 || ticket->kind == DBAL__TICKET_BOUND
                              ? DBAL__NEVER
                              : dbal__after(ticket->asked, acquire);
@@ -96,7 +111,7 @@ set_deadlines(dbal__ticket *ticket, double timeout)
 {
     dbal_pool *pool = ticket->pool;
     double limit = timeout != 0 ? timeout : pool->settings.query_timeout;
-    begin_acquire(ticket);
+    begin_acquire(ticket, limit);
     ticket->finish_by = limit < 0 ? DBAL__NEVER : dbal__after(ticket->asked, limit);
     ticket->give_up_at = DBAL__NEVER;
     ticket->job.request.deadline = ticket->finish_by;
@@ -382,14 +397,14 @@ dbal__ticket_waits(dbal__ticket *ticket)
         dbal__ticket_arm(ticket);
     if (ticket->kind != DBAL__TICKET_SESSION || ticket->asked != 0)
         return;
-    begin_acquire(ticket);
+    begin_acquire(ticket, DBAL_OFF);
     dbal__ticket_arm(ticket);
 }
 
 void
 dbal__ticket_wait_anew(dbal__ticket *ticket)
 {
-    begin_acquire(ticket);
+    begin_acquire(ticket, DBAL_OFF);
     dbal__ticket_arm(ticket);
 }
 

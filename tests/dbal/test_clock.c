@@ -67,6 +67,25 @@ START_TEST(real_clock_goes_forward_and_a_driven_one_only_when_told)
 }
 END_TEST
 
+/* A machine that does not get its processors may let the ticks that it counts come late. */
+START_TEST(rough_time_is_near_and_exact_when_driven)
+{
+    dbal__clock clock = {.first = NULL};
+    int good = 0, rounds = 1000;
+    for (int i = 0; i < rounds; i++) {
+        int64_t before = dbal__monotonic();
+        int64_t roughly = dbal__clock_roughly(&clock);
+        int64_t after = dbal__monotonic();
+        good += roughly >= before && roughly <= after + SECOND / 100;
+        ck_assert_int_ge(roughly, before - SECOND / 2);
+        ck_assert_int_le(roughly, after + SECOND / 100);
+    }
+    ck_assert_int_gt(good, 0);
+    dbal__clock_drive(&clock);
+    ck_assert_int_eq(dbal__clock_roughly(&clock), dbal__clock_now(&clock));
+}
+END_TEST
+
 /* a few timers by hand */
 
 typedef struct probe {
@@ -295,6 +314,7 @@ main(void)
         seconds_become_nanoseconds_within_range,
         moment_after_another_does_not_overflow,
         real_clock_goes_forward_and_a_driven_one_only_when_told,
+        rough_time_is_near_and_exact_when_driven,
         timer_fires_once_when_due_and_not_before,
         timer_may_be_moved_both_ways_and_stopped_twice,
         timer_set_to_never_is_a_stopped_one,

@@ -106,7 +106,7 @@ END_TEST
  * happens before it looks can be made to happen.
  */
 static atomic_bool still;
-static atomic_long seconds = 1; /* where it stands */
+static atomic_long seconds; /* where it stands */
 
 int __real_clock_gettime(clockid_t clock, struct timespec *ret_time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time);
@@ -120,13 +120,23 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
     return 0;
 }
 
+/* Others look at this clock, too: it stands where it is. */
+static void
+stand_still(void)
+{
+    struct timespec now;
+    __real_clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    atomic_store(&seconds, now.tv_sec);
+    atomic_store(&still, true);
+}
+
 /*
  * What is written after the log was deleted, and before that is noticed, is lost; but closing does
  * not copy it back over what others have written since.
  */
 START_TEST(closing_after_locks_were_dropped)
 {
-    atomic_store(&still, true);
+    stand_still();
     open_plain_pool("pool_max_size=1");
     good(ask("create table t(n)"));
     good(ask("insert into t values (1)"));
@@ -172,7 +182,7 @@ START_TEST(a_shared_commit_into_a_file_that_has_gone)
     dbal_deferred *all[MANY];
     char away[128];
     sqlite3_auto_extension((void (*)(void))add_lose);
-    atomic_store(&still, true);
+    stand_still();
     open_plain_pool("pool_max_size=1");
     good(ask("create table t(n)"));
     for (int i = 0; i < 20; i++)
