@@ -147,9 +147,10 @@ turn(proxy *self)
     fds[1] = (struct pollfd){.fd = self->listener, .events = POLLIN};
     for (int i = 0; i < PROXY_LINES; i++) {
         proxy_line *line = &self->lines[i];
-        bool off = held && line->begun;
-        fds[2 + 2 * i] = (struct pollfd){.fd = off ? -1 : line->client,
-                                         .events = wanted(line->up_size, line->down_size)};
+        bool off = held && line->begun, mute = line->begun && line->server < 0;
+        fds[2 + 2 * i] =
+            (struct pollfd){.fd = off ? -1 : line->client,
+                            .events = mute ? 0 : wanted(line->up_size, line->down_size)};
         fds[3 + 2 * i] = (struct pollfd){.fd = off ? -1 : line->server,
                                          .events = wanted(line->down_size, line->up_size)};
     }
