@@ -76,12 +76,23 @@ send_prepare(dbal__postgres_connection *self, dbal_request *request, dbal__postg
            1;
 }
 
+/*
+ * Whether it goes by the name of what the server keeps. What has failed by a name does not: another one
+ * may have asked for a new name meanwhile, whose answer is to come and may be an error.
+ */
 static bool
-send_query(dbal__postgres_connection *self, dbal_request *request,
+goes_by_name(dbal__postgres_unsent one, const dbal__postgres_statement *s)
+{
+    return s != NULL && s->prepared != DBAL__POSTGRES_NOT_PREPARED && !one.tried;
+}
+
+static bool
+send_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
            const dbal__postgres_statement *s)
 {
+    const dbal_request *request = one.request;
     const dbal__postgres_bound *bound = &self->bound;
-    if (s != NULL && s->prepared != DBAL__POSTGRES_NOT_PREPARED)
+    if (goes_by_name(one, s))
         return PQsendQueryPrepared(self->pg, s->name, bound->count, bound->values, bound->lengths,
                                    bound->formats, s->columns.binary_possible) == 1;
     return PQsendQueryParams(self->pg, dbal_request_sql(request, NULL), bound->count, bound->types,
@@ -133,7 +144,7 @@ expect_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
     if (s == NULL)
         return;
     s->flying++;
-    if (s->prepared == DBAL__POSTGRES_NOT_PREPARED)
+    if (!goes_by_name(one, s))
         return;
     item->named = s->number;
     /* a pooler may prepare it again somewhere else, and what it gives may be other there */
@@ -178,10 +189,10 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
     if (control != DBAL__POSTGRES_PLAIN)
         dbal__postgres_sync(self);
     bool in_transaction = self->will_be_in_transaction;
-    bool ok =
-        !dbal__postgres_statement_is_due(&self->statements, s) || send_prepare(self, request, s);
+    bool ok = one.tried || !dbal__postgres_statement_is_due(&self->statements, s) ||
+              send_prepare(self, request, s);
     dbal_request_sent(request);
-    ok = ok && send_query(self, request, s);
+    ok = ok && send_query(self, one, s);
     expect_query(self, one, s, in_transaction);
     self->unsynced++;
     if (!ok)

@@ -1,5 +1,6 @@
 /* What the driver sends once more by itself, and what it never does. */
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/faults/postgres/fixture.h"
 
@@ -202,6 +203,20 @@ START_TEST(what_a_pooler_gives_up_may_have_been_done)
 }
 END_TEST
 
+/* One that can never be prepared is asked for many times: each has the error that says why. */
+START_TEST(what_cannot_be_prepared_says_why)
+{
+    seen all[40];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 40; i++)
+            watch(ask("select n from nowhere"), &all[i]);
+        until_all(all, 40);
+        for (int i = 0; i < 40; i++)
+            ck_assert_msg(strcmp(all[i].sqlstate, "42P01") == 0, "%s", all[i].message);
+    }
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -224,5 +239,6 @@ main(void)
     add(suite, a_begin_that_fails_makes_no_transaction);
     add(suite, what_was_not_prepared_is_no_success);
     add(suite, what_a_pooler_gives_up_may_have_been_done);
+    add(suite, what_cannot_be_prepared_says_why);
     return suite_run(suite);
 }
