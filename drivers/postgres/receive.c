@@ -262,19 +262,31 @@ is_ready(dbal__postgres_connection *self)
            (!PQisBusy(self->pg) && dbal__postgres_expect_reading(&self->expect) != NULL);
 }
 
+/*
+ * What ends an error is to be taken at once: libpq drops it when something is sent in between, and the
+ * next result is taken for another one's.
+ */
+static bool
+ends_next(const dbal__postgres_connection *self)
+{
+    const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
+    return item != NULL && item->answered && self->answer.rest == NULL;
+}
+
 void
 dbal__postgres_receive(dbal__postgres_connection *self)
 {
     dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
     int taken = 0;
-    while (answered == DBAL__POSTGRES_ANSWER_TAKEN && taken < RESULTS_MOST && is_ready(self)) {
+    while (answered == DBAL__POSTGRES_ANSWER_TAKEN && (taken < RESULTS_MOST || ends_next(self)) &&
+           is_ready(self)) {
         dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
         answered = self->answer.rest != NULL ? take_answer(self, item, NULL) : take(self, item);
         taken++;
     }
     if (self->lost)
         return;
-    self->behind = answered == DBAL__POSTGRES_ANSWER_MORE || taken == RESULTS_MOST;
+    self->behind = answered == DBAL__POSTGRES_ANSWER_MORE || taken >= RESULTS_MOST;
     if (answered == DBAL__POSTGRES_ANSWER_CONFUSED || self->notices.confused)
         dbal__postgres_lose(self, "the server sent an answer that nothing was asked for");
     else if (answered == DBAL__POSTGRES_ANSWER_LOST)
