@@ -43,6 +43,12 @@ dbal_request_in_order(const dbal_request *request)
 }
 
 bool
+dbal_request_may_share(const dbal_request *request)
+{
+    return request->may_share;
+}
+
+bool
 dbal_request_has_token(const dbal_request *request)
 {
     return request->has_token;
@@ -208,6 +214,7 @@ dbal_request_restart(dbal_request *request)
         return dbal__request_refuse(request, DBAL__NO_MEMORY);
     dbal_result_unref(request->result);
     request->result = anew;
+    request->sent = false; /* nothing is left of what was */
     return true;
 }
 

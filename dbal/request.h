@@ -33,6 +33,7 @@ struct dbal_request {
     bool delivered; /* a stream's consumer has had some of it */
     bool satisfied; /* the consumer wants no more rows */
     bool full;      /* a stream's consumer is behind */
+    bool may_share; /* native: see dbal_request_may_share() */
     atomic_bool stopped;
     /*
      * For a stream: takes a full batch, owned. False: no more rows are wanted. NULL: all rows go

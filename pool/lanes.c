@@ -8,6 +8,8 @@
 static const int64_t COST_LEAST = 1000, COST_MOST = 1000000000;
 /* Statements on one thread for all connections that may be handed to one of them. */
 enum { DRIVER_THREAD_DEPTH = 64 };
+/* So many quick ones take as long as one may be expected to wait. */
+enum { QUICK_BESIDE = 4 };
 /* Times in a row that an estimate must have been wrong before it moves. */
 enum { DOUBTS = 2 };
 /* Statements of which nothing at all is known, on a lane that is not to be waited for. */
@@ -43,6 +45,19 @@ static int64_t
 mean_of(const dbal__ticket *ticket)
 {
     return atomic_load_explicit(&ticket->sql->mean, memory_order_relaxed);
+}
+
+/*
+ * What only reads may share a transaction with others, whose answers come together: as long as it is
+ * quick beside what anyone may be made to wait.
+ */
+static bool
+may_share(const dbal__ticket *ticket)
+{
+    int64_t mean = mean_of(ticket);
+    return ticket->job.request.read_only && ticket->stream == NULL &&
+           ticket->sql->sql_class.kinds == DBAL_SQL_READS && mean > 0 &&
+           mean <= ticket->pool->lanes.wait_most / QUICK_BESIDE;
 }
 
 static int64_t
@@ -113,6 +128,7 @@ dbal__lanes_join(dbal__ticket *ticket, dbal__slot *slot, int64_t now)
     }
     lane->taken = ticket->stream != NULL;
     ticket->cost = expected_cost(ticket);
+    ticket->job.request.may_share = may_share(ticket);
     lane->load += ticket->cost;
     dbal__list_push(&lane->flying, &ticket->link);
 }

@@ -174,7 +174,19 @@ may_go_again(const dbal__postgres_expected *item, const PGresult *result, const 
     bool hit = item->exposed && strcmp(state, "57014") == 0 &&
                !dbal__postgres_statement_alters(item->statement, item->request);
     bool query = item->reply == DBAL__POSTGRES_REPLY_QUERY;
-    return !item->in_transaction && !item->stopped && ((query && !item->tried && stale) || hit);
+    /* the locks and the snapshot that it failed for may be those of others in its transaction */
+    bool involved = item->shared && strncmp(state, "40", 2) == 0;
+    return !item->in_transaction && !item->stopped &&
+           ((query && !item->tried && stale) || hit || involved);
+}
+
+void
+dbal__postgres_answer_skip(dbal__postgres_expected *item)
+{
+    item->failed = item->again = true;
+    dbal_fault_set(item->fault, DBAL_ERROR_OPERATIONAL, "08006",
+                   "the connection was lost before it was sent once more");
+    dbal_fault_set_execution(item->fault, DBAL_EXECUTION_NOT_SENT);
 }
 
 static void
@@ -194,7 +206,11 @@ skip(const dbal__postgres_answer *answer, dbal__postgres_expected *item)
 {
     if (item->reply == DBAL__POSTGRES_REPLY_PREPARE)
         forget(item);
-    else if (item->request != NULL && !item->failed)
+    else if (item->request == NULL || item->failed)
+        return;
+    else if (item->shared && answer->fatal[0] == '\0')
+        dbal__postgres_answer_skip(item);
+    else
         say_not_executed(answer, item);
 }
 
@@ -224,6 +240,7 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
         return true;
     }
     item->again = may_go_again(item, result, state);
+    item->tried = item->tried || item->again;
     if (is_skipped(item, state))
         say_not_executed(answer, item);
     else if (item->stopped && strcmp(state, "57014") == 0)

@@ -33,6 +33,8 @@ dbal__postgres_answered dbal__postgres_answer_rows(dbal__postgres_answer *answer
                                                    dbal__postgres_expected *item,
                                                    dbal__postgres_columns *columns,
                                                    PGresult **ret_clear);
+/* It was not executed, or undone, for no fault of its own: it is sent once more. */
+void dbal__postgres_answer_skip(dbal__postgres_expected *item);
 /* An error that comes behind the answer, when all was to be committed. False: it is libpq's own. */
 bool dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expected *item,
                                  const PGresult *result);

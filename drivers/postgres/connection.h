@@ -43,6 +43,7 @@ struct dbal__postgres_connection {
     bool in_transaction;         /* as far as was settled */
     bool will_be_in_transaction; /* when all that was sent has been done */
     unsigned unsynced;           /* queries sent since the last Sync */
+    bool shared;                 /* they share it with others that only read, see share.c */
     dbal__postgres_answer answer;
     dbal__postgres_copy copy;
     dbal__postgres_notices notices;
@@ -98,6 +99,22 @@ void dbal__postgres_send(dbal__postgres_connection *self);
 void dbal__postgres_reset_session(void *connection, dbal_request *request);
 /* Ends the segment of a transaction that statements of this turn have shared. */
 void dbal__postgres_sync(dbal__postgres_connection *self);
+
+/* ---- share.c: statements that only read, under one Sync ---- */
+
+/* It shares a Sync with those of its turn that may, too. */
+bool dbal__postgres_may_share(dbal__postgres_unsent one);
+/* As many wait to be sent as may have one Sync. */
+bool dbal__postgres_share_is_full(const dbal__postgres_connection *self);
+/*
+ * It is sent next: ends what it cannot share, and begins what has to be read-only. There is room for
+ * two replies. False: libpq has failed.
+ */
+bool dbal__postgres_share_join(dbal__postgres_connection *self, dbal__postgres_unsent one);
+/* One more may have the same Sync as what was sent. */
+bool dbal__postgres_share_goes_on(const dbal__postgres_connection *self);
+/* Those that are settled next were undone by an error of their Sync: they are sent once more. */
+void dbal__postgres_share_undo(dbal__postgres_connection *self);
 
 /* ---- receive.c: answers up ---- */
 

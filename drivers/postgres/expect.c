@@ -50,8 +50,7 @@ dbal__postgres_expect_reserve(dbal__postgres_expect *expect, uint32_t count)
 }
 
 bool
-dbal__postgres_expect_hold(dbal__postgres_expect *expect, dbal_request *request, bool tried,
-                           bool first)
+dbal__postgres_expect_hold(dbal__postgres_expect *expect, dbal__postgres_unsent one, bool first)
 {
     if (expect->unsent_end - expect->unsent_first == expect->unsent_mask + 1) {
         void *larger = twice(expect->unsent, expect->unsent_mask, sizeof *expect->unsent,
@@ -63,8 +62,7 @@ dbal__postgres_expect_hold(dbal__postgres_expect *expect, dbal_request *request,
         expect->unsent_mask = 2 * expect->unsent_mask + 1;
     }
     uint32_t at = first ? --expect->unsent_first : expect->unsent_end++;
-    expect->unsent[at & expect->unsent_mask] =
-        (dbal__postgres_unsent){.request = request, .tried = tried};
+    expect->unsent[at & expect->unsent_mask] = one;
     return true;
 }
 

@@ -14,6 +14,7 @@
 #include "statement.h"
 
 typedef enum dbal__postgres_reply {
+    DBAL__POSTGRES_REPLY_GUARD,   /* to what makes a transaction read-only, for what is behind it */
     DBAL__POSTGRES_REPLY_PREPARE, /* to Parse, for the query behind it */
     DBAL__POSTGRES_REPLY_QUERY,
     DBAL__POSTGRES_REPLY_RESET, /* to what makes the session as new; its request has no text */
@@ -41,9 +42,10 @@ typedef struct dbal__postgres_expected {
     bool again;            /* to be sent once more instead of failing */
     bool tried;            /* it was sent before */
     bool in_transaction;   /* it was sent inside one */
+    bool shared;           /* others may have the same Sync, who must not notice */
     unsigned named;        /* the number of the name that it was sent with; 0: none */
     unsigned prepared;     /* under which number, in binary; 0: otherwise */
-    dbal_request *request; /* of PREPARE and QUERY */
+    dbal_request *request; /* of QUERY and what is for it */
     dbal_fault *fault;     /* the request's */
     dbal__postgres_statement *statement; /* counted as flying; or NULL */
 } dbal__postgres_expected;
@@ -51,7 +53,8 @@ typedef struct dbal__postgres_expected {
 /* A request that has not been sent. */
 typedef struct dbal__postgres_unsent {
     dbal_request *request;
-    bool tried;
+    bool tried; /* it was sent before, by a name that was of no use any more */
+    bool alone; /* it has failed, or been undone, with others: it gets a Sync of its own */
 } dbal__postgres_unsent;
 
 typedef struct dbal__postgres_expect {
@@ -97,8 +100,14 @@ dbal__postgres_expect_has_unsent(const dbal__postgres_expect *expect)
     return expect->unsent_first != expect->unsent_end;
 }
 
+static inline uint32_t
+dbal__postgres_expect_unsent_count(const dbal__postgres_expect *expect)
+{
+    return expect->unsent_end - expect->unsent_first;
+}
+
 /* Makes room for one more, before or behind the others; false without memory. */
-bool dbal__postgres_expect_hold(dbal__postgres_expect *expect, dbal_request *request, bool tried,
+bool dbal__postgres_expect_hold(dbal__postgres_expect *expect, dbal__postgres_unsent one,
                                 bool first);
 dbal__postgres_unsent dbal__postgres_expect_release(dbal__postgres_expect *expect);
 /* Takes an unsent request out; false when it is not there. */

@@ -55,25 +55,10 @@ take_answer(dbal__postgres_connection *self, dbal__postgres_expected *item, PGre
 /* ---- what a Sync settles ---- */
 
 static void
-settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
+finish(dbal__postgres_expected *item)
 {
     dbal_request *request = item->request;
-    if (item->turn != DBAL__POSTGRES_TURN_NONE) {
-        self->in_transaction = item->turn == DBAL__POSTGRES_TURN_BEGAN;
-        dbal_host_in_transaction(self->host, self->in_transaction);
-    }
     item->request = NULL;
-    /* those of a session keep their order: nothing may have been sent behind it, up to now */
-    if (item->again && dbal_request_in_order(request)) /* the Sync that is read now is the last */
-        item->again = self->expect.read + 1 == self->expect.end;
-    if (item->again && item->stopped)
-        dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
-                       "stopped before it was sent once more");
-    else if (item->again && dbal_request_restart(request) &&
-             dbal__postgres_expect_hold(&self->expect, request, true, true)) {
-        dbal_fault_clear(item->fault);
-        return;
-    }
     bool ok = item->refused ? dbal_request_satisfied(request) : !item->failed;
     if (!ok && !item->failed) { /* the server has come to its end all the same */
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
@@ -81,6 +66,42 @@ settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
         dbal_fault_set_execution(item->fault, DBAL_EXECUTION_UNKNOWN);
     }
     dbal_request_finish(request, ok);
+}
+
+/* True: it is to be sent once more, and has not ended. */
+static bool
+settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    if (item->turn != DBAL__POSTGRES_TURN_NONE) {
+        self->in_transaction = item->turn == DBAL__POSTGRES_TURN_BEGAN;
+        dbal_host_in_transaction(self->host, self->in_transaction);
+    }
+    /* those of a session keep their order: nothing may have been sent behind it, up to now */
+    if (item->again && dbal_request_in_order(item->request)) /* the Sync read now is the last */
+        item->again = self->expect.read + 1 == self->expect.end;
+    if (item->again && !item->stopped)
+        return true;
+    if (item->again)
+        dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
+                       "stopped before it was sent once more");
+    finish(item);
+    return false;
+}
+
+/* To the head of those that are not sent; whatever it has shared a Sync with, it does not again. */
+static void
+send_again(dbal__postgres_connection *self, dbal__postgres_expected *item)
+{
+    dbal__postgres_unsent one = {.request = item->request, .tried = item->tried, .alone = true};
+    if (!dbal_request_restart(item->request)) {
+        finish(item);
+    } else if (!dbal__postgres_expect_hold(&self->expect, one, true)) {
+        dbal_fault_set(item->fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+        finish(item);
+    } else {
+        dbal_fault_clear(item->fault);
+        item->request = NULL;
+    }
 }
 
 /* libpq knows for certain whether a transaction is open. */
@@ -124,6 +145,7 @@ static void
 settle(dbal__postgres_connection *self)
 {
     dbal__postgres_expect *expect = &self->expect;
+    uint32_t first = expect->settled, again = 0;
     if (expect->read + 1 == expect->end)
         dbal__postgres_look_at_transaction(self);
     if (!self->in_transaction)
@@ -134,7 +156,15 @@ settle(dbal__postgres_connection *self)
         if (item->statement != NULL)
             item->statement->flying--;
         if (item->reply == DBAL__POSTGRES_REPLY_QUERY || item->reply == DBAL__POSTGRES_REPLY_RESET)
-            settle_query(self, item);
+            again += settle_query(self, item);
+    }
+    /* the last first, so that they stand in their order */
+    for (uint32_t i = expect->read; again > 0 && i-- != first;) {
+        dbal__postgres_expected *item = dbal__postgres_expect_at(expect, i);
+        if (item->reply != DBAL__POSTGRES_REPLY_QUERY || !item->again || item->request == NULL)
+            continue;
+        send_again(self, item);
+        again--;
     }
 }
 
@@ -173,11 +203,13 @@ advance(dbal__postgres_connection *self)
 {
     const dbal__postgres_expected *item =
         dbal__postgres_expect_at(&self->expect, self->expect.read++);
-    if (item->reply == DBAL__POSTGRES_REPLY_PREPARE && item->failed) {
-        /* the query that it was for has its error */
+    bool prepares =
+        item->reply == DBAL__POSTGRES_REPLY_GUARD || item->reply == DBAL__POSTGRES_REPLY_PREPARE;
+    if (prepares && item->failed) { /* the query that it was for has its error */
         dbal__postgres_expected *query = dbal__postgres_expect_at(&self->expect, self->expect.read);
         query->failed = true;
         query->again = item->again;
+        query->tried = item->tried;
     }
     dbal__postgres_read_from_here(self);
 }
@@ -220,6 +252,8 @@ take_at_sync(dbal__postgres_connection *self, PGresult *result)
         answered = DBAL__POSTGRES_ANSWER_CONFUSED;
     else if (!dbal__postgres_answer_error(&self->answer, last, result))
         answered = DBAL__POSTGRES_ANSWER_LOST;
+    else if (last->shared && self->answer.fatal[0] == '\0')
+        dbal__postgres_share_undo(self);
     PQclear(result);
     return answered;
 }

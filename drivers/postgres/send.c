@@ -3,7 +3,7 @@
 
 #include "connection.h"
 
-/* Statements of one turn that share a Sync; replies that one request may need. */
+/* Statements of a transaction's turn that share a Sync; replies that one request may need. */
 enum { SEGMENT_MOST = 64, REPLIES_MOST = 8 };
 
 static void
@@ -26,6 +26,7 @@ dbal__postgres_sync(dbal__postgres_connection *self)
     if (self->unsynced == 0 || self->ended)
         return;
     self->unsynced = 0;
+    self->shared = false;
     dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_SYNC);
     if (self->newer->send_pipeline_sync != NULL) {
         self->ended = self->newer->send_pipeline_sync(self->pg) != 1;
@@ -45,19 +46,34 @@ send_close(dbal__postgres_connection *self, const char *name)
     return PQsendQueryParams(self->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
-/* Closes what the server keeps in vain; not in a transaction, which an error would end. */
+/*
+ * Closes what the server keeps in vain, up to so many; not in a transaction, which an error would end,
+ * nor in what others share.
+ */
 static void
-close_doomed(dbal__postgres_connection *self)
+close_doomed(dbal__postgres_connection *self, unsigned most)
 {
     char name[16];
     dbal__postgres_statements_evict(&self->statements);
-    if (self->will_be_in_transaction || self->unsynced > 0 || self->ended ||
-        !dbal__postgres_statements_close(&self->statements, name))
+    if (self->will_be_in_transaction || self->unsynced > 0)
         return;
-    dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_CLOSE);
-    self->ended = !send_close(self, name);
-    self->unsynced++;
+    for (; most > 0 && !self->ended && self->statements.doomed != NULL; most--) {
+        if (!dbal__postgres_expect_reserve(&self->expect, 2) ||
+            !dbal__postgres_statements_close(&self->statements, name))
+            return;
+        dbal__postgres_expect_push(&self->expect, DBAL__POSTGRES_REPLY_CLOSE);
+        self->ended = !send_close(self, name);
+        self->unsynced++;
+        dbal__postgres_sync(self);
+    }
+}
+
+static void
+end_segment(dbal__postgres_connection *self)
+{
+    unsigned count = self->unsynced;
     dbal__postgres_sync(self);
+    close_doomed(self, count);
 }
 
 static bool
@@ -139,6 +155,7 @@ expect_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
     item->fault = dbal_request_fault(one.request);
     item->statement = s;
     item->tried = one.tried;
+    item->shared = dbal__postgres_may_share(one);
     item->single = s == NULL || !s->small;
     item->in_transaction = in_transaction;
     if (s == NULL)
@@ -189,9 +206,10 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
     if (control != DBAL__POSTGRES_PLAIN)
         dbal__postgres_sync(self);
     bool in_transaction = self->will_be_in_transaction;
-    bool ok = one.tried || !dbal__postgres_statement_is_due(&self->statements, s) ||
-              send_prepare(self, request, s);
     dbal_request_sent(request);
+    bool ok = dbal__postgres_share_join(self, one);
+    if (ok && !one.tried && dbal__postgres_statement_is_due(&self->statements, s))
+        ok = send_prepare(self, request, s);
     ok = ok && send_query(self, one, s);
     expect_query(self, one, s, in_transaction);
     self->unsynced++;
@@ -203,11 +221,10 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
         dbal__postgres_statements_doubt(&self->statements);
     if (may_share_sync(self, request, control))
         dbal__postgres_wake(self);
-    else
-        dbal__postgres_sync(self);
+    else if (!dbal__postgres_share_goes_on(self))
+        end_segment(self);
     if (dbal__postgres_expect_reading(&self->expect)->request == request)
         dbal__postgres_read_from_here(self);
-    close_doomed(self);
     return true;
 }
 
@@ -236,19 +253,29 @@ dbal__postgres_send(dbal__postgres_connection *self)
         if (send_and_flush(self, one))
             continue;
         /* to where it was, for which there is room */
-        dbal__postgres_expect_hold(&self->expect, one.request, one.tried, true);
-        return;
+        dbal__postgres_expect_hold(&self->expect, one, true);
+        break;
+    }
+    if (self->shared) {
+        end_segment(self);
+        dbal__postgres_flush(self);
     }
 }
 
 void
 dbal__postgres_submit(dbal__postgres_connection *self, dbal_request *request)
 {
-    if (!dbal__postgres_expect_has_unsent(&self->expect) && may_send(self) &&
-        send_and_flush(self, (dbal__postgres_unsent){.request = request}))
+    dbal__postgres_unsent one = {.request = request};
+    bool gathers = dbal__postgres_may_share(one);
+    if (!gathers && !dbal__postgres_expect_has_unsent(&self->expect) && may_send(self) &&
+        send_and_flush(self, one))
         return;
-    if (!dbal__postgres_expect_hold(&self->expect, request, false, false))
+    if (!dbal__postgres_expect_hold(&self->expect, one, false))
         refuse_for_memory(request);
+    else if (gathers && dbal__postgres_share_is_full(self))
+        dbal__postgres_send(self);
+    else if (gathers)
+        dbal__postgres_wake(self); /* behind the others of this turn */
 }
 
 static void

@@ -180,6 +180,14 @@ dbal_value dbal_request_parameter(const dbal_request *request, size_t index);
 bool dbal_request_read_only(const dbal_request *request);
 /** Whether it is one of a session's statements, which take effect in the order given; others have no order between them. @param request the request */
 bool dbal_request_in_order(const dbal_request *request);
+/**
+ * Native face: whether it may share a transaction with some others of the same kind, whose answers come
+ * when all are done. It was promised to change nothing, is of no session, no stream and nothing that
+ * classify() calls UNSHARED, and its text is known to be quick.
+ *
+ * @param request  the request
+ */
+bool dbal_request_may_share(const dbal_request *request);
 /** Whether the write token is held for it. @param request the request */
 bool dbal_request_has_token(const dbal_request *request);
 /** When it must have ended: CLOCK_MONOTONIC in nanoseconds, INT64_MAX for never. @param request the request */
@@ -226,7 +234,7 @@ bool dbal_request_row(dbal_request *request);
 bool dbal_request_satisfied(const dbal_request *request);
 /** Whether a stream's or copy's consumer is behind; native face: read no more until resume. @param request the request */
 bool dbal_request_full(const dbal_request *request);
-/** Forgets the columns and rows told so far, for a statement that is run once more. @param request the request @return false when a stream's consumer has had some: it cannot be run again */
+/** Forgets the columns and rows told so far, and that it was sent, for a statement of which nothing is left and that is run once more. @param request the request @return false when a stream's consumer has had some: it cannot be run again */
 bool dbal_request_restart(dbal_request *request);
 
 /** Where the data of a request goes that is a copy in bulk. */

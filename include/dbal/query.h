@@ -17,6 +17,11 @@ extern "C" {
 /**
  * One statement. SQL is written with `$1…$n` or `:name` (not both), for every driver alike. SQL,
  * label and parameters are copied before the call that is given it returns. Zero means default.
+ *
+ * `read_only` is the caller's word that it changes nothing. One that would fails with OPERATIONAL,
+ * 25006, as far as its driver can tell; what the database does not count as a change is not found
+ * out. On a pool, those that are asked for together may share a transaction where the driver can do
+ * that (PostgreSQL on the gate `loop`): each ends as it would by itself, but `now()` is the same.
  */
 typedef struct dbal_query {
     size_t size;        /**< sizeof(dbal_query); DBAL_QUERY() sets it */
@@ -24,7 +29,7 @@ typedef struct dbal_query {
     dbal_params params; /**< by number in their order, or dbal_named() each */
     double timeout;     /**< seconds for waiting, running and fetching together; default: the pool's query_timeout */
     const char *label;  /**< put before the messages of its errors, and named in the log, where else the SQL is */
-    bool read_only;     /**< the caller's word that it changes nothing */
+    bool read_only;     /**< it changes nothing; false: it may */
 } dbal_query;
 
 /** `DBAL_QUERY(.sql = "…", .timeout = 2)`: a query for a call (C only). */

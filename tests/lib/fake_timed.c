@@ -23,7 +23,7 @@ typedef struct record {
 
 static struct {
     record records[FAKE_TIMED_CONNECTIONS];
-    int count;
+    int count, shared;
     double processors;
     unsigned window;
     int64_t now; /* until when everybody has had its share */
@@ -45,7 +45,8 @@ static double
 cost(const dbal_request *request)
 {
     const char *sql = dbal_request_sql(request, NULL);
-    return strncmp(sql, "take ", 5) == 0 ? strtod(sql + 5, NULL) * 1000 : 0;
+    const char *word = strstr(sql, "take ");
+    return word != NULL ? strtod(word + 5, NULL) * 1000 : 0;
 }
 
 static void
@@ -145,6 +146,7 @@ submit(void *arg, dbal_request *request)
         abort();
     pass_time(self->host);
     self->asked[self->next++ % PENDING] = request;
+    server.shared += dbal_request_may_share(request);
     mark_sent(self);
     arm_all();
 }
@@ -205,8 +207,9 @@ capabilities(const void *config)
 static dbal_sql_class
 classify(const void *config, const char *sql)
 {
-    (void)config, (void)sql;
-    return (dbal_sql_class){.kinds = DBAL_SQL_READS};
+    bool alone = strncmp(sql, "alone ", 6) == 0;
+    (void)config;
+    return (dbal_sql_class){.kinds = DBAL_SQL_READS | (alone ? DBAL_SQL_UNSHARED : 0u)};
 }
 
 static const char *
@@ -321,6 +324,14 @@ int
 fake_timed_connections(void)
 {
     return server.count;
+}
+
+int
+fake_timed_shared(void)
+{
+    int shared = server.shared;
+    server.shared = 0;
+    return shared;
 }
 
 int

@@ -32,6 +32,8 @@ int fake_timed_ended(int connection);
 int fake_timed_connections(void);
 /* Connections that have ended something since the last time. */
 int fake_timed_used(void);
+/* Statements handed down since the last time that may share a transaction. "alone …" never may. */
+int fake_timed_shared(void);
 /* Whether it can be connected to. Any time. */
 void fake_timed_down(bool down);
 /* It dies. */

@@ -27,6 +27,8 @@ typedef struct line {
     char bound[TEXT]; /* the statement that is to be executed */
     char status;      /* of the transaction */
     int readies;      /* at the next Sync */
+    bool skips;       /* until the next Sync, as behind an error */
+    bool refuses;     /* to commit there */
     void (*idle)(struct line *self);
     bool over; /* to be closed when all is said */
 } line;
@@ -185,6 +187,7 @@ flush(line *self)
         said += put_now > 0 ? (size_t)put_now : 0;
     }
     self->size = 0;
+    self->piece = 0;
     return !self->over;
 }
 
@@ -228,14 +231,14 @@ say_garbage(line *self)
 }
 
 const char *const wire_words[] = {
-    "two_errors", "two_ready",   "no_ready",        "early_ready", "no_answer",  "twice",
-    "two_ends",   "row_behind",  "unknown",         "bad_length",  "negative",   "absurd",
-    "truncated",  "no_columns",  "long_cell",       "flood",       "statuses",   "notifies",
-    "garbage",    "half",        "close",           "fatal",       "fatal_open", "begin",
-    "copy_in",    "copy_out",    "copy_both",       "suspended",   "empty",      "password",
-    "key",        "negotiate",   "late_error",      "late_fatal",  "idle_rows",  "idle_row",
-    "idle_error", "idle_fatal",  "idle_garbage",    "bytes",       "error",      "two_columns",
-    "binary",     "transaction", "described_again", NULL};
+    "two_errors", "two_ready",   "no_ready",        "early_ready",  "no_answer",  "twice",
+    "two_ends",   "row_behind",  "unknown",         "bad_length",   "negative",   "absurd",
+    "truncated",  "no_columns",  "long_cell",       "flood",        "statuses",   "notifies",
+    "garbage",    "half",        "close",           "fatal",        "fatal_open", "begin",
+    "copy_in",    "copy_out",    "copy_both",       "suspended",    "empty",      "password",
+    "key",        "negotiate",   "late_error",      "late_fatal",   "idle_rows",  "idle_row",
+    "idle_error", "idle_fatal",  "idle_garbage",    "bytes",        "error",      "two_columns",
+    "binary",     "transaction", "described_again", "commit_error", NULL};
 
 static void
 fill(line *self, const char *word)
@@ -288,11 +291,14 @@ say_untrue(line *self, const char *word)
 static bool
 say_last(line *self, const char *word)
 {
-    if (strcmp(word, "two_errors") == 0) {
+    if (strcmp(word, "commit_error") == 0) {
+        say_rows(self), self->refuses = true;
+    } else if (strcmp(word, "two_errors") == 0) {
         say_failure(self, 'E', "ERROR", "42601", "one");
         say_failure(self, 'E', "ERROR", "42601", "two");
     } else if (strcmp(word, "error") == 0) {
         say_failure(self, 'E', "ERROR", "42601", "one");
+        self->skips = true;
     } else if (strcmp(word, "fatal") == 0 || strcmp(word, "fatal_open") == 0) {
         say_failure(self, 'E', "FATAL", "57P01", "going away");
         self->over = word[5] == '\0';
@@ -365,21 +371,36 @@ word_of(const char *sql)
     return mark != NULL ? mark + 4 : "";
 }
 
+static bool
+is_setting(const line *self)
+{
+    return strncmp(self->bound, "set ", 4) == 0;
+}
+
 static void
 execute(line *self)
 {
     const char *word = word_of(self->bound);
-    self->idle = strcmp(word, "idle_rows") == 0      ? say_idle_rows
-                 : strcmp(word, "idle_row") == 0     ? say_idle_row
-                 : strcmp(word, "idle_error") == 0   ? say_idle_error
-                 : strcmp(word, "idle_fatal") == 0   ? say_idle_fatal
-                 : strcmp(word, "idle_garbage") == 0 ? say_garbage
-                                                     : NULL;
-    self->piece = strcmp(word, "bytes") == 0 ? 1 : 0;
-    self->readies = strcmp(word, "two_ready") == 0                                    ? 2
-                    : strcmp(word, "no_ready") == 0 || strcmp(word, "no_answer") == 0 ? 0
-                                                                                      : 1;
-    if (strcmp(word, "no_answer") == 0)
+    if (is_setting(self)) {
+        if ((self->skips = atomic_load(&self->of->sets_nothing)))
+            say_failure(self, 'E', "ERROR", "42704", "there is no such setting");
+        else
+            say(self, 'C', "SET");
+        return;
+    }
+    if (strncmp(word, "idle_", 5) == 0)
+        self->idle = strcmp(word, "idle_rows") == 0    ? say_idle_rows
+                     : strcmp(word, "idle_row") == 0   ? say_idle_row
+                     : strcmp(word, "idle_error") == 0 ? say_idle_error
+                     : strcmp(word, "idle_fatal") == 0 ? say_idle_fatal
+                                                       : say_garbage;
+    bool silent = strcmp(word, "no_answer") == 0;
+    self->piece = strcmp(word, "bytes") == 0 ? 1 : self->piece;
+    if (strcmp(word, "two_ready") == 0)
+        self->readies = 2;
+    else if (silent || strcmp(word, "no_ready") == 0)
+        self->readies = 0;
+    if (silent)
         return;
     if (strcmp(word, "flood") == 0 || strcmp(word, "statuses") == 0 ||
         strcmp(word, "notifies") == 0)
@@ -393,7 +414,10 @@ describe(line *self)
 {
     const char *word = word_of(self->bound);
     bool two = strcmp(word, "two_columns") == 0, binary = strcmp(word, "binary") == 0;
-    say_columns(self, two ? 2 : 1, binary ? 20 : 25, binary ? 1 : 0);
+    if (is_setting(self))
+        say(self, 'n', NULL);
+    else
+        say_columns(self, two ? 2 : 1, binary ? 20 : 25, binary ? 1 : 0);
 }
 
 /* ---- listening ---- */
@@ -438,13 +462,40 @@ bind_statement(line *self, const char *body)
         if (strcmp(self->names[i], name) == 0)
             memcpy(self->bound, self->texts[i], sizeof self->bound);
     }
+    /* what the first parameter holds takes the place of the text */
+    const char *at = name + strlen(name) + 1;
+    uint16_t formats, values;
+    uint32_t length;
+    memcpy(&formats, at, sizeof formats);
+    at += sizeof formats + 2 * ntohs(formats);
+    memcpy(&values, at, sizeof values);
+    memcpy(&length, at + sizeof values, sizeof length);
+    if (ntohs(values) > 0 && ntohl(length) < TEXT)
+        snprintf(self->bound, sizeof self->bound, "%.*s", (int)ntohl(length),
+                 at + sizeof values + sizeof length);
     say(self, '2', NULL);
+}
+
+static void
+end_segment(line *self)
+{
+    if (self->refuses)
+        say_failure(self, 'E', "ERROR", "40001", "not committed");
+    for (; self->readies > 0; self->readies--)
+        say_ready(self);
+    self->readies = 1;
+    self->skips = self->refuses = false;
+    if (self->idle != NULL)
+        self->idle(self);
+    self->idle = NULL;
 }
 
 /* False: nothing more is heard. */
 static bool
 take(line *self, char type, const char *body)
 {
+    if (self->skips && type != 'S')
+        return type != 'X';
     if (type == 'P')
         prepare(self, body);
     else if (type == 'B')
@@ -459,12 +510,7 @@ take(line *self, char type, const char *body)
         return type != 'X';
     if (type != 'S')
         return true;
-    for (; self->readies > 0; self->readies--)
-        say_ready(self);
-    self->readies = 1;
-    if (self->idle != NULL)
-        self->idle(self);
-    self->idle = NULL;
+    end_segment(self);
     return flush(self);
 }
 

@@ -15,6 +15,7 @@ extern const char *const wire_words[];
 typedef struct wire_server {
     char url[120];
     atomic_int logins, cancels; /* taken */
+    atomic_bool sets_nothing;   /* SET fails */
     int listener, end;          /* end: an eventfd */
     pthread_t thread;
     atomic_int lines; /* threads that serve */

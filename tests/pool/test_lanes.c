@@ -456,6 +456,57 @@ START_TEST(a_stream_waits_for_a_connection_of_its_own)
 }
 END_TEST
 
+/* ---- sharing a transaction ---- */
+
+static dbal_flow
+take_rows(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    (void)stream, (void)rows, (void)arg;
+    return DBAL_CONTINUE;
+}
+
+/* How many of ten, of which something is known, may share. */
+static int
+sharing(const char *sql, bool read_only, bool streams)
+{
+    seen all[13];
+    for (int i = 0; i < 13; i++) {
+        const dbal_query *query = DBAL_QUERY(.sql = sql, .read_only = read_only);
+        watch(streams ? dbal_pool_stream(pool, query, take_rows, NULL) : dbal_pool_run(pool, query),
+              &all[i]);
+        if (i < 3)
+            pass(0.01);
+        if (i < 3)
+            fake_timed_shared();
+    }
+    pass(0.05);
+    for (int i = 0; i < 13; i++)
+        ck_assert_int_eq(all[i].error_class, 0);
+    return fake_timed_shared();
+}
+
+START_TEST(quick_ones_that_only_read_may_share)
+{
+    seen first;
+    open_all("pool_max_size=1&pool_pipeline_wait=0.0002", 1);
+    watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "take 20", .read_only = true)), &first);
+    pass(0.01);
+    ck_assert_int_eq(fake_timed_shared(), 0); /* nothing is known of it */
+    ck_assert_int_eq(sharing("take 20", true, false), 10);
+    ck_assert_int_eq(sharing("take 20", false, false), 0);
+    ck_assert_int_eq(sharing("take 20", true, true), 0);
+    ck_assert_int_eq(sharing("take 90", true, false), 0);
+    ck_assert_int_eq(sharing("alone take 20", true, false), 0);
+}
+END_TEST
+
+START_TEST(who_is_not_to_wait_shares_nothing)
+{
+    open_all("pool_max_size=1&pool_pipeline_wait=0", 1);
+    ck_assert_int_eq(sharing("take 20", true, false), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -479,5 +530,7 @@ main(void)
     suite_add(suite, statements_are_not_starved_by_sessions, before, pool_fixture_fini);
     suite_add(suite, nothing_stands_behind_a_stream, before, pool_fixture_fini);
     suite_add(suite, a_stream_waits_for_a_connection_of_its_own, before, pool_fixture_fini);
+    suite_add(suite, quick_ones_that_only_read_may_share, before, pool_fixture_fini);
+    suite_add(suite, who_is_not_to_wait_shares_nothing, before, pool_fixture_fini);
     return suite_run(suite);
 }

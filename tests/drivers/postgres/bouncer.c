@@ -13,6 +13,13 @@ before(void)
 }
 
 static void
+before_reading(void)
+{
+    session_begin("pool_pooler=transaction&pool_max_size=4&pool_pipeline_wait=1");
+    RUN("create table t (id integer primary key, n integer not null)");
+}
+
+static void
 after(void)
 {
     session_end();
@@ -47,6 +54,38 @@ START_TEST(statements_in_flight_by_the_hundred)
     ck_assert_int_eq(ok, 490);
     ck_assert_int_eq(run_number("select count(*) from t"), 490);
     ck_assert_int_eq(run_number("select count(*) from pg_prepared_statements"), 0);
+}
+END_TEST
+
+/* Those that only read share transactions, each on any connection of the server's. */
+START_TEST(statements_that_only_read)
+{
+    RUN("create function add_one() returns int language sql as 'insert into t values (9, 9) "
+        "returning 1'");
+    for (int round = 0; round < 5; round++) {
+        dbal_deferred *some[100];
+        int ok = 0;
+        for (int i = 0; i < 100; i++) {
+            some[i] =
+                i % 50 == 20
+                    ? dbal_pool_run(pool, DBAL_QUERY(.sql = "select add_one()", .read_only = true))
+                    : dbal_pool_run(pool, DBAL_QUERY(.sql = "select $1::bigint",
+                                                     .params = DBAL_PARAMS(dbal_int64(i)),
+                                                     .read_only = true));
+            dbal_deferred_add_callback(some[i], add_one, &ok);
+        }
+        dbal_outcome all =
+            loop_fixture_await(&fixture, dbal_gather(fixture.loop, DBAL_GATHER_ALL, 100, some));
+        for (size_t i = 0; i < 100; i++) {
+            dbal_error *error = dbal_outcome_error(dbal_outcome_at(all, i));
+            ck_assert_str_eq(error != NULL ? dbal_error_sqlstate(error) : "",
+                             i % 50 == 20 ? "25006" : "");
+        }
+        dbal_outcome_clear(&all);
+        ck_assert_int_eq(ok, 98);
+        ck_assert_int_eq(run_number("select count(*) from t"), 0);
+    }
+    RUN("insert into t values (1, 1)");
 }
 END_TEST
 
@@ -139,6 +178,7 @@ main(void)
 {
     Suite *suite = suite_create("postgres bouncer");
     suite_add(suite, statements_in_flight_by_the_hundred, before, after);
+    suite_add(suite, statements_that_only_read, before_reading, after);
     suite_add(suite, what_ends_with_its_transaction_works, before, after);
     TCase *refused = tcase_create("refused");
     tcase_add_checked_fixture(refused, before, after);

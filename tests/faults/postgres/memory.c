@@ -133,6 +133,19 @@ copy_both_ways(tally *self, dbal_pool *of)
                                    NULL));
 }
 
+/* Those that are known share a Sync, the one that fails among them. */
+static void
+read_together(tally *self, dbal_pool *of, struct ev_loop *ev)
+{
+    for (int i = 0; i < 8; i++) {
+        count(self, dbal_pool_run(of, DBAL_QUERY(.sql = "select 'read ' || 100 / $1::int",
+                                                 .params = DBAL_PARAMS(dbal_int64(i - 3)),
+                                                 .read_only = true)));
+        if (i < 2)
+            ev_run(ev, 0);
+    }
+}
+
 static void
 scenario(void *arg)
 {
@@ -148,10 +161,11 @@ scenario(void *arg)
     if (loop != NULL) {
         char url[300];
         dbal_loop_set_log(loop, log_lines_add, &log);
-        snprintf(url, sizeof url, "%s&pool_max_size=1", server.url);
+        snprintf(url, sizeof url, "%s&pool_max_size=1&pool_pipeline_wait=1", server.url);
         of = dbal_pool_open(loop, url, NULL, NULL);
     }
     if (of != NULL) {
+        read_together(&self, of, ev);
         ask_all(&self, of, rows);
         copy_both_ways(&self, of);
         dbal_deferred *slow =

@@ -52,6 +52,56 @@ fly(const char *word, int place, unsigned round)
                       sql[i], all[i].message);
 }
 
+/* The same among those that share a Sync: what they say is their parameter. */
+static void
+fly_together(const char *word, int place)
+{
+    seen all[FLIGHT];
+    char text[FLIGHT][100];
+    double began = seconds();
+    for (int i = 0; i < FLIGHT; i++) {
+        snprintf(text[i], sizeof text[i], "'q%d of %s'%s%s", i, word, i == place ? " -- " : "",
+                 i == place ? word : "");
+        watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "select $1", .timeout = TIMEOUT,
+                                             .params = DBAL_PARAMS(dbal_text(text[i])),
+                                             .read_only = true)),
+              &all[i]);
+    }
+    until_all(all, FLIGHT);
+    ck_assert_msg(seconds() - began < PATIENCE, "%s at %d together took %g s", word, place,
+                  seconds() - began);
+    bool fails_alone = strcmp(word, "error") == 0 || strcmp(word, "commit_error") == 0;
+    for (int i = 0; i < FLIGHT; i++) {
+        ck_assert_msg(all[i].error_class != 0 || all[i].rows == 0 ||
+                          strncmp(all[i].text, text[i], sizeof all[i].text - 1) == 0,
+                      "%s at %d together: %s has got %s", word, place, text[i], all[i].text);
+        ck_assert_msg(!fails_alone || (i == place) == (all[i].error_class != 0),
+                      "%s at %d together: %s: %s", word, place, text[i], all[i].message);
+    }
+}
+
+static void
+misbehave_together(const char *word)
+{
+    for (int place = 0; place < FLIGHT; place += 2) {
+        seen one;
+        pool = open_at(wire.url, "pool_max_size=1&pool_cancel_timeout=0.2&pool_pipeline_wait=1");
+        for (int i = 0; i < 3; i++) {
+            watch(dbal_pool_query(pool, "select $1", DBAL_PARAMS(dbal_text("known"))), &one);
+            until_settled(&one);
+            is_good(&one);
+        }
+        for (int round = 0; round < 2; round++)
+            fly_together(word, place);
+        watch(dbal_pool_query(pool, "select $1", DBAL_PARAMS(dbal_text("after"))), &one);
+        until_settled(&one);
+        ck_assert_msg(one.error_class == 0 && strcmp(one.text, "after") == 0, "after %s: %s %s",
+                      word, one.text, one.message);
+        watch(dbal_pool_close(pool), &one);
+        until_settled(&one);
+    }
+}
+
 static void
 misbehave(const char *word)
 {
@@ -77,6 +127,36 @@ START_TEST(every_misbehaviour_at_every_place)
     /* an answer too many with an end of its own is just like that to the next statement */
     if (strcmp(wire_words[_i], "idle_rows") != 0)
         misbehave(only != NULL ? only : wire_words[_i]);
+}
+END_TEST
+
+START_TEST(every_misbehaviour_among_those_that_share)
+{
+    const char *only = getenv("DBAL_TEST_WORD");
+    if (strncmp(wire_words[_i], "idle_", 5) != 0)
+        misbehave_together(only != NULL ? only : wire_words[_i]);
+}
+END_TEST
+
+/* What cannot be made to read only does not run; each is told why, and none waits for ever. */
+START_TEST(a_server_that_knows_no_such_transaction)
+{
+    seen all[FLIGHT], other;
+    pool = open_at(wire.url, "pool_max_size=1&pool_pipeline_wait=1");
+    for (int round = 0; round < 4; round++) {
+        atomic_store(&wire.sets_nothing, round % 2 == 1);
+        for (int i = 0; i < FLIGHT; i++)
+            watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "select 'read'", .read_only = true)),
+                  &all[i]);
+        watch(ask("select 'other'"), &other);
+        until_all(all, FLIGHT);
+        until_settled(&other);
+        for (int i = 0; i < FLIGHT; i++)
+            ck_assert_msg(strcmp(all[i].sqlstate, round % 2 == 1 ? "42704" : "") == 0, "%s",
+                          all[i].message);
+        is_good(&other);
+    }
+    ck_assert_uint_eq(counts(pool).lost, 0);
 }
 END_TEST
 
@@ -206,7 +286,9 @@ main(void)
     tcase_set_timeout(all, 60);
     tcase_add_checked_fixture(all, with_wire, without_wire);
     tcase_add_loop_test(all, every_misbehaviour_at_every_place, 0, words);
+    tcase_add_loop_test(all, every_misbehaviour_among_those_that_share, 0, words);
     suite_add_tcase(suite, all);
+    suite_add(suite, a_server_that_knows_no_such_transaction, with_wire, without_wire);
     suite_add(suite, what_comes_when_nothing_is_asked, with_wire, without_wire);
     suite_add(suite, a_lane_with_a_hidden_transaction_is_given_up, with_wire, without_wire);
     suite_add(suite, what_is_said_in_between_is_not_the_servers_last_word, with_wire, without_wire);
