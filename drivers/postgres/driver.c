@@ -30,7 +30,8 @@ capabilities(const void *config)
                    DBAL_CAN_SAVEPOINT | DBAL_CAN_RETURNING | DBAL_CAN_ARRAY | DBAL_CAN_POOLER |
                    DBAL_CAN_COPY;
     /* a pooler gives each transaction another session */
-    bool pooler = ((const dbal__postgres_config *)config)->pooler;
+    const dbal__postgres_config *c = config;
+    bool pooler = c != NULL && c->pooler;
     return can | (pooler ? 0u : DBAL_CAN_NOTIFY);
 }
 

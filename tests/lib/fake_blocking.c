@@ -192,7 +192,7 @@ capabilities(const void *config)
 {
     unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT |
                    DBAL_CAN_LAST_INSERT_ID | DBAL_CAN_BACKUP;
-    const fake_config *self = config;
+    const fake_config *self = fake_config_of(config);
     can |= self->sharing ? DBAL_CAN_SHARE_SNAPSHOT : 0u;
     can |= self->sharing && self->token ? DBAL_CAN_SHARE_COMMIT : 0u;
     return can | (self->interrupt ? DBAL_CAN_INTERRUPT : 0u);

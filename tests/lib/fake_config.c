@@ -52,10 +52,17 @@ fake_configure_free(void *config)
     dbal_driver_free(config);
 }
 
+const fake_config *
+fake_config_of(const void *config)
+{
+    static const fake_config plain = {.level = 1, .interrupt = true, .pipeline = true};
+    return config != NULL ? config : &plain;
+}
+
 int
 fake_threadlevel(const void *config)
 {
-    return ((const fake_config *)config)->level;
+    return fake_config_of(config)->level;
 }
 
 void

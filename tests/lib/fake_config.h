@@ -30,6 +30,8 @@ extern const char *const fake_settings[];
 
 void *fake_configure(const dbal_url *url, dbal_fault *fault);
 void fake_configure_free(void *config);
+/* The same, or what an URL without parameters says, for NULL. */
+const fake_config *fake_config_of(const void *config);
 int fake_threadlevel(const void *config);
 /* Fills in what open() tells the core. */
 void fake_describe(const fake_config *config, dbal_opening *opening);

@@ -512,7 +512,7 @@ capabilities(const void *config)
 {
     unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT |
                    DBAL_CAN_LAST_INSERT_ID | DBAL_CAN_COPY | DBAL_CAN_NOTIFY;
-    return can | (((const fake_config *)config)->pipeline ? DBAL_CAN_PIPELINE : 0u);
+    return can | (fake_config_of(config)->pipeline ? DBAL_CAN_PIPELINE : 0u);
 }
 
 static const char *const schemes[] = {"native", NULL};
