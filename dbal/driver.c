@@ -1,6 +1,7 @@
 #include "dbal/driver.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,40 +24,6 @@ static _Atomic(dbal__driver_entry *) drivers;
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static bool built_in_done;
 static library *libraries;
-
-static const char *
-complaint(const dbal_driver *driver)
-{
-    const dbal_blocking *blocking = driver->blocking;
-    if (driver->abi != DBAL_DRIVER_ABI || driver->size < sizeof *driver)
-        return "it was built for another version of dbal/driver.h";
-    if (driver->name == NULL || driver->schemes == NULL || driver->schemes[0] == NULL)
-        return "it has no name or no URL scheme";
-    if (driver->configure == NULL || driver->configure_free == NULL || driver->classify == NULL ||
-        driver->begin == NULL || driver->capabilities == NULL || driver->version == NULL)
-        return "a function is missing";
-    if (blocking == NULL || blocking->size < sizeof *blocking || blocking->open == NULL ||
-        blocking->close == NULL)
-        return "it cannot open and close";
-    if ((blocking->share_begin == NULL) != (blocking->share_end == NULL))
-        return "it can begin to share a transaction, or end it, but not both";
-    if ((blocking->upkeep_wanted == NULL) != (blocking->upkeep == NULL))
-        return "it can want upkeep, or do it, but not both";
-    if (driver->native == NULL && (blocking->run == NULL || blocking->in_transaction == NULL))
-        return "it has neither a whole blocking face nor a native one";
-    if (driver->native != NULL && driver->native->size < sizeof *driver->native)
-        return "its native face was built for another version of dbal/driver.h";
-    return NULL;
-}
-
-bool
-dbal__driver_can_share(const dbal_driver *driver, unsigned capabilities)
-{
-    const dbal_blocking *blocking = driver->blocking;
-    bool any = (capabilities & (DBAL_CAN_SHARE_SNAPSHOT | DBAL_CAN_SHARE_COMMIT)) != 0;
-    bool commits = (capabilities & DBAL_CAN_SHARE_COMMIT) != 0;
-    return (!any || blocking->share_begin != NULL) && (!commits || blocking->share_holds != NULL);
-}
 
 /* A fork waits until nobody is in here, so that the child finds it unlocked. */
 static void
@@ -90,17 +57,20 @@ find(const char *scheme)
     return NULL;
 }
 
-static bool
-add(const dbal_driver *driver)
+static dbal__driver_entry *
+add(const dbal_driver *driver, const char *file)
 {
-    dbal__driver_entry *entry = dbal__zalloc(sizeof *entry);
+    size_t size = file != NULL ? strlen(file) + 1 : 0;
+    dbal__driver_entry *entry = dbal__zalloc(sizeof *entry + size);
     if (entry == NULL)
-        return false;
+        return NULL;
     entry->driver = driver;
+    if (file != NULL)
+        entry->file = memcpy(entry + 1, file, size);
     pthread_mutex_init(&entry->lock, NULL);
     entry->next = atomic_load(&drivers);
     atomic_store(&drivers, entry);
-    return true;
+    return entry;
 }
 
 /* with the registry's lock */
@@ -111,77 +81,91 @@ add_built_in(void)
         return;
     built_in_done = true;
     for (const dbal_driver *const *driver = dbal__built_in_drivers; *driver != NULL; driver++) {
-        if (!add(*driver))
+        if (find((*driver)->schemes[0]) == NULL && add(*driver, NULL) == NULL)
             built_in_done = false;
     }
+}
+
+/* once with the lock, before anything is found or added */
+static void
+lock_ready_registry(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    pthread_mutex_lock(&registry);
+    add_built_in();
 }
 
 dbal__driver_entry *
 dbal__driver_find(const char *scheme)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     dbal__driver_entry *entry = find(scheme);
     if (entry != NULL)
         return entry;
-    pthread_once(&once, watch_forks);
-    pthread_mutex_lock(&registry);
-    add_built_in();
+    lock_ready_registry();
     pthread_mutex_unlock(&registry);
     return find(scheme);
+}
+
+dbal__driver_entry *
+dbal__driver_first(void)
+{
+    lock_ready_registry();
+    pthread_mutex_unlock(&registry);
+    return atomic_load(&drivers);
+}
+
+/* Gives ret_error what is wrong with a driver, which is named by its file when it has one. */
+static void
+refuse(dbal_error **ret_error, const char *name, const char *file, const char *wrong)
+{
+    dbal__error_give(ret_error,
+                     dbal__error_make(DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_NOT_SENT,
+                                      "driver %s%s: %s", file != NULL ? "file " : "",
+                                      file != NULL ? file : name, wrong));
+}
+
+/* with the registry's lock: the scheme of it that another driver has, or NULL */
+static const char *
+taken_scheme(const dbal_driver *driver)
+{
+    for (const char *const *scheme = driver->schemes; *scheme != NULL; scheme++) {
+        dbal__driver_entry *entry = find(*scheme);
+        if (entry != NULL && entry->driver != driver)
+            return *scheme;
+    }
+    return NULL;
+}
+
+dbal__driver_entry *
+dbal__driver_add(const dbal_driver *driver, const char *file, dbal_error **ret_error)
+{
+    char room[160];
+    const char *wrong = dbal__driver_complaint(driver, room, sizeof room);
+    if (wrong != NULL) {
+        /* whose table is of another make may have anything where its name should be */
+        refuse(ret_error, wrong != room && driver->name != NULL ? driver->name : "?", file, wrong);
+        return NULL;
+    }
+    lock_ready_registry();
+    const char *taken = taken_scheme(driver);
+    dbal__driver_entry *entry = taken == NULL ? find(driver->schemes[0]) : NULL;
+    if (taken == NULL && entry == NULL)
+        entry = add(driver, file);
+    pthread_mutex_unlock(&registry);
+    if (taken != NULL) {
+        snprintf(room, sizeof room, "the URL scheme %.80s belongs to another driver", taken);
+        refuse(ret_error, driver->name, file, room);
+    } else if (entry == NULL)
+        dbal__error_give(ret_error,
+                         dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+    return entry;
 }
 
 bool
 dbal_driver_register(const dbal_driver *driver, dbal_error **ret_error)
 {
-    const char *wrong = complaint(driver);
-    if (wrong != NULL) {
-        dbal__error_give(ret_error,
-                         dbal_error_new(DBAL_ERROR_INTERFACE, "driver %s: %s",
-                                        driver->name != NULL ? driver->name : "?", wrong));
-        return false;
-    }
-    pthread_mutex_lock(&registry);
-    add_built_in();
-    const char *taken = NULL;
-    for (const char *const *scheme = driver->schemes; *scheme != NULL && taken == NULL; scheme++) {
-        dbal__driver_entry *entry = find(*scheme);
-        if (entry != NULL && entry->driver != driver)
-            taken = *scheme;
-    }
-    bool known = find(driver->schemes[0]) != NULL;
-    bool added = taken == NULL && (known || add(driver));
-    pthread_mutex_unlock(&registry);
-    if (taken != NULL)
-        dbal__error_give(ret_error,
-                         dbal_error_new(DBAL_ERROR_INTERFACE,
-                                        "driver %s: the URL scheme %s belongs to another driver",
-                                        driver->name, taken));
-    else if (!added)
-        dbal__error_give(ret_error,
-                         dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
-    return added;
-}
-
-char *
-dbal__driver_schemes(void)
-{
-    size_t size = 1;
-    for (dbal__driver_entry *entry = atomic_load(&drivers); entry != NULL; entry = entry->next) {
-        for (const char *const *scheme = entry->driver->schemes; *scheme != NULL; scheme++)
-            size += strlen(*scheme) + 2;
-    }
-    char *text = dbal__alloc(size), *at = text;
-    if (text == NULL)
-        return NULL;
-    *at = '\0';
-    for (dbal__driver_entry *entry = atomic_load(&drivers); entry != NULL; entry = entry->next) {
-        for (const char *const *scheme = entry->driver->schemes; *scheme != NULL; scheme++) {
-            if (at != text)
-                at = stpcpy(at, ", ");
-            at = stpcpy(at, *scheme);
-        }
-    }
-    return text;
+    return dbal__driver_add(driver, NULL, ret_error) != NULL;
 }
 
 bool

@@ -12,17 +12,28 @@
 typedef struct dbal__driver_entry {
     struct dbal__driver_entry *next;
     const dbal_driver *driver;
+    const char *file; /* it was loaded from, or NULL */
     dbal__entry entry;
     pthread_mutex_t lock; /* taken in gate threads only */
     unsigned users;       /* open connections */
     bool initialized;
 } dbal__driver_entry;
 
-/* The driver of a URL scheme, or NULL. */
+/* The driver of a URL scheme that is here already, or NULL. */
 dbal__driver_entry *dbal__driver_find(const char *scheme);
-/* "fake, sqlite": the schemes there are; owned, NULL without memory. */
-char *dbal__driver_schemes(void);
+/* The same, or one that is loaded now: from the disk, by its scheme, which is in lower case. */
+dbal__driver_entry *dbal__driver_load(const char *scheme, dbal_error **ret_error);
+/* Loads what is in this file. A scheme that it must have, or NULL. */
+dbal__driver_entry *dbal__driver_load_file(const char *file, const char *scheme,
+                                           dbal_error **ret_error);
+/* Makes one known, and where it came from (copied, or NULL); when it is already, that is all right. */
+dbal__driver_entry *dbal__driver_add(const dbal_driver *driver, const char *file,
+                                     dbal_error **ret_error);
+/* All that are here, by their `next`: none goes, and one that comes is put in front. */
+dbal__driver_entry *dbal__driver_first(void);
 
+/* What is wrong with a driver, NULL for nothing; `room`, of 160 bytes, is for what has numbers in it. */
+const char *dbal__driver_complaint(const dbal_driver *driver, char *room, size_t size);
 /* Whether it has the functions for the sharing that it says it can do. */
 bool dbal__driver_can_share(const dbal_driver *driver, unsigned capabilities);
 

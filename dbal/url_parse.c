@@ -95,8 +95,8 @@ cut(char *text, char byte)
     return at;
 }
 
-static bool
-is_scheme(const char *scheme)
+bool
+dbal__url_is_scheme(const char *scheme)
 {
     if (!dbal__sql_is_letter(*scheme) || (unsigned char)*scheme >= 0x80 || *scheme == '_')
         return false;
@@ -108,7 +108,7 @@ static bool
 parse_scheme(const parse_state *parser, char *text, char **ret_rest)
 {
     char *rest = cut(text, ':');
-    if (rest == NULL || !is_scheme(text))
+    if (rest == NULL || !dbal__url_is_scheme(text))
         return REFUSE(parser, "begin with a scheme, as in sqlite:file.db or postgresql://host/db",
                       "the URL has no scheme");
     for (char *c = text; *c != '\0'; c++)

@@ -24,4 +24,7 @@ struct dbal_url {
     bool pools_transactions; /* a setting of the pool's that the driver has to know */
 };
 
+/* Whether a URL may begin so. */
+bool dbal__url_is_scheme(const char *scheme);
+
 #endif

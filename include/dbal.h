@@ -5,6 +5,7 @@
 #include <dbal/connection.h>
 #include <dbal/copy.h>
 #include <dbal/deferred.h>
+#include <dbal/drivers.h>
 #include <dbal/error.h>
 #include <dbal/fanout.h>
 #include <dbal/gate.h>

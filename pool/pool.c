@@ -33,14 +33,8 @@ no_memory(void)
 static dbal_error *
 find_driver(dbal_pool *pool, const dbal_url *url)
 {
-    pool->driver = dbal__driver_find(dbal_url_scheme(url));
-    if (pool->driver != NULL)
-        return NULL;
-    char *schemes = dbal__driver_schemes();
-    dbal_error *error = dbal_error_new(
-        DBAL_ERROR_INTERFACE, "no driver for URLs that begin with %s:; there are drivers for: %s",
-        dbal_url_scheme(url), schemes != NULL ? schemes : "?");
-    dbal__free(schemes);
+    dbal_error *error = NULL;
+    pool->driver = dbal__driver_load(dbal_url_scheme(url), &error);
     return error;
 }
 

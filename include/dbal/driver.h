@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/** The number of this contract; a driver with another one is refused. */
+/** The number of this contract; a driver with another one is refused. The folder that drivers are installed in has it in its name. */
 #define DBAL_DRIVER_ABI 1u
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -502,7 +502,8 @@ typedef struct dbal_native {
 } dbal_native;
 
 /**
- * A driver: one constant table, exported under a name that the build file knows.
+ * A driver: one constant table. `size` and `abi` stand first in every version of this header, and
+ * nothing else is read before they are known to be right.
  */
 typedef struct dbal_driver {
     size_t size;                 /**< sizeof(dbal_driver) */
@@ -514,15 +515,15 @@ typedef struct dbal_driver {
     dbal_paramstyle paramstyle; /**< how it wants parameters written */
     int max_parameters;      /**< a statement may have, 0 for no limit */
     size_t connection_size;  /**< bytes of its private connection, which the core allocates */
-    /** The client library's version, "3.40.1". */
+    /** The client library's version, "3.40.1". Any thread, before library_init() too. */
     const char *(*version)(void);
     /** Reads the URL, once for a pool, on the loop's thread; may touch the disk. @return NULL with the fault set */
     void *(*configure)(const dbal_url *url, dbal_fault *fault);
     /** Frees what configure() made; any thread. */
     void (*configure_free)(void *config);
-    /** The declared thread level, 0 to 3 (PEP 249 threadsafety), for connections opened so. NULL: 0 */
+    /** The declared thread level, 0 to 3 (PEP 249 threadsafety), for connections opened so; with NULL for a config, as a URL without parameters would have it. Any thread. NULL: 0 */
     int (*threadlevel)(const void *config);
-    /** Of dbal_capability. */
+    /** Of dbal_capability; with NULL for a config, as a URL without parameters would have it. Any thread. */
     unsigned (*capabilities)(const void *config);
     /** What a statement does, by its text alone. */
     dbal_sql_class (*classify)(const void *config, const char *sql);
@@ -533,8 +534,38 @@ typedef struct dbal_driver {
     const dbal_native *native;     /**< NULL when it has none */
 } dbal_driver;
 
+/** The name of the one function that a driver's shared object must have. */
+#define DBAL_DRIVER_ENTRY "dbal_driver_entry"
+
+/** What stands before that function: visible from outside, under this very name in C++ too. */
+#ifdef __cplusplus
+#define DBAL_DRIVER_VISIBLE extern "C" __attribute__((visibility("default")))
+#else
+#define DBAL_DRIVER_VISIBLE __attribute__((visibility("default")))
+#endif
+
 /**
- * Makes a driver known to this process, besides those built in.
+ * Makes a shared object that dbal can load: defines its entry, a function without parameters that
+ * gives the driver. Once in the whole object, outside of any function: `DBAL_DRIVER_MODULE(csv_driver)`.
+ *
+ * The object is called `dbal-SCHEME.so`, for each of the driver's schemes (by symbolic links), and
+ * stands in one of the folders that drivers.h names. It is linked with libdbal.so, and best with
+ * `-Wl,-z,defs` and nothing but the entry visible. It is loaded by dbal_pool_open() or what else
+ * drivers.h has, in the calling thread, which is where its constructors and the entry run: they must
+ * neither block for long nor, when the driver declares threadlevel 0, enter its client library. All
+ * that it needs is resolved at once (RTLD_NOW), its names are nobody else's (RTLD_LOCAL), and it is
+ * never unloaded, so that its constants and its functions live as long as the process.
+ */
+#define DBAL_DRIVER_MODULE(driver)                                                                 \
+    DBAL_DRIVER_VISIBLE const dbal_driver *dbal_driver_entry(void);                                \
+    DBAL_DRIVER_VISIBLE const dbal_driver *dbal_driver_entry(void)                                 \
+    {                                                                                              \
+        return &(driver);                                                                          \
+    }                                                                                              \
+    struct dbal_driver
+
+/**
+ * Makes a driver known to this process, besides those built in and those that are loaded.
  *
  * @param driver     must live as long as the process
  * @param ret_error  may be NULL
