@@ -11,6 +11,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* A function's address through an object's pointer, as POSIX has it for dlsym(). */
 #define FIND(member, name) (*(void **)(void *)&found.member = dlsym(RTLD_DEFAULT, name))
 
+/* By default are looked through the program and, where this is in a shared object, what that brings. */
 static void
 find(void)
 {
