@@ -176,8 +176,9 @@ may_go_again(const dbal__postgres_expected *item, const PGresult *result, const 
     bool query = item->reply == DBAL__POSTGRES_REPLY_QUERY;
     /* the locks and the snapshot that it failed for may be those of others in its transaction */
     bool involved = item->shared && strncmp(state, "40", 2) == 0;
-    return !item->in_transaction && !item->stopped &&
-           ((query && !item->tried && stale) || hit || involved);
+    /* of those that are to end, one that was not even begun ends as stopped when it would go again */
+    return !item->in_transaction &&
+           ((query && !item->tried && stale) || (!item->stopped && (hit || involved)));
 }
 
 void
