@@ -192,6 +192,8 @@ START_TEST(lost_before_it_was_sent_once_more)
     is_good(&skipped);
     ck_assert_int_eq(skipped.value, 7);
     ck_assert_uint_eq(counts(pool).lost, 1);
+    atomic_store(&door.mute, false);
+    proxy_cut(&door); /* for the helper thread that waits for an answer */
     loop_fixture_fini(&fixture);
     proxy_stop(&door);
     loop_fixture_init(&fixture);
