@@ -247,6 +247,8 @@ dbal__pack(void *block, const dbal_value *values, const uint32_t *order, size_t 
         table[i] = (dbal__packed){.type = (uint32_t)value->type};
         if (size != 0) {
             table[i].word = offset;
+            /* what is behind it up to the next: another process may see it */
+            memset((char *)block + offset + size - sizeof(uint64_t), 0, sizeof(uint64_t));
             table[i].size = pack_payload((char *)block + offset, value);
             offset += size;
         } else if (value->type == DBAL_BOOL) {
