@@ -115,6 +115,7 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     channel->threadlevel = pool->threadlevel;
     channel->capabilities = pool->capabilities;
     channel->opening.config = pool->config;
+    channel->opening.again = pool->probed;
     channel->opening.statement_cache = pool->settings.statement_cache;
     channel->opening.deadline = limit < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), limit);
     channel->opened = on_opened;

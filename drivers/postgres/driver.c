@@ -5,6 +5,7 @@
 #include "connection.h"
 #include "meaning.h"
 #include "postgres.h"
+#include "spell.h"
 
 static const char *
 version(void)
@@ -67,4 +68,5 @@ const dbal_driver dbal_postgres_driver = {
     .begin = dbal__postgres_begin,
     .blocking = &blocking,
     .native = &dbal__postgres_native,
+    .speller = dbal__postgres_spell,
 };

@@ -56,6 +56,8 @@ capabilities(const void *config)
                    DBAL_CAN_LAST_INSERT_ID | DBAL_CAN_BACKUP;
     if (sqlite3_libversion_number() >= 3035000)
         can |= DBAL_CAN_RETURNING;
+    if (c != NULL && c->memory)
+        can |= DBAL_LIVES_HERE;
     if (c != NULL && c->sharing)
         can |= DBAL_CAN_SHARE_SNAPSHOT | DBAL_CAN_SHARE_COMMIT;
     return can;

@@ -217,6 +217,8 @@ dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault)
     dbal__sqlite_connection *c = connection;
     char mode[16] = "", damage[DBAL__SQLITE_DAMAGE] = "";
     c->config = opening->config;
+    if (opening->again)
+        atomic_store(c->config->was_there, true);
     c->busy_timeout = c->config->busy_timeout;
     if (!dbal__sqlite_place_enter(c->config->place, &c->files, fault))
         return false;

@@ -307,7 +307,8 @@ typedef enum dbal_capability {
     DBAL_CAN_BACKUP = 1 << 12,             /**< blocking.backup is there */
     DBAL_CAN_COPY = 1 << 13,               /**< native: copies in bulk, see dbal_request_copy() */
     DBAL_CAN_NOTIFY = 1 << 14,             /**< native: LISTEN and UNLISTEN a quoted name, and dbal_host_notify() */
-    DBAL_CAN_POOLER = 1 << 15              /**< works through a pooler of transactions, see dbal_url_pools_transactions() */
+    DBAL_CAN_POOLER = 1 << 15,             /**< works through a pooler of transactions, see dbal_url_pools_transactions() */
+    DBAL_LIVES_HERE = 1 << 16              /**< no ability: the database is in the memory of the process that opens it, so that gate process is not for it */
 } dbal_capability;
 
 /** What statements that wait together may share. */
@@ -333,6 +334,7 @@ typedef struct dbal_opening {
     const void *config;   /**< what configure() made */
     int64_t deadline;     /**< CLOCK_MONOTONIC in nanoseconds */
     int statement_cache;  /**< prepared statements to keep */
+    bool again;           /**< the pool has had a connection before, maybe in another process: a database that is not there now is lost, and not to be made */
     int max_connections;  /**< set by open(): how many this database can have, 0 for no limit */
     uint8_t token[32];    /**< set by open(): names what only one may write at a time in this process */
     size_t token_size;    /**< set by open(): bytes of it, 0 when there is no such thing */
@@ -532,6 +534,7 @@ typedef struct dbal_driver {
                          bool deferrable, dbal_fault *fault);
     const dbal_blocking *blocking; /**< may be NULL only when native is there: open and close are needed */
     const dbal_native *native;     /**< NULL when it has none */
+    dbal_speller *speller; /**< the one that its columns are given, if any: results that a worker process made are written by it, with kinds from there */
 } dbal_driver;
 
 /** The name of the one function that a driver's shared object must have. */
