@@ -2,6 +2,7 @@
 #ifndef DBAL__VALUE_H
 #define DBAL__VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,5 +25,9 @@ size_t dbal__pack_size(const dbal_value *values, const uint32_t *order, size_t c
 void dbal__pack(void *block, const dbal_value *values, const uint32_t *order, size_t count);
 /* The value at `index`; its bytes point into the block. */
 dbal_value dbal__unpack(const void *block, size_t index);
+/* Bytes of a block with so many values. */
+size_t dbal__packed_size(const void *block, size_t count);
+/* Whether a block that came from elsewhere, aligned for a pointer, is one of so many values. */
+bool dbal__packed_is_sound(const void *block, size_t size, size_t count);
 
 #endif
