@@ -16,8 +16,10 @@ dbal__gate_choose(int threadlevel, bool has_native, dbal_gate_kind wanted, const
         return thread ? DBAL_GATE_THREAD : DBAL_GATE_AUTO;
     case DBAL_GATE_DRIVER_THREAD:
         return DBAL_GATE_DRIVER_THREAD;
+    case DBAL_GATE_PROCESS:
+        return DBAL_GATE_PROCESS; /* a worker has one thread for all of its driver */
     default:
-        *ret_why = "worker processes are not in this version";
+        *ret_why = "there is no such gate";
         return DBAL_GATE_AUTO;
     }
 }

@@ -14,6 +14,7 @@
 #include <dbal/notification.h>
 #include <dbal/outcome.h>
 #include <dbal/pool.h>
+#include <dbal/process.h>
 #include <dbal/query.h>
 #include <dbal/result.h>
 #include <dbal/stream.h>

@@ -216,7 +216,7 @@ next_group(batch *self, dbal__group **ret_group)
 static bool
 on_loop(const batch *self)
 {
-    return self->pool->gate == DBAL_GATE_LOOP;
+    return dbal__pool_is_native(self->pool);
 }
 
 static void

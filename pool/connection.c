@@ -13,7 +13,7 @@ static unsigned
 flying_most(const dbal_pool *pool)
 {
     unsigned depth = dbal__lanes_depth(pool);
-    if (pool->gate != DBAL_GATE_LOOP)
+    if (!dbal__pool_is_native(pool))
         return FLYING_MOST;
     return depth < FLYING_MOST_ON_LOOP ? depth : FLYING_MOST_ON_LOOP;
 }
@@ -372,8 +372,8 @@ dbal__connection_reset(dbal_connection *connection,
 {
     dbal_pool *pool = connection->pool;
     const dbal_driver *driver = pool->driver->driver;
-    if (pool->gate == DBAL_GATE_LOOP ? driver->native->reset == NULL
-                                     : driver->blocking->reset == NULL)
+    if (dbal__pool_is_native(pool) ? driver->native->reset == NULL
+                                   : driver->blocking->reset == NULL)
         return false;
     dbal__ticket *ticket = dbal__ticket_new_reset(pool);
     if (ticket == NULL)

@@ -62,7 +62,7 @@ outcome_of(dbal__ticket *ticket)
     job->request.result = NULL;
     if (ticket->stream != NULL && !dbal__result_has_affected(result))
         dbal__result_set_affected(result, dbal__stream_rows(ticket));
-    if (ticket->pool->gate != DBAL_GATE_LOOP)
+    if (!dbal__pool_is_native(ticket->pool))
         dbal__result_fetch(result); /* its Deferred runs a little later */
     if (job->large)
         dbal__result_set_reaper(result, dbal__helpers_reaper(ticket->pool->loop->helpers));
@@ -213,7 +213,7 @@ static void
 check_lane(const dbal__ticket *ticket, dbal__slot *slot)
 {
     const dbal__job *job = &ticket->job;
-    if (ticket->pool->gate != DBAL_GATE_LOOP || job->began == 0 ||
+    if (!dbal__pool_is_native(ticket->pool) || job->began == 0 ||
         (!job->in_transaction && !job->soiled))
         return;
     dbal__ready_log(&ticket->pool->loop->ready, DBAL_LOG_WARNING,
@@ -221,6 +221,16 @@ check_lane(const dbal__ticket *ticket, dbal__slot *slot)
                     dbal__ticket_name(ticket),
                     job->in_transaction ? "left a transaction open on" : "changed the session of");
     dbal__slot_close(slot);
+}
+
+/* Its worker has done enough, or become too large: another one goes on, when nobody uses it. */
+static void
+retire_worn(dbal__slot *slot)
+{
+    if (slot->held)
+        slot->dirty = true;
+    else
+        dbal__slot_close(slot);
 }
 
 /* It has come back from below, whether it ran or not. */
@@ -251,6 +261,8 @@ dbal__ticket_finished(dbal__job *job)
     }
     if (slot != NULL && ticket->kind == DBAL__TICKET_STATEMENT && slot->state == DBAL__SLOT_OPEN)
         check_lane(ticket, slot);
+    if (slot != NULL && job->worn)
+        retire_worn(slot);
     ticket->place = DBAL__PLACE_NOWHERE;
     ticket->under_token = false;
     count_shared(ticket);

@@ -44,7 +44,8 @@ clamped(int64_t cost)
 static int64_t
 mean_of(const dbal__ticket *ticket)
 {
-    return atomic_load_explicit(&ticket->sql->mean, memory_order_relaxed);
+    return ticket->sql != NULL ? atomic_load_explicit(&ticket->sql->mean, memory_order_relaxed)
+                               : COST_MOST; /* a backup */
 }
 
 /*
@@ -55,7 +56,7 @@ static bool
 may_share(const dbal__ticket *ticket)
 {
     int64_t mean = mean_of(ticket);
-    return ticket->job.request.read_only && ticket->stream == NULL &&
+    return ticket->job.request.read_only && ticket->stream == NULL && ticket->sql != NULL &&
            ticket->sql->sql_class.kinds == DBAL_SQL_READS && mean > 0 &&
            mean <= ticket->pool->lanes.wait_most / QUICK_BESIDE;
 }
@@ -126,7 +127,7 @@ dbal__lanes_join(dbal__ticket *ticket, dbal__slot *slot, int64_t now)
         lane->since = now;
         lane->sharers = ++slot->pool->lanes.busy;
     }
-    lane->taken = ticket->stream != NULL;
+    lane->taken = ticket->stream != NULL || ticket->backup != NULL;
     ticket->cost = expected_cost(ticket);
     ticket->job.request.may_share = may_share(ticket);
     lane->load += ticket->cost;

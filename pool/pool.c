@@ -50,49 +50,7 @@ configure(dbal_pool *pool, dbal_url *url)
 }
 
 static dbal_error *
-choose_gate(dbal_pool *pool)
-{
-    const dbal_driver *driver = pool->driver->driver;
-    const char *why = NULL;
-    bool hung = false;
-
-    pool->threadlevel = driver->threadlevel != NULL ? driver->threadlevel(pool->config) : 0;
-    if (pool->threadlevel < 0 || pool->threadlevel > 3)
-        return dbal_error_new(DBAL_ERROR_INTERNAL, "driver %s declares threadlevel %d: 0 to 3 are",
-                              driver->name, pool->threadlevel);
-    pool->capabilities = driver->capabilities(pool->config);
-    if (!dbal__driver_can_share(driver, pool->capabilities))
-        return dbal_error_new(DBAL_ERROR_INTERNAL,
-                              "driver %s says that it can share a transaction, and has no function "
-                              "for it",
-                              driver->name);
-    if (pool->settings.pooler != DBAL_POOLER_NONE && (pool->capabilities & DBAL_CAN_POOLER) == 0)
-        return dbal_error_new(DBAL_ERROR_INTERFACE,
-                              "pooler: nothing stands between driver %s and its database",
-                              driver->name);
-    pool->gate =
-        dbal__gate_choose(pool->threadlevel, driver->native != NULL, pool->settings.gate, &why);
-    if (pool->gate == DBAL_GATE_AUTO)
-        return dbal_error_new(
-            DBAL_ERROR_INTERFACE, "gate %s is not for driver %s at threadlevel %d: %s",
-            dbal__gate_kind_name(pool->settings.gate), driver->name, pool->threadlevel, why);
-    if (pool->gate != DBAL_GATE_LOOP && driver->blocking->run == NULL)
-        return dbal_error_new(DBAL_ERROR_INTERFACE, "driver %s has no blocking face for gate %s",
-                              driver->name, dbal__gate_kind_name(pool->gate));
-    if (pool->gate != DBAL_GATE_DRIVER_THREAD)
-        return NULL;
-    pool->worker = dbal__driver_thread(driver->name, &hung);
-    if (pool->worker != NULL)
-        return NULL;
-    return hung ? dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
-                                   "the one thread of driver %s hangs and was given up",
-                                   driver->name)
-                : dbal__error_make(DBAL_ERROR_OPERATIONAL, "53000", DBAL_EXECUTION_NOT_SENT,
-                                   "no thread could be started for driver %s", driver->name);
-}
-
-static dbal_error *
-set_up(dbal_pool *pool, dbal_url *url, const dbal_pool_options *options)
+set_up(dbal_pool *pool, const char *text, dbal_url *url, const dbal_pool_options *options)
 {
     dbal_error *error = find_driver(pool, url);
     if (error == NULL && !dbal__settings_read(&pool->settings, options, url, &error))
@@ -100,7 +58,7 @@ set_up(dbal_pool *pool, dbal_url *url, const dbal_pool_options *options)
     if (error == NULL)
         error = configure(pool, url);
     if (error == NULL)
-        error = choose_gate(pool);
+        error = dbal__pool_choose_gate(pool, text);
     if (error != NULL)
         return error;
     if (pool->settings.max_size == 0)
@@ -181,7 +139,7 @@ open_pool(dbal_loop *loop, const char *text, const dbal_pool_options *options,
         return NULL;
     }
     dbal_pool *pool = allocate(loop);
-    *ret_error = pool != NULL ? set_up(pool, url, options) : no_memory();
+    *ret_error = pool != NULL ? set_up(pool, text, url, options) : no_memory();
     dbal__url_free(url);
     if (*ret_error != NULL && pool != NULL) {
         release(pool);
@@ -213,7 +171,7 @@ dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *option
     }
     dbal__loop_add(loop, &pool->resource);
     dbal__helpers_begin(loop->helpers);
-    if (pool->gate == DBAL_GATE_LOOP)
+    if (dbal__pool_is_native(pool))
         dbal__helpers_begin(loop->hosts);
     if (pool->settings.min_size > 0)
         dbal__slots_grow(pool);
@@ -487,7 +445,7 @@ join(dbal__resource *resource)
 {
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
     /* nobody steps connections on the loop any more: what is in flight there has no end */
-    if (pool->gate == DBAL_GATE_LOOP)
+    if (dbal__pool_is_native(pool))
         give_up_rest(pool, true);
     double patience = pool->settings.close_timeout;
     int64_t deadline = patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);

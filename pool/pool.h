@@ -52,7 +52,8 @@ struct dbal_pool {
     void *config;
     dbal__settings settings;
     dbal_gate_kind gate;
-    int threadlevel;
+    int threadlevel; /* as the driver declares */
+    int entry_level; /* what its entries here are held to */
     unsigned capabilities;
     dbal__sql_table *table;
 
@@ -109,6 +110,13 @@ struct dbal_pool {
 
     dbal_pool_counts counts;
 };
+
+/* Its connections are stepped on the loop, by the driver or by what stands for it. */
+static inline bool
+dbal__pool_is_native(const dbal_pool *pool)
+{
+    return pool->gate == DBAL_GATE_LOOP || pool->gate == DBAL_GATE_PROCESS;
+}
 
 /* What a ticket asks for. */
 typedef enum dbal__ticket_kind {
@@ -317,6 +325,11 @@ void dbal__slots_free(dbal_pool *pool);
 dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
 /* From 0 to 1, so that programs that lost a server together do not come back together. */
 double dbal__pool_jitter(dbal_pool *pool);
+
+/* ---- gate.c ---- */
+
+/* Picks it for a pool that has its config, and gets ready what it needs. NULL, or an error. */
+dbal_error *dbal__pool_choose_gate(dbal_pool *pool, const char *url);
 
 /* ---- pool.c ---- */
 

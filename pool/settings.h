@@ -19,6 +19,8 @@ typedef struct dbal__settings {
     int max_waiting;
     int statement_cache;
     int64_t max_result_bytes;
+    int max_statements; /* 0: no end */
+    int64_t max_memory;
     double pipeline_wait;
 } dbal__settings;
 

@@ -27,7 +27,7 @@ dbal__slot_of(const dbal__ticket *ticket)
 static dbal__channel *
 make_channel(dbal_pool *pool)
 {
-    if (pool->gate == DBAL_GATE_LOOP)
+    if (dbal__pool_is_native(pool))
         return dbal__native_new(pool->loop, pool->driver);
     if (pool->gate == DBAL_GATE_THREAD)
         return dbal__threaded_new(pool->loop, pool->driver, &pool->crew.line, NULL);
@@ -112,7 +112,7 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     double limit = pool->settings.connect_timeout;
     int64_t now = dbal__loop_now(pool->loop);
     channel->owner = slot;
-    channel->threadlevel = pool->threadlevel;
+    channel->threadlevel = pool->entry_level;
     channel->capabilities = pool->capabilities;
     channel->opening.config = pool->config;
     channel->opening.again = pool->probed;

@@ -238,7 +238,7 @@ attach(dbal__ticket *ticket, void *arg)
     stream->ticket = ticket;
     stream->inbox = pool->loop->inbox;
     stream->arg = arg;
-    stream->native = pool->gate == DBAL_GATE_LOOP;
+    stream->native = dbal__pool_is_native(pool);
     dbal__list_init(&stream->batches);
     dbal__task_init(&stream->task, on_task);
     atomic_init(&stream->credit, WINDOW);

@@ -90,7 +90,7 @@ time_of_asking(const dbal_pool *pool, double limit)
 {
     const dbal__clock *clock = &pool->loop->ready.clock;
     double acquire = pool->settings.acquire_timeout;
-    bool closely = pool->gate == DBAL_GATE_LOOP || (acquire >= 0 && acquire < CLOSE) ||
+    bool closely = dbal__pool_is_native(pool) || (acquire >= 0 && acquire < CLOSE) ||
                    (limit >= 0 && limit < CLOSE);
     return closely ? dbal__clock_now(clock) : dbal__clock_roughly(clock);
 }
@@ -316,7 +316,7 @@ dbal__ticket_new_reset(dbal_pool *pool)
         return NULL;
     ticket->job.kind = DBAL__JOB_RESET;
     /* one that takes longer than a connect is not worth it; a thread's cannot be stopped */
-    set_deadlines(ticket, pool->gate == DBAL_GATE_LOOP ? pool->settings.connect_timeout : DBAL_OFF);
+    set_deadlines(ticket, dbal__pool_is_native(pool) ? pool->settings.connect_timeout : DBAL_OFF);
     return ticket;
 }
 
@@ -387,7 +387,7 @@ dbal__ticket_withdraw(dbal__ticket *writer)
 static bool
 may_be_sent_at_once(const dbal__ticket *ticket)
 {
-    return ticket->kind == DBAL__TICKET_STATEMENT && ticket->pool->gate == DBAL_GATE_LOOP;
+    return ticket->kind == DBAL__TICKET_STATEMENT && dbal__pool_is_native(ticket->pool);
 }
 
 void

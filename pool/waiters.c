@@ -215,11 +215,11 @@ serve_session(dbal__ticket *ticket)
     return true;
 }
 
-/* A stream on the loop: its consumer's pauses would be everybody's. */
+/* A stream on the loop: its consumer's pauses would be everybody's. A backup takes long by itself. */
 static bool
 wants_to_be_alone(const dbal__ticket *ticket)
 {
-    return ticket->stream != NULL && ticket->pool->gate == DBAL_GATE_LOOP;
+    return (ticket->stream != NULL || ticket->backup != NULL) && dbal__pool_is_native(ticket->pool);
 }
 
 static bool
@@ -241,7 +241,7 @@ serve_stream(dbal__ticket *ticket, int64_t now)
 static bool
 wants_more(const dbal_pool *pool)
 {
-    return pool->gate == DBAL_GATE_LOOP || least_busy(pool) == NULL;
+    return dbal__pool_is_native(pool) || least_busy(pool) == NULL;
 }
 
 static dbal__slot *
@@ -256,7 +256,7 @@ static bool
 serve_statement(dbal__ticket *ticket, int64_t now)
 {
     dbal_pool *pool = ticket->pool;
-    bool lanes = pool->gate == DBAL_GATE_LOOP;
+    bool lanes = dbal__pool_is_native(pool);
     dbal__slot *slot = lanes ? dbal__lanes_choose(pool, now) : choose_for_thread(pool);
     if (slot == NULL) {
         if (ticket->place == DBAL__PLACE_LIST && wants_more(pool))

@@ -64,7 +64,7 @@ static void
 send(dbal_pool *pool)
 {
     dbal__channel *channel = pool->writes_slot->channel;
-    bool chained = pool->gate != DBAL_GATE_LOOP;
+    bool chained = !dbal__pool_is_native(pool);
     dbal__job *first = NULL, **end = &first, *job;
     for (int taken = 0; (job = next(pool, taken)) != NULL; taken++) {
         *end = job;

@@ -28,7 +28,7 @@ typedef enum dbal_gate_kind {
     DBAL_GATE_LOOP,          /**< natively on the loop */
     DBAL_GATE_THREAD,        /**< a dedicated thread per connection */
     DBAL_GATE_DRIVER_THREAD, /**< one thread for the whole driver */
-    DBAL_GATE_PROCESS        /**< a worker process per connection; not in this version */
+    DBAL_GATE_PROCESS        /**< a worker process per connection: a driver that crashes takes nothing else along, and one of threadlevel 0 runs in parallel. See process.h */
 } dbal_gate_kind;
 
 /** What stands between the pool and its database. */
@@ -54,6 +54,8 @@ typedef struct dbal_pool_options {
     int64_t max_result_bytes; /**< a larger result is an error; default 256 MiB */
     double pipeline_wait;     /**< seconds a statement may be expected to wait behind others on a shared connection before one more connection is used, loop gate; twice that while fewer than 16 are there; default 0.0002. Too low: many connections with little to do each; too high: statements wait for one another */
     dbal_pooler pooler;       /**< default DBAL_POOLER_NONE. With DBAL_POOLER_TRANSACTION what lives longer than a transaction is refused, and nothing is prepared */
+    int max_statements;       /**< gate process: a worker that has run so many is replaced by a new one, for drivers that leak; default none. Too low: every statement waits for a process to start */
+    int64_t max_memory;       /**< gate process: bytes; a worker that has more of them resident is replaced, looked at every 16 statements; default none. Not below what one needs to begin with */
 } dbal_pool_options;
 
 /** `DBAL_POOL_OPTIONS(.max_size = 2)`: pool options for a call (C only). */
@@ -61,7 +63,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
@@ -200,7 +202,7 @@ dbal_deferred *dbal_pool_backup(dbal_pool *pool, const char *target, dbal_progre
 typedef struct dbal_pool_counts {
     size_t size;             /**< sizeof(dbal_pool_counts), set by the caller */
     const char *driver;      /**< its name, a constant */
-    const char *gate;        /**< "loop", "thread", "driver-thread"; a constant */
+    const char *gate;        /**< "loop", "thread", "driver-thread", "process"; a constant */
     int threadlevel;         /**< as declared */
     int connections;         /**< open now */
     int idle;                /**< of these, doing nothing */

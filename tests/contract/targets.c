@@ -133,6 +133,7 @@ const contract_target contract_targets[] = {
     SQLITE("sqlite-driver-thread", "pool_gate=driver-thread", 0, "driver-thread", 1),
     SQLITE("sqlite-full-mutex", "mutex=full", 0, "thread", 3),
     SQLITE("sqlite-rollback-journal", "journal_mode=delete", CONTRACT_ONE, "thread", 1),
+    SQLITE("sqlite-process", "pool_gate=process", 0, "process", 1),
     {"sqlite-memory", "sqlite::memory:", CONTRACT_NOWHERE, "", &sqlite_sql,
      CONTRACT_UNTYPED | CONTRACT_ONE | CONTRACT_FORGETS | CONTRACT_PRIVATE | CONTRACT_NO_COPY |
          CONTRACT_NO_NOTIFY,
@@ -140,5 +141,7 @@ const contract_target contract_targets[] = {
     POSTGRES("postgres", "", 0, "loop"),
     POSTGRES("postgres-thread", "pool_gate=thread", CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY,
              "thread"),
+    POSTGRES("postgres-process", "pool_gate=process", CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY,
+             "process"),
     {.name = NULL},
 };

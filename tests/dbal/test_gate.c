@@ -78,9 +78,10 @@ static const choice choices[] = {
     {1, false, DBAL_GATE_DRIVER_THREAD, DBAL_GATE_DRIVER_THREAD, NULL},
     {2, false, DBAL_GATE_DRIVER_THREAD, DBAL_GATE_DRIVER_THREAD, NULL},
     {3, true, DBAL_GATE_DRIVER_THREAD, DBAL_GATE_DRIVER_THREAD, NULL},
-    {0, false, DBAL_GATE_PROCESS, DBAL_GATE_AUTO, "not in this version"},
-    {3, true, DBAL_GATE_PROCESS, DBAL_GATE_AUTO, "not in this version"},
-    {2, true, (dbal_gate_kind)99, DBAL_GATE_AUTO, "not in this version"},
+    {0, false, DBAL_GATE_PROCESS, DBAL_GATE_PROCESS, NULL},
+    {1, true, DBAL_GATE_PROCESS, DBAL_GATE_PROCESS, NULL},
+    {3, true, DBAL_GATE_PROCESS, DBAL_GATE_PROCESS, NULL},
+    {2, true, (dbal_gate_kind)99, DBAL_GATE_AUTO, "there is no such gate"},
 };
 
 START_TEST(gate_is_chosen_by_level_face_and_wish)

@@ -97,6 +97,13 @@ run with-shared "${shared[@]}"
 rm "$drivers"/dbal-postgres*
 run without-postgres "${shared[@]}"
 
+# The same through a worker process, which finds its library by the path that it was linked with, or,
+# not being there yet, by the environment.
+worker=$(find "$scratch/root" -name dbal-worker)
+[ -x "$worker" ] || fail "no dbal-worker was installed"
+run with-processes env DBAL_WORKER="$worker" "${shared[@]}" "sqlite:bank.db?pool_gate=process"
+"$worker" </dev/null >/dev/null 2>&1 && fail "dbal-worker does something by itself"
+
 # A driver of somebody who has nothing but what is installed, as docs/drivers.md has it.
 mkdir "$scratch/outside"
 "${compiler[@]}" -D_GNU_SOURCE -shared -fPIC -fvisibility=hidden -Wl,-z,defs -o "$scratch/outside/dbal-outside.so" \

@@ -360,7 +360,7 @@ static const setting wrong[] = {
     {"sqlite:x?pool_max_sizes=1", "known are"},
     {"sqlite:x?pool_min_size=5&pool_max_size=2", "above"},
     {"sqlite:x?pool_gate=loop", "native face"},
-    {"sqlite:x?pool_gate=process", "worker processes"},
+    {"sqlite::memory:?pool_gate=process", "gone with its process"},
     {"sqlite:x?nonsense=1", "nonsense"},
 };
 
