@@ -78,6 +78,12 @@ bool dbal__threaded_hold_idle(dbal__channel *channel);
 dbal__worker *dbal__threaded_worker(const dbal__channel *channel);
 /* Gives it back to the shared line. */
 void dbal__threaded_release(dbal__channel *channel);
+/* Keeps it away from that line, whatever it does now; or lets it go there again. */
+void dbal__threaded_hold(dbal__channel *channel, bool hold);
+/* Given back as by dbal__threaded_release(), but kept away from the line. */
+void dbal__threaded_keep(dbal__channel *channel);
+/* A session that it got from the line is on its way to the loop, or has it. */
+bool dbal__threaded_is_engaged(const dbal__channel *channel);
 /* Ready to be pushed on a shared line. */
 void dbal__threaded_prepare(dbal__job *job);
 

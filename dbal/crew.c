@@ -241,5 +241,5 @@ dbal__crew_rouse(dbal__crew *crew)
 {
     dbal__crew_give(crew);
     if (dbal__line_count(&crew->line) != 0)
-        weigh(crew);
+        see_to_it(crew);
 }

@@ -390,6 +390,29 @@ dbal__threaded_release(dbal__channel *channel)
     rouse(self);
 }
 
+void
+dbal__threaded_hold(dbal__channel *channel, bool hold)
+{
+    threaded *self = (threaded *)(void *)channel;
+    atomic_store(&self->worker->held, hold);
+    if (!hold)
+        rouse(self);
+}
+
+void
+dbal__threaded_keep(dbal__channel *channel)
+{
+    threaded *self = (threaded *)(void *)channel;
+    atomic_store(&self->worker->held, true);
+    atomic_store(&self->worker->engaged, false);
+}
+
+bool
+dbal__threaded_is_engaged(const dbal__channel *channel)
+{
+    return atomic_load(&((const threaded *)(const void *)channel)->worker->engaged);
+}
+
 /*
  * A thread that leaves its sleep says so before it looks whether it is held, and one that has
  * engaged itself, which the loop may not know yet, does so before it sleeps again.
