@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const fake_settings[] = {"level",    "interrupt", "token", "connections",
-                                     "pipeline", "sharing",   "notes", NULL};
+const char *const fake_settings[] = {"level",   "interrupt", "token", "connections", "pipeline",
+                                     "sharing", "notes",     "sole",  NULL};
 
 static int
 number(const dbal_url *url, const char *name, int otherwise)
@@ -42,6 +42,7 @@ fake_configure(const dbal_url *url, dbal_fault *fault)
     config->sharing = is_on(url, "sharing", false);
     config->pipeline = is_on(url, "pipeline", true);
     config->notes = is_on(url, "notes", false);
+    config->sole = is_on(url, "sole", false);
     config->connections = number(url, "connections", 0);
     return config;
 }
@@ -69,6 +70,7 @@ void
 fake_describe(const fake_config *config, dbal_opening *opening)
 {
     opening->max_connections = config->connections;
+    opening->sole = config->sole;
     if (config->notes) {
         dbal_opening_note(opening, "it is %s, not %s", "old", "new");
         dbal_opening_note(opening, "it is %s, not %s", "old", "new");
@@ -100,7 +102,8 @@ fake_begin_open(const fake_config *config, const dbal_opening *opening, dbal_fau
     }
     if (number < script->fail_open_from || number > script->fail_open_to)
         return true;
-    dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08001", "the fake does not open");
+    dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, script->fail_open_as_full ? "53300" : "08001",
+                   "the fake does not open");
     dbal_fault_set_retryable(fault, !script->fail_open_for_good);
     return false;
 }

@@ -7,6 +7,7 @@
  *   token=on            only one may write at a time: writes want the token
  *   sharing=on          reads may share a snapshot, and with token=on writes a commit
  *   connections=N       the database cannot have more
+ *   sole=on             the database is gone with its connection
  *   notes=on            each connection notes two things, one of them twice
  *   pipeline=off        native: one statement at a time
  */
@@ -22,7 +23,7 @@
 typedef struct fake_config {
     fake_script *script;
     int level;
-    bool interrupt, blunt, token, pipeline, sharing, notes;
+    bool interrupt, blunt, token, pipeline, sharing, notes, sole;
     int connections;
 } fake_config;
 

@@ -56,8 +56,8 @@ fake_script_clear(fake_script *script)
     script->value = 0;
     script->trace[0] = '\0';
     script->fail_open_from = script->fail_open_to = script->fail_run = 0;
-    script->fail_open_for_good = script->fail_reset = script->hang_open = script->hang_close =
-        script->stop_ends_open = false;
+    script->fail_open_for_good = script->fail_open_as_full = script->fail_reset =
+        script->hang_open = script->hang_close = script->stop_ends_open = false;
     script->hang_share = script->stop_breaks = false;
     script->fail_share_begin = script->fail_share_end = 0;
     script->fail_commit = script->lose_commit = script->commits = 0;

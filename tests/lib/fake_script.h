@@ -76,6 +76,7 @@ typedef struct fake_script {
     /* plans; counted from 1 */
     int fail_open_from, fail_open_to; /* these opens fail */
     bool fail_open_for_good;          /* as ones that will not pass */
+    bool fail_open_as_full;           /* as of a server that has too many connections */
     int fail_run;                     /* the nth statement */
     int fail_commit;                  /* the nth does nothing and fails with 40001 */
     int lose_commit; /* the nth is done, and the connection is lost before its answer */
