@@ -33,6 +33,8 @@ dbal__connection_unref(dbal_connection *connection)
     dbal__clock_stop(&connection->pool->loop->ready.clock, &connection->token_timer);
     dbal__claim_free(connection->claim);
     dbal_error_unref(connection->loss);
+    if (connection->last != NULL)
+        dbal__sql_unref(connection->last);
     dbal__free(connection);
 }
 
@@ -88,6 +90,7 @@ dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot)
     connection->slot = slot;
     ticket->acquire_by = DBAL__NEVER;
     ticket->place = DBAL__PLACE_NOWHERE;
+    dbal__watch_granted(connection);
     dbal__scope_begin(connection->scope);
 }
 
@@ -420,6 +423,7 @@ dbal__connection_pump(dbal_connection *connection)
         ticket->again = false;
         ticket->job.alone = connection->flying == 0;
         connection->flying++;
+        dbal__connection_ran(connection, ticket->sql);
         connection->copying = ticket->job.request.copy != DBAL_COPY_NONE;
         ticket->job.request.has_token = connection->has_token;
         dbal__waiters_submit(ticket, connection->slot);
@@ -486,6 +490,7 @@ dbal__connection_returned(dbal__ticket *ticket)
         dbal__connection_forget(ticket);
     if (ticket->flew)
         connection->flying--;
+    connection->pool->watch.stirs++;
     if (ticket->job.began != 0)
         take_state(connection, ticket);
     if (!connection->in_transaction && connection->flying == 0)

@@ -55,6 +55,9 @@ struct dbal_connection {
     dbal__timer token_timer;
     dbal__scope *scope; /* the innermost; a reference */
     unsigned attempt, savepoints;
+    int64_t since;   /* when it was granted */
+    dbal__sql *last; /* what it ran last; a reference, or NULL */
+    bool reported;   /* as held for too long */
 };
 
 dbal_connection *dbal__connection_ref(dbal_connection *connection);
@@ -100,6 +103,18 @@ void dbal__connection_pump(dbal_connection *connection);
 dbal_error *dbal__connection_refusal(const dbal_connection *connection, const char *call);
 /* The session is over: its outcome, taken over. */
 void dbal__connection_finish(dbal_connection *connection, dbal_outcome outcome);
+
+/* What it ran last, for whoever asks. */
+static inline void
+dbal__connection_ran(dbal_connection *connection, dbal__sql *sql)
+{
+    connection->pool->watch.stirs++;
+    if (sql == NULL || sql == connection->last)
+        return;
+    if (connection->last != NULL)
+        dbal__sql_unref(connection->last);
+    connection->last = dbal__sql_ref(sql);
+}
 
 /* ---- scope.c ---- */
 

@@ -1,19 +1,16 @@
 /* A pool's entry points, its beginning and its end. */
+#include <limits.h>
 #include <string.h>
 
 #include "dbal/alloc.h"
 #include "dbal/outcome.h"
 #include "dbal/url.h"
 #include "pool/connection.h"
+#include "pool/listener.h"
+#include "pool/pause.h"
 #include "pool/spare.h"
 
 enum { TEXTS_MOST = 1024, SIZE_LOOP = 10, SIZE_OTHERS = 4 };
-
-/* a Deferred of dbal_pool_close() or dbal_pool_ready() */
-typedef struct listener {
-    dbal__list link;
-    dbal_deferred *deferred;
-} listener;
 
 static void begin_closing(dbal__resource *resource, double grace);
 static void stop(dbal__resource *resource);
@@ -66,6 +63,7 @@ set_up(dbal_pool *pool, const char *text, dbal_url *url, const dbal_pool_options
     if (pool->settings.max_size < pool->settings.min_size)
         pool->settings.max_size = pool->settings.min_size;
     pool->limit = pool->settings.max_size;
+    dbal__waiters_limit(pool);
     dbal__lanes_init(&pool->lanes, pool->settings.pipeline_wait);
     pool->table = dbal__sql_table_new(pool->driver->driver, pool->config, TEXTS_MOST);
     return pool->table != NULL ? NULL : no_memory();
@@ -82,6 +80,8 @@ serve_waiters(dbal__task *task)
 {
     dbal_pool *pool = DBAL__OF(task, dbal_pool, serve_task);
     dbal__waiters_serve(pool);
+    if (pool->gate == DBAL_GATE_THREAD)
+        dbal__crew_rouse(&pool->crew);
     dbal__pool_check_closed(pool);
 }
 
@@ -100,6 +100,10 @@ allocate(dbal_loop *loop)
     dbal__list_init(&pool->closers);
     dbal__hearing_init(pool);
     dbal__list_init(&pool->readiers);
+    dbal__list_init(&pool->pauses);
+    dbal__life_init(pool);
+    pool->most = INT_MAX;
+    pool->watch.look_at = DBAL__NEVER;
     dbal__task_init(&pool->writes_task, serve_writes);
     dbal__task_init(&pool->serve_task, serve_waiters);
     dbal__crew_init(&pool->crew, loop, dbal__slots_crew_wants);
@@ -178,46 +182,7 @@ dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *option
     return pool;
 }
 
-/* ---- listeners ---- */
-
-/* Nobody waits any more. */
-static void
-stop_listening(dbal_deferred *deferred, void *arg)
-{
-    listener *one = arg;
-    dbal__list_remove(&one->link);
-    dbal__free(one);
-    dbal_deferred_fire(deferred,
-                       dbal__fail_constant(DBAL_ERROR_CANCELLED, DBAL_EXECUTION_NOT_SENT));
-}
-
-static dbal_deferred *
-listen(dbal_pool *pool, dbal__list *list, dbal_canceller *canceller)
-{
-    listener *one = dbal__alloc(sizeof *one);
-    if (one == NULL)
-        return dbal__deferred_failed(pool->loop, no_memory());
-    one->deferred = dbal__deferred_new(pool->loop, canceller, one);
-    if (one->deferred == NULL) {
-        dbal__free(one);
-        return NULL;
-    }
-    dbal__list_push(list, &one->link);
-    return one->deferred;
-}
-
-/* Fires all; the error is borrowed, NULL for a success. */
-static void
-tell(dbal__list *list, dbal_error *error)
-{
-    dbal__list *link;
-    while ((link = dbal__list_pop(list)) != NULL) {
-        listener *one = DBAL__OF(link, listener, link);
-        dbal_deferred_fire(one->deferred,
-                           error != NULL ? dbal_fail(dbal_error_ref(error)) : dbal_done());
-        dbal__free(one);
-    }
-}
+/* ---- being ready ---- */
 
 const char *
 dbal__pool_oldest_at_work(const dbal_pool *pool)
@@ -235,9 +200,9 @@ dbal__pool_oldest_at_work(const dbal_pool *pool)
 void
 dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error)
 {
-    int wanted = pool->settings.min_size < pool->limit ? pool->settings.min_size : pool->limit;
+    int wanted = dbal__life_least(pool);
     if (error != NULL || pool->open >= (wanted > 0 ? wanted : 1))
-        tell(&pool->readiers, error);
+        dbal__listeners_tell(&pool->readiers, error);
 }
 
 dbal_deferred *
@@ -254,13 +219,27 @@ dbal__pool_refuse(dbal_pool *pool, const char *call, bool *ret_ok)
 }
 
 dbal_deferred *
+dbal__pool_refuse_closed(dbal_pool *pool, const char *call, bool *ret_ok)
+{
+    *ret_ok = false;
+    if (!dbal__loop_check(pool->loop, call))
+        return NULL;
+    if (pool->closing || pool->loop->ready.closed)
+        return dbal__deferred_failed(pool->loop, dbal__error_make(DBAL_ERROR_CLOSED, NULL,
+                                                                  DBAL_EXECUTION_NOT_SENT,
+                                                                  "the pool is closed"));
+    *ret_ok = true;
+    return NULL;
+}
+
+dbal_deferred *
 dbal_pool_ready(dbal_pool *pool)
 {
     bool ok;
-    dbal_deferred *refused = dbal__pool_refuse(pool, "dbal_pool_ready", &ok);
+    dbal_deferred *refused = dbal__pool_refuse_closed(pool, "dbal_pool_ready", &ok);
     if (!ok)
         return refused;
-    dbal_deferred *deferred = listen(pool, &pool->readiers, stop_listening);
+    dbal_deferred *deferred = dbal__listener_new(pool, &pool->readiers, 0, true);
     dbal__pool_ready_changed(pool, NULL);
     if (!dbal__list_empty(&pool->readiers))
         dbal__slots_grow(pool);
@@ -306,10 +285,14 @@ is_closed(const dbal_pool *pool)
 void
 dbal__pool_check_closed(dbal_pool *pool)
 {
-    if (!pool->closing || pool->resource.closed || pool->cursor != NULL)
+    if (!pool->attended || pool->resource.closed || pool->cursor != NULL)
         return;
+    if (!pool->closing) {
+        dbal__pause_check(pool);
+        return;
+    }
     if (dbal__list_empty(&pool->tickets)) {
-        dbal__clock_stop(&pool->loop->ready.clock, &pool->retry);
+        dbal__backoff_stop(pool);
         dbal__writes_serve(pool);
         dbal__slots_close_all(pool);
         dbal__waiters_sweep(pool);
@@ -317,7 +300,7 @@ dbal__pool_check_closed(dbal_pool *pool)
     if (pool->resource.closed || !is_closed(pool))
         return;
     dbal__clock_stop(&pool->loop->ready.clock, &pool->close_timer);
-    tell(&pool->closers, NULL);
+    dbal__listeners_tell(&pool->closers, NULL);
     dbal__loop_resource_closed(pool->loop, &pool->resource);
 }
 
@@ -391,10 +374,12 @@ begin_closing(dbal__resource *resource, double grace)
         return;
     if (!pool->closing) {
         dbal_error *closed = dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
-        pool->closing = true;
+        pool->closing = pool->attended = true;
         dbal__upkeep_stop(pool);
         dbal__hearing_end(pool);
-        tell(&pool->readiers, closed);
+        dbal__life_stop(pool);
+        dbal__pause_stop(pool);
+        dbal__listeners_tell(&pool->readiers, closed);
     }
     if (grace >= 0 && !pool->close_late) {
         int64_t at = dbal__after(dbal__clock_now(clock), grace);
@@ -409,9 +394,9 @@ dbal_pool_close(dbal_pool *pool)
 {
     if (!dbal__loop_check(pool->loop, "dbal_pool_close"))
         return NULL;
-    dbal_deferred *deferred = listen(pool, &pool->closers, NULL);
+    dbal_deferred *deferred = dbal__listener_new(pool, &pool->closers, 0, false);
     if (pool->resource.closed || pool->stopped)
-        tell(&pool->closers, NULL);
+        dbal__listeners_tell(&pool->closers, NULL);
     else
         begin_closing(&pool->resource, pool->settings.close_timeout);
     return deferred;
@@ -422,10 +407,13 @@ stop(dbal__resource *resource)
 {
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
     dbal__clock *clock = &pool->loop->ready.clock;
-    pool->closing = pool->stopped = true;
-    dbal__clock_stop(clock, &pool->retry);
+    pool->closing = pool->stopped = pool->attended = true;
+    dbal__backoff_stop(pool);
     dbal__clock_stop(clock, &pool->close_timer);
-    tell(&pool->readiers, dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
+    dbal__listeners_tell(&pool->readiers,
+                         dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
+    dbal__life_stop(pool);
+    dbal__pause_stop(pool);
     dbal__hearing_end(pool);
     stop_tickets(pool);
     dbal__writes_stop(pool);
@@ -464,7 +452,7 @@ join(dbal__resource *resource)
     }
     if (!dbal__list_empty(&pool->tickets))
         give_up_rest(pool, false);
-    tell(&pool->closers, NULL);
+    dbal__listeners_tell(&pool->closers, NULL);
     resource->closed = true;
 }
 
@@ -526,35 +514,4 @@ dbal_quote_identifier(dbal_pool *pool, const char *name)
     if (name == NULL)
         return NULL;
     return dbal__sql_quote_identifier(pool->driver->driver->dialect, name, strlen(name));
-}
-
-void
-dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts)
-{
-    dbal_pool_counts counts = pool->counts;
-    size_t running = 0;
-    int idle = 0;
-    for (const dbal__list *link = pool->tickets.next; link != &pool->tickets; link = link->next) {
-        const dbal__ticket *ticket = DBAL__OF(link, const dbal__ticket, all);
-        running += ticket->kind != DBAL__TICKET_SESSION &&
-                   atomic_load(&ticket->job.state) == DBAL__JOB_RUNNING;
-    }
-    for (const dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
-        const dbal__slot *slot = DBAL__OF(link, const dbal__slot, link);
-        idle += slot->state == DBAL__SLOT_OPEN && !slot->held && slot->flying == 0 &&
-                (pool->gate != DBAL_GATE_THREAD || dbal__threaded_is_idle(slot->channel));
-    }
-    counts.size = ret_counts->size;
-    counts.driver = pool->driver->driver->name;
-    counts.gate = dbal__gate_kind_name(pool->gate);
-    counts.threadlevel = pool->threadlevel;
-    counts.connections = pool->open;
-    counts.idle = idle;
-    counts.held = pool->held;
-    counts.connecting = pool->connecting;
-    counts.max_size = pool->limit;
-    counts.waiting = dbal__waiters_count(pool);
-    counts.running = running;
-    memcpy(ret_counts, &counts,
-           ret_counts->size < sizeof counts ? ret_counts->size : sizeof counts);
 }

@@ -15,8 +15,11 @@
 #include "dbal/loop.h"
 #include "dbal/sql.h"
 #include "dbal/token.h"
+#include "pool/backoff.h"
 #include "pool/ear.h"
+#include "pool/holders.h"
 #include "pool/lanes.h"
+#include "pool/life.h"
 #include "pool/settings.h"
 #include <dbal/copy.h>
 #include <dbal/pool.h>
@@ -42,7 +45,8 @@ struct dbal__slot {
     bool proved;     /* something was done there: when it is lost, the next may be better */
     bool dirty;      /* its session state is not known: close it instead of using it again */
     struct dbal_connection *connection;
-    dbal__timer timer; /* connect_timeout */
+    dbal__span span;
+    dbal__timer timer; /* connect_timeout; one that closes with nothing left to do: close_timeout */
 };
 
 struct dbal_pool {
@@ -62,19 +66,26 @@ struct dbal_pool {
 
     dbal__list slots;
     int open, connecting, held, limit;
+    int most;    /* that the database can have */
     int hanging; /* given up, and not come back */
     dbal__lanes lanes;
     dbal__slot *reserved;   /* takes nothing more, for the session at the head of the line */
     bool probed;            /* a connection was opened once: limit and token are known */
+    bool serves;            /* it is, and the pool is not paused */
     dbal_error *last_error; /* of connecting */
     unsigned failures;      /* connects in a row that failed, or were good for nothing */
-    dbal__timer retry;
-    bool backing_off;
+    dbal__backoff backoff;
     uint64_t jitter; /* state of the back-off's random numbers */
+    dbal__life life;
+    dbal__watch watch;
+    bool paused;
+    double pause_delay; /* until the next look whether anything runs */
+    dbal__list pauses;  /* listeners */
 
     dbal__list tickets;   /* all that was asked for and has not settled */
     dbal__list waiting;   /* of these, those the loop holds back, in order */
     size_t waiting_count; /* on that list */
+    size_t waiting_most;  /* max_waiting, or none while what waits is to fail */
     dbal_notes notes;     /* of opening connections, which the log has */
     dbal__ticket *spare;  /* memory for the next ones */
     unsigned spare_count;
@@ -106,6 +117,7 @@ struct dbal_pool {
     dbal__list closers, readiers;
     dbal__timer close_timer;
     bool closing, stopped, abandoned, sweeping;
+    bool attended;   /* it closes or is paused: what ends may be the last */
     bool close_late; /* close_timeout is over */
 
     dbal_pool_counts counts;
@@ -257,6 +269,8 @@ void dbal__waiters_serve(dbal_pool *pool);
 void dbal__waiters_serve_soon(dbal_pool *pool);
 /* NULL, or why nothing more may wait. */
 dbal_error *dbal__waiters_refusal(dbal_pool *pool);
+/* How much may wait has changed. */
+void dbal__waiters_limit(dbal_pool *pool);
 size_t dbal__waiters_count(const dbal_pool *pool);
 /* Fails all that wait. The error is borrowed. */
 void dbal__waiters_fail(dbal_pool *pool, dbal_error *error);
@@ -302,8 +316,12 @@ void dbal__upkeep_stop(dbal_pool *pool);
 /* One connection more, if the pool may have one. */
 void dbal__slots_grow(dbal_pool *pool);
 void dbal__slots_crew_wants(dbal__crew *crew);
-/* A connect failed; takes the error over. */
-void dbal__slots_failed(dbal_pool *pool, dbal_error *error);
+/* The same while something wants one: what waits, or min_size. */
+void dbal__slots_grow_if_wanted(dbal_pool *pool);
+/* Whether another connect may begin now, whatever the limit. */
+bool dbal__slots_may_connect(const dbal_pool *pool);
+/* Begins to open one, whatever the limit; NULL: it has failed. */
+dbal__slot *dbal__slots_open(dbal_pool *pool);
 /* Something was done there. */
 static inline void
 dbal__slot_proved(dbal__slot *slot)
@@ -323,8 +341,12 @@ void dbal__slots_give_up(dbal_pool *pool, bool busy_only);
 bool dbal__slots_join(dbal_pool *pool, int64_t deadline);
 void dbal__slots_free(dbal_pool *pool);
 dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
-/* From 0 to 1, so that programs that lost a server together do not come back together. */
-double dbal__pool_jitter(dbal_pool *pool);
+
+/* ---- stats.c ---- */
+
+/* Open, and nothing is in it or may be. */
+bool dbal__slot_is_idle(const dbal__slot *slot);
+int dbal__pool_idle(const dbal_pool *pool);
 
 /* ---- gate.c ---- */
 
@@ -344,6 +366,8 @@ const char *dbal__pool_oldest_at_work(const dbal_pool *pool);
 void dbal__pool_ready_changed(dbal_pool *pool, dbal_error *error);
 /* NULL, or a Deferred that has failed since the call cannot be taken; *ret_ok tells. */
 dbal_deferred *dbal__pool_refuse(dbal_pool *pool, const char *call, bool *ret_ok);
+/* The same for what does not wait for a connection. */
+dbal_deferred *dbal__pool_refuse_closed(dbal_pool *pool, const char *call, bool *ret_ok);
 
 /* ---- backup.c ---- */
 

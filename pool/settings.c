@@ -9,7 +9,7 @@
 #include "dbal/error.h"
 #include "dbal/text.h"
 
-typedef enum kind { COUNT, SECONDS, BYTES, WORD } kind;
+typedef enum kind { COUNT, SECONDS, BYTES, WORD, SWITCH } kind;
 
 /* One setting: where it stands in the options and in the settings, and what it may be. */
 typedef struct setting {
@@ -24,16 +24,22 @@ typedef struct setting {
 } setting;
 
 static const char *const gates[] = {"auto", "loop", "thread", "driver-thread", "process", NULL};
+static const char *const switches[] = {"off", "on", NULL};
 static const char *const poolers[] = {"none", "transaction", NULL};
 
 #define AT(field) offsetof(dbal_pool_options, field), offsetof(dbal__settings, field)
 
 static const setting known[] = {
     {"acquire_timeout", SECONDS, AT(acquire_timeout), 0, 1e9, 30, true},
+    {"backoff", SECONDS, AT(backoff), 0.1, 1e9, 30, false},
     {"cancel_timeout", SECONDS, AT(cancel_timeout), 0, 1e9, 2, true},
     {"close_timeout", SECONDS, AT(close_timeout), 0, 1e9, 15, true},
     {"connect_timeout", SECONDS, AT(connect_timeout), 0, 1e9, 20, true},
+    {"fail_fast", SWITCH, AT(fail_fast), 0, 1, 0, false, false, switches},
     {"gate", WORD, AT(gate), DBAL_GATE_AUTO, DBAL_GATE_PROCESS, 0, false, false, gates},
+    {"idle_timeout", SECONDS, AT(idle_timeout), 1, 1e9, 600, true},
+    {"leak_after", SECONDS, AT(leak_after), 0.1, 1e9, DBAL_OFF, true},
+    {"max_lifetime", SECONDS, AT(max_lifetime), 1, 1e9, 1800, true},
     {"max_memory", BYTES, AT(max_memory), 1048576, 1e15, DBAL_OFF, true},
     {"max_result_bytes", BYTES, AT(max_result_bytes), 4096, 1e15, 256.0 * 1024 * 1024, true},
     {"max_size", COUNT, AT(max_size), 1, 10000, 0, false},
@@ -76,6 +82,9 @@ store(dbal__settings *settings, const setting *one, double value)
     case WORD:
         *(int *)place = (int)value;
         break;
+    case SWITCH:
+        *(bool *)place = value != 0;
+        break;
     }
 }
 
@@ -103,6 +112,8 @@ option_value(const dbal_pool_options *options, const setting *one)
         return *(const double *)place;
     case BYTES:
         return (double)*(const int64_t *)place;
+    case SWITCH:
+        return *(const bool *)place;
     default:
         return *(const int *)place;
     }
@@ -196,9 +207,9 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
         const setting *one = &known[i];
         if (strcmp(one->name, name) != 0)
             continue;
-        if (one->kind == WORD && !read_word(one, text, &value))
+        if (one->words != NULL && !read_word(one, text, &value))
             return not_a_word(one, text);
-        if (one->kind != WORD && !read_number(one, text, &value))
+        if (one->words == NULL && !read_number(one, text, &value))
             return dbal_error_new(DBAL_ERROR_INTERFACE,
                                   "pool_%s: \"%s\" is not a value for it: %s%s", name, text,
                                   wanted[one->kind], one->may_be_off ? ", or off" : "");
@@ -209,6 +220,33 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
     }
     return dbal_error_new(DBAL_ERROR_INTERFACE, "unknown setting pool_%s; known are: %s", name,
                           list_known(names, sizeof names));
+}
+
+static dbal_error *
+compare(int min_size, int max_size)
+{
+    if (min_size <= max_size)
+        return NULL;
+    return dbal_error_new(DBAL_ERROR_INTERFACE, "min_size %d is above max_size %d", min_size,
+                          max_size);
+}
+
+static const setting *
+find(const char *name)
+{
+    const setting *one = known;
+    while (strcmp(one->name, name) != 0)
+        one++;
+    return one;
+}
+
+dbal_error *
+dbal__settings_check_sizes(int min_size, int max_size)
+{
+    dbal_error *error = check(find("min_size"), min_size);
+    if (error == NULL)
+        error = check(find("max_size"), max_size);
+    return error != NULL ? error : compare(min_size, max_size);
 }
 
 bool
@@ -233,9 +271,8 @@ dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options, 
     for (size_t i = 0; error == NULL && i < dbal__url_setting_count(url); i++)
         error = take_parameter(settings, dbal__url_setting_name(url, i),
                                dbal__url_setting_value(url, i));
-    if (error == NULL && settings->max_size != 0 && settings->min_size > settings->max_size)
-        error = dbal_error_new(DBAL_ERROR_INTERFACE, "min_size %d is above max_size %d",
-                               settings->min_size, settings->max_size);
+    if (error == NULL && settings->max_size != 0)
+        error = compare(settings->min_size, settings->max_size);
     if (error == NULL)
         return true;
     *ret_error = error;

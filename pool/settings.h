@@ -22,10 +22,14 @@ typedef struct dbal__settings {
     int max_statements; /* 0: no end */
     int64_t max_memory;
     double pipeline_wait;
+    double idle_timeout, max_lifetime, backoff, leak_after;
+    bool fail_fast;
 } dbal__settings;
 
 /* False with *ret_error set, which names the setting and lists the known ones. */
 bool dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options,
                          const dbal_url *url, dbal_error **ret_error);
+/* NULL, or what is wrong with sizes given later. */
+dbal_error *dbal__settings_check_sizes(int min_size, int max_size);
 
 #endif

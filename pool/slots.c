@@ -1,15 +1,13 @@
 /* The life of a pool's connections: opened on demand, replaced after a loss, closed at the end. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dbal/alloc.h"
 #include "pool/connection.h"
+#include "pool/pause.h"
 #include "pool/pool.h"
 
-/* Connects at once, and the wait after one that failed: doubled each time, with full jitter. */
-enum { CONNECTING_MOST = 4 };
-static const double BACKOFF_FIRST = 0.1, BACKOFF_MOST = 1;
+enum { CONNECTING_MOST = 4 }; /* connects at once */
 
 static void on_opened(dbal__channel *channel, dbal_error *error);
 static void on_closed(dbal__channel *channel);
@@ -91,6 +89,7 @@ on_connect_timeout(dbal__timer *timer)
     slot->state = DBAL__SLOT_CLOSING;
     pool->connecting--;
     abandon(slot);
+    dbal__replace_gone(slot);
     dbal_error *error = dbal__error_make(DBAL_ERROR_TIMEOUT, "08001", DBAL_EXECUTION_NOT_SENT,
                                          "no connection within connect_timeout (%g s)",
                                          pool->settings.connect_timeout);
@@ -131,43 +130,52 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     return true;
 }
 
-static bool
-may_grow(const dbal_pool *pool)
+bool
+dbal__slots_may_connect(const dbal_pool *pool)
 {
     int most = pool->probed && (pool->open > 0 || pool->gate != DBAL_GATE_THREAD)
                    ? CONNECTING_MOST
                    : 1; /* until one is open, it is not known how many there may be */
-    if (pool->gate == DBAL_GATE_THREAD)
+    if (pool->gate == DBAL_GATE_THREAD || dbal__backoff_probes(pool))
         most = 1;
     /* while it closes, what was accepted may still want one */
-    if (pool->stopped || (pool->closing && dbal__list_empty(&pool->tickets)))
+    if (pool->stopped || pool->paused || (pool->closing && dbal__list_empty(&pool->tickets)))
         return false;
-    return !pool->backing_off && pool->connecting < most &&
-           pool->open + pool->connecting < pool->limit &&
+    return !pool->backoff.active && pool->connecting < most &&
            pool->hanging < pool->limit + CONNECTING_MOST;
 }
 
-void
-dbal__slots_grow(dbal_pool *pool)
+dbal__slot *
+dbal__slots_open(dbal_pool *pool)
 {
-    if (!may_grow(pool))
-        return;
     dbal_error *error = NULL;
     dbal__slot *slot = dbal__zalloc(sizeof *slot);
     if (slot != NULL) {
         slot->pool = pool;
+        slot->span.generation = pool->life.generation;
         dbal__list_init(&slot->lane.flying);
         slot->state = DBAL__SLOT_OPENING;
         dbal__list_push(&pool->slots, &slot->link);
         if (slot_open(slot, &error)) {
             pool->connecting++;
-            return;
+            return slot;
         }
         slot_free(slot);
     }
     dbal__slots_failed(
         pool, error != NULL ? error
                             : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+    return NULL;
+}
+
+void
+dbal__slots_grow(dbal_pool *pool)
+{
+    if (pool->open + pool->connecting >= pool->limit)
+        return;
+    dbal__backoff_hurry(pool);
+    if (dbal__slots_may_connect(pool))
+        dbal__slots_open(pool);
 }
 
 void
@@ -186,69 +194,36 @@ is_wanted(const dbal_pool *pool)
            pool->waiting_count > (size_t)pool->connecting;
 }
 
-static void
-on_retry(dbal__timer *timer)
+void
+dbal__slots_grow_if_wanted(dbal_pool *pool)
 {
-    dbal_pool *pool = DBAL__OF(timer, dbal_pool, retry);
-    pool->backing_off = false;
     if (is_wanted(pool))
         dbal__slots_grow(pool);
 }
 
-double
-dbal__pool_jitter(dbal_pool *pool)
-{
-    pool->jitter = pool->jitter * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (double)(pool->jitter >> 40) / (double)(1 << 24);
-}
-
+/* One has gone, or is not to be had. */
 static void
-back_off(dbal_pool *pool)
+changed(dbal_pool *pool)
 {
-    double delay = BACKOFF_FIRST * exp2(pool->failures > 16 ? 16 : pool->failures - 1);
-    if (delay > BACKOFF_MOST)
-        delay = BACKOFF_MOST;
-    delay *= dbal__pool_jitter(pool);
-    dbal__clock *clock = &pool->loop->ready.clock;
-    pool->backing_off = true;
-    dbal__clock_start(clock, &pool->retry, dbal__after(dbal__clock_now(clock), delay), on_retry);
-}
-
-/* A connect failed. One that cannot pass fails those that wait, unless others are open. */
-void
-dbal__slots_failed(dbal_pool *pool, dbal_error *error)
-{
-    bool passing = dbal_error_retryable(error) || dbal_error_is(error, DBAL_ERROR_TIMEOUT);
-    error = dbal__error_with_execution(error, DBAL_EXECUTION_NOT_SENT);
-    pool->counts.connect_errors++;
-    /* the first of a row: what waits may wait for long, and its program should know for what */
-    if (pool->failures++ == 0 && pool->open == 0)
-        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "no connection: %s",
-                        dbal_error_message(error));
-    dbal_error_unref(pool->last_error);
-    pool->last_error = error;
-    if (!pool->stopped && !(pool->closing && dbal__list_empty(&pool->tickets)))
-        back_off(pool);
-    if (!passing && pool->open == 0) {
-        dbal_error_ref(error);
-        dbal__waiters_fail(pool, error);
-        dbal__pool_ready_changed(pool, error);
-        dbal_error_unref(error);
-    }
+    dbal__replace(pool);
+    dbal__drain_check(pool);
     dbal__pool_check_closed(pool);
 }
 
 static void
 learn_from(dbal_pool *pool, const dbal_opening *opening)
 {
-    if (opening->max_connections > 0 && opening->max_connections < pool->limit)
-        pool->limit = opening->max_connections;
+    if (opening->max_connections > 0 && opening->max_connections < pool->most)
+        pool->most = opening->max_connections;
+    if (pool->limit > pool->most)
+        pool->limit = pool->most;
     if (pool->token == NULL && opening->token_size > 0 &&
         opening->token_size <= sizeof opening->token) {
         pool->token = dbal__token_get(opening->token, opening->token_size);
         pool->token_timeout = opening->token_timeout;
     }
     pool->probed = true;
+    pool->serves = !pool->paused;
 }
 
 /* What the driver has noted, once for all connections of the pool. */
@@ -278,6 +253,7 @@ on_opened(dbal__channel *channel, dbal_error *error)
     dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
     pool->connecting--;
     if (error != NULL) {
+        dbal__replace_gone(slot);
         slot_free(slot);
         dbal__slots_failed(pool, error);
         return;
@@ -285,7 +261,7 @@ on_opened(dbal__channel *channel, dbal_error *error)
     slot->state = DBAL__SLOT_OPEN;
     pool->open++;
     pool->counts.opened++;
-    pool->last_error = dbal_error_unref(pool->last_error);
+    dbal__backoff_opened(pool);
     learn_from(pool, &channel->opening);
     log_notes(pool, &channel->notes);
     if (pool->gate == DBAL_GATE_THREAD)
@@ -294,19 +270,22 @@ on_opened(dbal__channel *channel, dbal_error *error)
         dbal__slot_close(slot);
         return;
     }
+    dbal__pause_opened(slot);
+    dbal__life_opened(slot);
     dbal__pool_ready_changed(pool, NULL);
     dbal__waiters_serve(pool);
-    if (is_wanted(pool))
-        dbal__slots_grow(pool);
-    if (pool->closing)
-        dbal__pool_check_closed(pool);
+    dbal__slots_grow_if_wanted(pool);
+    changed(pool);
 }
 
 static void
 leave_crew(dbal__slot *slot)
 {
-    if (slot->pool->gate == DBAL_GATE_THREAD && slot->channel->opened_once)
-        dbal__crew_leave(&slot->pool->crew, dbal__threaded_worker(slot->channel));
+    dbal_pool *pool = slot->pool;
+    if (pool->gate != DBAL_GATE_THREAD || !slot->channel->opened_once)
+        return;
+    dbal__crew_leave(&pool->crew, dbal__threaded_worker(slot->channel));
+    dbal__waiters_serve_soon(pool); /* nobody may have been woken for what it was to take */
 }
 
 static void
@@ -315,10 +294,11 @@ on_closed(dbal__channel *channel)
     dbal__slot *slot = channel->owner;
     dbal_pool *pool = slot->pool;
     pool->hanging -= channel->given_up;
+    bool refills = dbal__replace_gone(slot);
     slot_free(slot);
-    if (is_wanted(pool))
+    if (refills || is_wanted(pool))
         dbal__slots_grow(pool);
-    dbal__pool_check_closed(pool);
+    changed(pool);
 }
 
 /* It counts no more; a session on it is told by the caller. */
@@ -357,16 +337,21 @@ dbal__slot_close(dbal__slot *slot)
 void
 dbal__slot_give_up(dbal__slot *slot)
 {
-    if (slot->state == DBAL__SLOT_CLOSING)
+    dbal_pool *pool = slot->pool;
+    if (slot->channel->given_up)
         return;
-    slot->pool->counts.lost++;
-    retire(slot);
+    pool->counts.lost++;
+    if (slot->state != DBAL__SLOT_CLOSING)
+        retire(slot);
     abandon(slot);
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
-    if (slot == slot->pool->writes_slot)
-        dbal__writes_abandon(slot->pool, true);
-    share_fate(slot->pool);
+    if (slot == pool->writes_slot)
+        dbal__writes_abandon(pool, true);
+    share_fate(pool);
+    if (dbal__replace_gone(slot))
+        dbal__slots_grow(pool);
+    changed(pool);
 }
 
 /*
@@ -378,12 +363,10 @@ replace(const dbal__slot *lost)
 {
     dbal_pool *pool = lost->pool;
     bool useless = !lost->proved && lost->flying == 0;
-    if (useless && !pool->backing_off && !pool->stopped) {
-        pool->failures++;
-        back_off(pool);
-    } else if (is_wanted(pool)) {
-        dbal__slots_grow(pool);
-    }
+    if (useless && !pool->backoff.active && !pool->stopped)
+        dbal__backoff_begin(pool);
+    else
+        dbal__slots_grow_if_wanted(pool);
 }
 
 static void

@@ -57,24 +57,6 @@ dbal__ticket_fail_waiting(dbal__ticket *ticket, dbal_error *error)
     return true;
 }
 
-/* The error of an acquire_timeout says what an operator wants to know. */
-static dbal_error *
-exhausted(const dbal__ticket *ticket)
-{
-    const dbal_pool *pool = ticket->pool;
-    double waited = (double)(dbal__loop_now(pool->loop) - ticket->asked) / 1e9;
-    const char *cause = pool->last_error != NULL ? dbal_error_message(pool->last_error) : NULL;
-    dbal_error *error = dbal__error_because(
-        pool->last_error, DBAL_ERROR_POOL_EXHAUSTED, "53300", DBAL_EXECUTION_NOT_SENT,
-        "no connection became free in %.3g s: %d open of at most %d, %d in sessions, %d "
-        "connecting, "
-        "%zu waiting%s%s",
-        waited, pool->open, pool->limit, pool->held, pool->connecting, dbal__waiters_count(pool),
-        cause != NULL ? "; last connect error: " : "", cause != NULL ? cause : "");
-    dbal__ticket_describe(ticket, error);
-    return error;
-}
-
 /*
  * An interrupt that comes just before the statement has really begun does nothing: it is sent again
  * until it has ended. A native driver keeps what it is told.
@@ -170,7 +152,7 @@ on_timer(dbal__timer *timer)
         dbal_pool *pool = ticket->pool;
         ticket->acquire_by = DBAL__NEVER;
         if (atomic_load(&ticket->job.state) == DBAL__JOB_WAITING) {
-            dbal_error *error = exhausted(ticket);
+            dbal_error *error = dbal__holders_exhausted(ticket);
             if (dbal__ticket_fail_waiting(ticket, error)) {
                 dbal__waiters_sweep(pool);
                 return;

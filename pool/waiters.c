@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "pool/connection.h"
+#include "pool/pause.h"
 #include "pool/pool.h"
 
 size_t
@@ -23,13 +24,24 @@ dbal__waiters_refusal(dbal_pool *pool)
                                 "the pool is closed");
     /* what has not come back is at least as much as waits there, and known without looking */
     size_t most = pool->waiting_count + pool->writes_count + pool->crew.outstanding;
-    if (most < (size_t)pool->settings.max_waiting)
+    if (most < pool->waiting_most)
         return NULL;
     size_t waiting = dbal__waiters_count(pool);
-    if (waiting >= (size_t)pool->settings.max_waiting)
-        return dbal__error_make(DBAL_ERROR_QUEUE_FULL, NULL, DBAL_EXECUTION_NOT_SENT,
-                                "%zu are waiting for a connection already (max_waiting)", waiting);
+    if (waiting >= pool->waiting_most)
+        return waiting < (size_t)pool->settings.max_waiting
+                   ? dbal__backoff_refusal(pool)
+                   : dbal__error_make(DBAL_ERROR_QUEUE_FULL, NULL, DBAL_EXECUTION_NOT_SENT,
+                                      "%zu are waiting for a connection already (max_waiting)",
+                                      waiting);
     return NULL;
+}
+
+void
+dbal__waiters_limit(dbal_pool *pool)
+{
+    bool down = pool->settings.fail_fast && pool->backoff.active && pool->open == 0 &&
+                pool->last_error != NULL;
+    pool->waiting_most = down ? 0 : (size_t)pool->settings.max_waiting;
 }
 
 /* It waits with those that write; before the first connection it is not known that it must. */
@@ -99,6 +111,7 @@ used(dbal__slot *slot)
 {
     dbal__list_remove(&slot->link);
     dbal__list_push_front(&slot->pool->slots, &slot->link);
+    slot->span.used = true;
 }
 
 static void
@@ -290,7 +303,7 @@ void
 dbal__waiters_serve(dbal_pool *pool)
 {
     dbal__ticket *ticket;
-    if (!pool->probed) {
+    if (!pool->serves) {
         if (!dbal__list_empty(&pool->waiting))
             dbal__slots_grow(pool);
         return;
@@ -333,7 +346,7 @@ void
 dbal__waiters_add(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
-    if (!pool->probed) {
+    if (!pool->serves) {
         wait_here(ticket);
         dbal__slots_grow(pool);
     } else if (wants_token(ticket)) {
@@ -368,8 +381,8 @@ dbal__waiters_release(dbal__slot *slot)
         dbal__slot_close(slot);
         return;
     }
-    if (pool->gate == DBAL_GATE_THREAD)
-        dbal__threaded_release(slot->channel);
+    if (dbal__life_stays(slot))
+        dbal__pause_release(slot);
     dbal__waiters_serve(pool);
 }
 

@@ -79,7 +79,7 @@ send(dbal_pool *pool)
 static bool
 has_work(const dbal_pool *pool)
 {
-    return !dbal__list_empty(&pool->writes) || pool->upkeep_due;
+    return !pool->paused && (!dbal__list_empty(&pool->writes) || pool->upkeep_due);
 }
 
 static void

@@ -56,6 +56,11 @@ typedef struct dbal_pool_options {
     dbal_pooler pooler;       /**< default DBAL_POOLER_NONE. With DBAL_POOLER_TRANSACTION what lives longer than a transaction is refused, and nothing is prepared */
     int max_statements;       /**< gate process: a worker that has run so many is replaced by a new one, for drivers that leak; default none. Too low: every statement waits for a process to start */
     int64_t max_memory;       /**< gate process: bytes; a worker that has more of them resident is replaced, looked at every 16 statements; default none. Not below what one needs to begin with */
+    double idle_timeout;      /**< seconds after which a connection that was not needed meanwhile is closed, down to min_size, at most a quarter later; at least 1, default 600. Too low: each burst waits for connects anew; too high: what one burst needed is kept from other users of the server */
+    double max_lifetime;      /**< seconds after which a connection is replaced, less up to 5 % drawn when it is opened; at least 1, default 1800. The replacement is opened first, and no query waits for it; for that moment there is one connection more than max_size. In a session, when that has ended. Too low: the server is busy with logins; too high: memory that it keeps for a connection grows, and a changed address, certificate or password is noticed late. Keep it below what a firewall or the server allows */
+    double backoff;           /**< seconds at most from a connect that failed to the next while nothing waits; while something does, 1. The first wait is 0.1, doubled each time, with full jitter; after 3 failures one connect at a time. At least 0.1, default 30. Too low: a server that is just coming up is hit by all its clients; too high: min_size and max_lifetime are late after an outage */
+    bool fail_fast;           /**< what waits fails with the last connect error while no connection is open and the server cannot be reached, and what is asked for meanwhile at once; default off: it waits for up to acquire_timeout. On, a restart of the server is seen by everybody; off, callers pile up behind a server that is gone */
+    double leak_after;        /**< seconds after which a session or transaction that still holds its connection is told to the log, once, with its label, age and last SQL; at least 0.1, default off. Too low: long work is reported as lost; too high: a leak is seen when the pool is dry already */
 } dbal_pool_options;
 
 /** `DBAL_POOL_OPTIONS(.max_size = 2)`: pool options for a call (C only). */
@@ -63,7 +68,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
@@ -88,6 +93,72 @@ dbal_deferred *dbal_pool_ready(dbal_pool *pool);
  * cancelled. @param pool the pool @return floating; a success once closed, the same end when called again
  */
 dbal_deferred *dbal_pool_close(dbal_pool *pool);
+
+/**
+ * Changes min_size and max_size while the pool runs. Growing serves what waits at once. Shrinking
+ * closes idle connections now, busy ones when what they do has ended, and those of sessions when
+ * they come back; nothing fails for it.
+ *
+ * @param pool       the pool
+ * @param min_size   as in dbal_pool_options, but 0 is 0
+ * @param max_size   the same, at least 1; what the database can have still limits it
+ * @param ret_error  may be NULL; set, owned by the caller, when false is returned
+ * @return false, with nothing changed, when a size is out of range, min_size above max_size
+ *         (INTERFACE), or the pool closed (CLOSED)
+ */
+bool dbal_pool_resize(dbal_pool *pool, int min_size, int max_size, dbal_error **ret_error);
+
+/**
+ * Replaces every connection that is open or being opened now, without an outage: as by max_lifetime,
+ * one after the other, each new one before its old one goes. For a new certificate, a changed
+ * address behind the same name, or memory that a server keeps for old connections. While the server
+ * cannot be reached the old ones serve on. The connection that dbal_pool_listen() has stays.
+ *
+ * @param pool  the pool
+ * @return floating; a success when all of them are gone: not before sessions that have one end. To
+ *         wait for a time only, dbal_deferred_add_timeout(); cancelled, nobody waits, and they are
+ *         replaced all the same. NOT_SUPPORTED, 0A000, for a database that is gone with its one
+ *         connection; CLOSED when the pool closes
+ */
+dbal_deferred *dbal_pool_drain(dbal_pool *pool);
+
+/**
+ * Hands nothing more down, until dbal_pool_resume(): for a failover, or for work on the server. What
+ * runs goes on to its end, sessions and transactions too; what is asked for waits, with its
+ * acquire_timeout and deadlines, and max_waiting limits it. Nothing is connected meanwhile.
+ * Connections stay open, and dbal_pool_listen() goes on. Closing the pool ends it.
+ *
+ * @param pool  the pool
+ * @return floating; a success when nothing runs any more. CANCELLED when the pool is resumed before
+ *         that, CLOSED when it closes. Cancelled, nobody waits, and the pool is paused all the same
+ */
+dbal_deferred *dbal_pool_pause(dbal_pool *pool);
+
+/** Ends dbal_pool_pause(): what waits is served in its order. Without effect on a pool that is not paused. @param pool the pool */
+void dbal_pool_resume(dbal_pool *pool);
+
+/** Somebody who holds a connection: a session or transaction. Valid until the function that it was given to returns, or ends that session. */
+typedef struct dbal_holder {
+    size_t size;       /**< sizeof(dbal_holder), as dbal has it */
+    const char *label; /**< of its options; NULL: none */
+    double age;        /**< seconds since it got its connection */
+    const char *sql;   /**< what it ran last, or runs; NULL: nothing yet */
+    bool executing;    /**< something of it runs now, or waits for a writer of this process */
+} dbal_holder;
+
+/** Is told of one holder. May call anything. */
+typedef void dbal_holder_fn(const dbal_holder *holder, void *arg);
+
+/**
+ * Lists the sessions and transactions that hold a connection, in the order in which they asked for
+ * it. For a page or signal that shows where a pool's connections are; see leak_after too.
+ *
+ * @param pool  the pool
+ * @param fn    called within; NULL: only counts
+ * @param arg   for fn
+ * @return how many there are
+ */
+size_t dbal_pool_holders(dbal_pool *pool, dbal_holder_fn *fn, void *arg);
 
 /**
  * Runs one statement on any connection. Statements of a session (BEGIN, SET, temporary tables, a
@@ -204,7 +275,7 @@ typedef struct dbal_pool_counts {
     const char *driver;      /**< its name, a constant */
     const char *gate;        /**< "loop", "thread", "driver-thread", "process"; a constant */
     int threadlevel;         /**< as declared */
-    int connections;         /**< open now */
+    int connections;         /**< open now; for a moment one more than max_size, while one is replaced */
     int idle;                /**< of these, doing nothing */
     int held;                /**< of these, in a session or transaction */
     int connecting;          /**< being opened */
@@ -222,11 +293,18 @@ typedef struct dbal_pool_counts {
     uint64_t shared_writes;    /**< statements that these kept, failed ones included */
     uint64_t undone_writes;    /**< runs that were undone because a shared transaction could not be kept; each statement ran again */
     uint64_t upkeeps;          /**< times the database was kept in order (SQLite: its log copied back) when nothing waited for it */
+    uint64_t closed_idle;      /**< connections closed by idle_timeout */
+    uint64_t closed_lifetime;  /**< replaced by max_lifetime */
+    uint64_t drained;          /**< replaced by dbal_pool_drain() */
+    uint64_t closed_surplus;   /**< closed by dbal_pool_resize() */
+    uint64_t failures_in_a_row; /**< connects since the last success that failed, or whose connection died unused */
+    bool paused;               /**< by dbal_pool_pause() */
 } dbal_pool_counts;
 
 /** Counters to be filled: `dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;` */
 #define DBAL_POOL_COUNTS_INIT                                                                      \
-    {sizeof(dbal_pool_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(dbal_pool_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,      \
+     0, 0, 0, 0, 0, false}
 
 /** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */
 void dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts);

@@ -1,5 +1,7 @@
 /* A pool on SQLite, behind every gate that it may pass: what is asked for and what comes back. */
 #include <dbal.h>
+#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,6 +361,14 @@ static const setting wrong[] = {
     {"sqlite:x?pool_max_size=many", "not a value"},
     {"sqlite:x?pool_max_sizes=1", "known are"},
     {"sqlite:x?pool_min_size=5&pool_max_size=2", "above"},
+    {"sqlite:x?pool_idle_timeout=0.5", "idle_timeout: 0.5 is out of range (1 to 1e+09, or off)"},
+    {"sqlite:x?pool_idle_timeout=soon", "not a value"},
+    {"sqlite:x?pool_max_lifetime=0", "max_lifetime: 0 is out of range"},
+    {"sqlite:x?pool_max_lifetime=1e99", "max_lifetime: 1e+99"},
+    {"sqlite:x?pool_backoff=0.01", "backoff: 0.01 is out of range (0.1 to 1e+09)"},
+    {"sqlite:x?pool_backoff=off", "not a value"},
+    {"sqlite:x?pool_fail_fast=yes", "not a value for it: off, on are"},
+    {"sqlite:x?pool_leak_after=0", "leak_after: 0 is out of range"},
     {"sqlite:x?pool_gate=loop", "native face"},
     {"sqlite::memory:?pool_gate=process", "gone with its process"},
     {"sqlite:x?nonsense=1", "nonsense"},
@@ -372,6 +382,48 @@ START_TEST(a_wrong_setting_is_named)
     ck_assert_msg(strstr(dbal_error_message(error), wrong[_i].needle) != NULL, "%s",
                   dbal_error_message(error));
     dbal_error_unref(error);
+}
+END_TEST
+
+START_TEST(a_wrong_option_is_named)
+{
+    static const struct {
+        dbal_pool_options options;
+        const char *needle;
+    } all[] = {
+        {{.idle_timeout = 0.5}, "idle_timeout: 0.5"},
+        {{.idle_timeout = -3}, "idle_timeout: -3"},
+        {{.max_lifetime = NAN}, "max_lifetime: nan"},
+        {{.max_lifetime = 0.9}, "max_lifetime: 0.9"},
+        {{.backoff = DBAL_OFF}, "backoff: -1"},
+        {{.backoff = INFINITY}, "backoff: inf"},
+        {{.leak_after = 0.01}, "leak_after: 0.01"},
+        {{.min_size = -1}, "min_size: -1"},
+        {{.min_size = 3, .max_size = 2}, "min_size 3"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        dbal_error *error = NULL;
+        dbal_pool_options options = all[i].options;
+        options.size = sizeof options;
+        ck_assert_ptr_null(dbal_pool_open(fixture.loop, "sqlite:x", &options, &error));
+        ck_assert(dbal_error_is(error, DBAL_ERROR_INTERFACE));
+        ck_assert_msg(strstr(dbal_error_message(error), all[i].needle) != NULL, "%s",
+                      dbal_error_message(error));
+        dbal_error_unref(error);
+    }
+}
+END_TEST
+
+/* an application that was built with an older header gives and gets less */
+START_TEST(options_and_counts_of_before)
+{
+    dbal_pool_options options = {
+        .size = offsetof(dbal_pool_options, idle_timeout), .idle_timeout = 0.5, .fail_fast = true};
+    dbal_pool_counts counts = {.size = offsetof(dbal_pool_counts, closed_idle), .closed_idle = 77};
+    pool = dbal_pool_open(fixture.loop, "sqlite::memory:", &options, NULL);
+    ck_assert_ptr_nonnull(pool);
+    dbal_pool_stats(pool, &counts);
+    ck_assert_uint_eq(counts.closed_idle, 77);
 }
 END_TEST
 
@@ -435,6 +487,8 @@ main(void)
     add(suite, a_closed_pool_refuses, TARGETS);
     add(suite, freeing_the_loop_settles_everything, TARGETS);
     add(suite, a_wrong_setting_is_named, (int)(sizeof wrong / sizeof wrong[0]));
+    add(suite, a_wrong_option_is_named, 1);
+    add(suite, options_and_counts_of_before, 1);
     add(suite, too_much_waiting_is_refused, 1);
     add(suite, a_missing_file_is_an_outcome, 1);
     return suite_run(suite);

@@ -76,7 +76,7 @@ START_TEST(ones_that_die_at_once_are_not_opened_without_pause)
         ck_assert_int_eq(counts_now().connections, 0);
         ck_assert_int_eq(counts_now().connecting, 0);
         ck_assert_int_eq(fake_timed_connections(), before);
-        loop_fixture_advance(&fixture, 1);
+        loop_fixture_advance(&fixture, 30); /* nothing waits */
         until_attached(number + 2);
     }
 }
@@ -152,6 +152,133 @@ START_TEST(all_of_many_that_wait_are_served_then)
 }
 END_TEST
 
+/* ---- the wait after a connect that failed ---- */
+
+/* Connects that failed while so much time passed. */
+static uint64_t
+failures_in(double seconds)
+{
+    uint64_t before = counts_now().connect_errors;
+    for (double passed = 0; passed < seconds; passed += 0.05) {
+        until_quiet();
+        loop_fixture_advance(&fixture, 0.05);
+    }
+    until_quiet();
+    return counts_now().connect_errors - before;
+}
+
+START_TEST(while_nothing_waits_it_looks_seldom)
+{
+    seen one;
+    open_driven("timed", "pool_min_size=1&pool_acquire_timeout=off");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    fake_timed_kill(0);
+    settle();
+    failures_in(200); /* until the waits are as long as they get */
+    uint64_t seldom = failures_in(600);
+    ck_assert_uint_ge(seldom, 20); /* each waits for up to 30 s */
+    ck_assert_uint_le(seldom, 90);
+    watch(ask("take 0"), &one);
+    uint64_t often = failures_in(60);
+    ck_assert_uint_ge(often, 60); /* for up to 1 s */
+    /* one connect at a time, however many wait */
+    seen more[20];
+    loop_fixture_advance(&fixture, 1);
+    for (int i = 0; i < 20; i++)
+        watch(ask("take 0"), &more[i]);
+    ck_assert_int_eq(counts_now().connecting, 1);
+    ck_assert_uint_gt(counts_now().failures_in_a_row, 100);
+    fake_timed_down(false);
+    failures_in(1.1);
+    ck_assert_int_eq(one.settled, 1);
+    ck_assert_uint_eq(counts_now().failures_in_a_row, 0);
+}
+END_TEST
+
+/* one that comes in the middle of a long wait */
+START_TEST(who_waits_hurries_it)
+{
+    for (int i = 0; i < 20; i++) {
+        seen one;
+        if (i > 0)
+            before();
+        open_driven("timed", "pool_min_size=1&pool_acquire_timeout=off&pool_backoff=1000");
+        good(ask("take 0"));
+        fake_timed_down(true);
+        fake_timed_kill(0);
+        settle();
+        failures_in(100);
+        fake_timed_down(false);
+        watch(ask("take 0"), &one);
+        loop_fixture_advance(&fixture, 1);
+        until_settled(&one);
+        ck_assert_int_eq(one.error_class, 0);
+        if (i < 19)
+            pool_fixture_fini();
+    }
+}
+END_TEST
+
+START_TEST(its_length_is_a_setting)
+{
+    open_driven("timed", "pool_min_size=1&pool_backoff=0.2");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    fake_timed_kill(0);
+    settle();
+    ck_assert_uint_ge(failures_in(20), 90);
+}
+END_TEST
+
+START_TEST(with_fail_fast_nobody_waits_for_a_server_that_is_down)
+{
+    seen first, second;
+    open_driven("timed", "pool_fail_fast=on&pool_acquire_timeout=off");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    fake_timed_kill(0);
+    settle();
+    watch(ask("take 0"), &first); /* nobody knows yet */
+    ck_assert_int_eq(first.settled, 0);
+    until_settled(&first);
+    ck_assert_int_eq(first.error_class, DBAL_ERROR_OPERATIONAL);
+    ck_assert_int_eq(first.execution, DBAL_EXECUTION_NOT_SENT);
+    uint64_t errors = counts_now().connect_errors;
+    bad(ask("take 0"), DBAL_ERROR_OPERATIONAL, "08001", DBAL_EXECUTION_NOT_SENT, "is down");
+    ck_assert_uint_eq(counts_now().connect_errors, errors); /* it was not even tried */
+    /* what is asked for after the wait tries it again, and waits for that */
+    loop_fixture_advance(&fixture, 1);
+    watch(ask("take 0"), &second);
+    until_settled(&second);
+    ck_assert_uint_eq(counts_now().connect_errors, errors + 1);
+    fake_timed_down(false);
+    loop_fixture_advance(&fixture, 1);
+    good(ask("take 0"));
+    good(ask("take 0"));
+}
+END_TEST
+
+/* as long as one connection works, what waits waits for that */
+START_TEST(fail_fast_is_for_servers_that_are_down)
+{
+    seen one, other;
+    open_driven("timed", "pool_fail_fast=on&pool_min_size=1&pool_max_size=2&pool_pipeline_depth=1");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    watch(ask("take 1000"), &one);
+    watch(ask("take 1"), &other);
+    until_quiet();
+    ck_assert_uint_ge(counts_now().connect_errors, 1);
+    ck_assert_int_eq(other.settled, 0);
+    loop_fixture_advance(&fixture, 0.01);
+    settle();
+    loop_fixture_advance(&fixture, 0.01);
+    until_settled(&other);
+    ck_assert_int_eq(one.error_class + other.error_class, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -161,5 +288,11 @@ main(void)
     suite_add(suite, ones_that_die_at_once_are_not_opened_without_pause, before, pool_fixture_fini);
     suite_add(suite, it_serves_again_soon_after_the_servers_return, before, pool_fixture_fini);
     suite_add(suite, all_of_many_that_wait_are_served_then, before, pool_fixture_fini);
+    suite_add(suite, while_nothing_waits_it_looks_seldom, before, pool_fixture_fini);
+    suite_add(suite, who_waits_hurries_it, before, pool_fixture_fini);
+    suite_add(suite, its_length_is_a_setting, before, pool_fixture_fini);
+    suite_add(suite, with_fail_fast_nobody_waits_for_a_server_that_is_down, before,
+              pool_fixture_fini);
+    suite_add(suite, fail_fast_is_for_servers_that_are_down, before, pool_fixture_fini);
     return suite_run(suite);
 }

@@ -1,0 +1,195 @@
+#include "pool/life.h"
+
+#include "pool/holders.h"
+#include "pool/listener.h"
+#include "pool/pause.h"
+#include "pool/pool.h"
+
+/*
+ * What is idle is looked at so often in an idle_timeout, and closed when it was not used from one
+ * look to the next so many times. The connection used last is used first, so those that are never
+ * used are as many as were never needed at once.
+ */
+enum { LOOKS = 4 };
+/* Of max_lifetime, so that what began together does not end so. */
+static const double JITTER = 0.05;
+
+static void on_timer(dbal__timer *timer);
+
+void
+dbal__life_init(dbal_pool *pool)
+{
+    pool->life.idle_at = DBAL__NEVER;
+    dbal__list_init(&pool->life.drains);
+}
+
+void
+dbal__life_stop(dbal_pool *pool)
+{
+    dbal_error *closed = dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
+    dbal__clock_stop(&pool->loop->ready.clock, &pool->life.timer);
+    dbal__listeners_tell(&pool->life.drains, closed);
+}
+
+void
+dbal__life_arm(dbal_pool *pool, int64_t at)
+{
+    dbal__timer *timer = &pool->life.timer;
+    if (pool->closing || (timer->active && timer->at <= at))
+        return;
+    dbal__clock_start(&pool->loop->ready.clock, timer, at, on_timer);
+}
+
+int
+dbal__life_least(const dbal_pool *pool)
+{
+    return pool->settings.min_size < pool->limit ? pool->settings.min_size : pool->limit;
+}
+
+/* ---- what is idle ---- */
+
+static int64_t
+next_look(const dbal_pool *pool, int64_t now)
+{
+    double idle = pool->settings.idle_timeout;
+    if (idle < 0 || pool->open <= dbal__life_least(pool))
+        return DBAL__NEVER;
+    return dbal__after(now, idle / LOOKS);
+}
+
+/* Whether it was used since the last look, or is in use. */
+static bool
+was_used(dbal__slot *slot)
+{
+    dbal__span *span = &slot->span;
+    bool used = span->used || !dbal__slot_is_idle(slot);
+    span->used = false;
+    if (slot->pool->gate == DBAL_GATE_THREAD) {
+        /* its thread takes work by itself */
+        const dbal__worker *worker = dbal__threaded_worker(slot->channel);
+        unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
+        used = used || taken != span->taken;
+        span->taken = taken;
+    }
+    return used;
+}
+
+static void
+look_for_idle(dbal_pool *pool)
+{
+    /* those that were used longest ago first */
+    dbal__list *link = pool->slots.prev;
+    while (link != &pool->slots) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        link = link->prev;
+        if (slot->state != DBAL__SLOT_OPEN)
+            continue;
+        slot->span.unused = was_used(slot) ? 0 : slot->span.unused + 1;
+        if (slot->span.unused >= LOOKS && pool->open > dbal__life_least(pool) &&
+            !slot->channel->opening.sole && slot != pool->life.replacement)
+            dbal__life_part(slot, &pool->counts.closed_idle);
+    }
+}
+
+/* ---- what is old ---- */
+
+/* When the next one is too old. */
+static int64_t
+look_for_old(dbal_pool *pool, int64_t now)
+{
+    int64_t next = DBAL__NEVER;
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
+        if (slot->state != DBAL__SLOT_OPEN || slot->span.age != DBAL__AGE_YOUNG)
+            continue;
+        if (slot->span.retire_at <= now)
+            slot->span.age = DBAL__AGE_OLD;
+        else if (slot->span.retire_at < next)
+            next = slot->span.retire_at;
+    }
+    return next;
+}
+
+/* ---- for all ---- */
+
+static void
+on_timer(dbal__timer *timer)
+{
+    dbal_pool *pool = DBAL__OF(timer, dbal_pool, life.timer);
+    int64_t now = dbal__loop_now(pool->loop);
+    if (now >= pool->life.idle_at) {
+        look_for_idle(pool);
+        pool->life.idle_at = next_look(pool, now);
+    }
+    dbal__life_arm(pool, look_for_old(pool, now));
+    dbal__replace(pool);
+    dbal__life_arm(pool, dbal__watch_look(pool, now));
+    dbal__life_arm(pool, dbal__pause_look(pool, now));
+    dbal__life_arm(pool, pool->life.idle_at);
+}
+
+void
+dbal__life_opened(dbal__slot *slot)
+{
+    dbal_pool *pool = slot->pool;
+    double lifetime = pool->settings.max_lifetime;
+    int64_t now = dbal__loop_now(pool->loop);
+    dbal__span *span = &slot->span;
+    span->used = true;
+    span->retire_at = DBAL__NEVER;
+    if (slot->channel->opening.sole) {
+        span->generation = pool->life.generation; /* nothing can take its place */
+    } else {
+        if (lifetime >= 0)
+            span->retire_at = dbal__after(now, lifetime * (1 - JITTER * dbal__pool_jitter(pool)));
+        if (span->generation != pool->life.generation)
+            span->age = DBAL__AGE_DRAINED; /* that began before */
+    }
+    dbal__life_arm(pool, span->retire_at);
+    if (pool->life.idle_at == DBAL__NEVER)
+        pool->life.idle_at = next_look(pool, now);
+    dbal__life_arm(pool, pool->life.idle_at);
+}
+
+/* It had nothing to do, and does not come to an end. */
+static void
+on_close_late(dbal__timer *timer)
+{
+    dbal__slot *slot = DBAL__OF(timer, dbal__slot, timer);
+    dbal_pool *pool = slot->pool;
+    dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
+                    "a connection did not close within close_timeout (%g s): it is given up",
+                    pool->settings.close_timeout);
+    dbal__slot_give_up(slot);
+}
+
+void
+dbal__life_part(dbal__slot *slot, uint64_t *count)
+{
+    dbal_pool *pool = slot->pool;
+    dbal__clock *clock = &pool->loop->ready.clock;
+    double limit = pool->settings.close_timeout;
+    bool idle = dbal__slot_is_idle(slot);
+    /* a thread that just wakes up for the line may take something yet, which it does first */
+    if (idle && pool->gate == DBAL_GATE_THREAD)
+        idle = dbal__threaded_hold_idle(slot->channel);
+    ++*count;
+    dbal__slot_close(slot);
+    /* on one thread for all it waits for what others do there */
+    if (idle && limit >= 0 && pool->gate != DBAL_GATE_DRIVER_THREAD)
+        dbal__clock_start(clock, &slot->timer, dbal__after(dbal__clock_now(clock), limit),
+                          on_close_late);
+}
+
+bool
+dbal__life_stays(dbal__slot *slot)
+{
+    dbal_pool *pool = slot->pool;
+    if (pool->closing)
+        return true;
+    if (dbal__resize_surplus(pool) > 0) {
+        dbal__life_part(slot, &pool->counts.closed_surplus);
+        return false;
+    }
+    return slot->span.age == DBAL__AGE_YOUNG || !dbal__replace_returned(slot);
+}
