@@ -73,11 +73,12 @@ configure(dbal__server *server, const wish *wanted, dbal_fault *fault)
     dbal_url *url = dbal__url_new(wanted->url, fault);
     if (url == NULL)
         return false;
-    server->entry = dbal__driver_find(dbal_url_scheme(url));
+    dbal_error *error = NULL;
+    server->entry = dbal__driver_load(dbal_url_scheme(url), &error);
     if (server->entry == NULL) {
-        dbal_fault_set(
-            fault, DBAL_ERROR_INTERFACE, "08001",
-            "the worker process has no driver for URLs that begin with %s:", dbal_url_scheme(url));
+        dbal_fault_set(fault, DBAL_ERROR_INTERFACE, "08001", "in the worker process: %s",
+                       dbal_error_message(error));
+        dbal_error_unref(error);
     } else {
         server->driver = server->entry->driver;
         dbal__url_set_pools_transactions(url, wanted->pools_transactions);
