@@ -40,7 +40,7 @@ is_symbolizer(int pid)
     return strncmp(name, "llvm-symbolizer", 15) == 0;
 }
 
-int
+static int
 children_now(void)
 {
     int count = 0, pid;
@@ -60,6 +60,15 @@ children_now(void)
 }
 
 void
+await_no_children(void)
+{
+    /* where the kernel itself reaps them they are still seen a moment after they have ended */
+    for (int i = 0; i < 2000 && children_now() > 0; i++)
+        usleep(1000);
+    ck_assert_int_eq(children_now(), 0);
+}
+
+void
 process_fixture_init(void)
 {
     ck_assert(dbal_driver_register(&trouble_driver, NULL));
@@ -71,7 +80,7 @@ void
 process_fixture_fini(void)
 {
     loop_fixture_fini(&fixture);
-    ck_assert_int_eq(children_now(), 0);
+    await_no_children();
     ck_assert_int_eq(descriptors_now(), descriptors);
 }
 

@@ -27,8 +27,8 @@ void bad(dbal_deferred *deferred, dbal_error_class error_class, const char *sqls
 dbal_pool_counts counts_now(void);
 /* The program's own descriptors. */
 int descriptors_now(void);
-/* Its children, zombies too. */
-int children_now(void);
+/* Waits until it has no children, zombies too: those that stay fail the test. */
+void await_no_children(void);
 /* Waits until a process, not a child of this one, has ended. */
 void await_end_of(pid_t pid);
 

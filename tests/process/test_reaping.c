@@ -91,7 +91,7 @@ START_TEST(its_death_is_noticed_whoever_takes_its_status)
         dbal_result_unref(outcome.pointer);
     }
     dbal_loop_free(loop);
-    ck_assert_int_eq(children_now(), 0);
+    await_no_children();
     ev_loop_destroy(ev);
     sigaction(SIGCHLD, &before, NULL);
 }

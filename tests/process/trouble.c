@@ -354,13 +354,14 @@ configure(const dbal_url *url, dbal_fault *fault)
 static int
 threadlevel(const void *memory)
 {
-    return ((const config *)memory)->level;
+    return memory != NULL ? ((const config *)memory)->level : 0;
 }
 
 static unsigned
 capabilities(const void *memory)
 {
-    return DBAL_CAN_STREAM | (((const config *)memory)->stops ? DBAL_CAN_CANCEL : 0u);
+    const config *self = memory;
+    return DBAL_CAN_STREAM | (self != NULL && self->stops ? DBAL_CAN_CANCEL : 0u);
 }
 
 static dbal_sql_class
