@@ -159,7 +159,7 @@ START_TEST(what_a_stream_sees_is_let_go_when_its_time_is_up)
     dbal_deferred *stream = dbal_deferred_ref(
         dbal_pool_stream(pool,
                          DBAL_QUERY(.sql = target->sql->reads,
-                                    .params = DBAL_PARAMS(dbal_int64(1000000)), .timeout = 60),
+                                    .params = DBAL_PARAMS(dbal_int64(100000)), .timeout = 60),
                          take, &self));
     loop_fixture_until(&fixture, has_batches, &self);
     good(add_to_value(1));
