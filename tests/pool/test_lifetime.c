@@ -221,10 +221,8 @@ START_TEST(one_in_a_session_goes_when_that_has_ended)
     ck_assert_int_eq(opens(), 1);
     good(dbal_connection_query(one.connection, "get", DBAL_NO_PARAMS));
     let_go(&one);
-    until_held(&next);
-    until_connections(2); /* the new one is here, and the old one is held again */
-    settle();
-    ck_assert_int_eq(closes(), 0);
+    until_held(&next); /* on the new one, or once more on the old one, which then goes later */
+    until_count(&script->opens, 2);
     let_go(&next);
     until_count(&script->closes, 1);
     until_settled(&next.end);
