@@ -100,7 +100,8 @@ fake_begin_open(const fake_config *config, const dbal_opening *opening, dbal_fau
         dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08001", "the fake was stopped");
         return false;
     }
-    if (number < script->fail_open_from || number > script->fail_open_to)
+    if (number < fake_script_count(script, &script->fail_open_from) ||
+        number > fake_script_count(script, &script->fail_open_to))
         return true;
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, script->fail_open_as_full ? "53300" : "08001",
                    "the fake does not open");
