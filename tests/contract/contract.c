@@ -8,13 +8,14 @@
 #include "tests/lib/fake_driver.h"
 #include "tests/lib/fake_script.h"
 #include "tests/lib/postgres.h"
+#include "tests/lib/scratch.h"
 #include "tests/lib/suite.h"
 
 const contract_target *target;
 loop_fixture fixture;
 dbal_pool *pool;
 
-static char place[192], folder[64];
+static char place[192], folder[SCRATCH_PATH];
 static postgres server;
 static postgres_place schema;
 
@@ -36,8 +37,7 @@ make_place(void)
         fake_script_clear(fake_script_get(place));
         break;
     case CONTRACT_FILE:
-        strcpy(folder, "/tmp/dbal-contract-XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(folder));
+        scratch_make(folder, "contract");
         snprintf(place, sizeof place, "%s/db", folder);
         break;
     case CONTRACT_SERVER:
@@ -50,22 +50,10 @@ make_place(void)
 }
 
 static void
-remove_files(void)
-{
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal", "-copy"};
-    char file[256];
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        snprintf(file, sizeof file, "%s%s", place, ends[i]);
-        unlink(file);
-    }
-    rmdir(folder);
-}
-
-static void
 remove_place(void)
 {
     if (target->where == CONTRACT_FILE)
-        remove_files();
+        scratch_remove(folder);
     if (target->where == CONTRACT_SERVER)
         postgres_place_fini(&schema, &server);
 }

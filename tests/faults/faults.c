@@ -9,7 +9,7 @@
 
 loop_fixture fixture;
 dbal_pool *pool;
-char folder[64], path[96];
+char folder[SCRATCH_PATH], path[96];
 
 void
 faults_remove(const char *where)
@@ -25,11 +25,9 @@ faults_remove(const char *where)
 void
 faults_before(void)
 {
-    const char *place = getenv("TMPDIR");
     fault_vfs_register();
     fault_vfs_heal();
-    snprintf(folder, sizeof folder, "%.40s/dbal-faults-XXXXXX", place != NULL ? place : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_make(folder, "faults");
     snprintf(path, sizeof path, "%s/test.db", folder);
     loop_fixture_init(&fixture);
     pool = NULL;

@@ -9,10 +9,11 @@
 #include "tests/faults/fault_vfs.h"
 #include "tests/lib/chance.h"
 #include "tests/lib/loop_fixture.h"
+#include "tests/lib/scratch.h"
 
 extern loop_fixture fixture;
 extern dbal_pool *pool;
-extern char folder[64], path[96];
+extern char folder[SCRATCH_PATH], path[96];
 
 /* A folder, a loop, and no pool yet; all rules of the VFS are gone. */
 void faults_before(void);

@@ -11,6 +11,7 @@
 #include "dbal/loop.h"
 #include "dbal/result_layout.h"
 #include "tests/lib/loop_fixture.h"
+#include "tests/lib/scratch.h"
 #include "tests/lib/suite.h"
 
 enum { TARGETS = 4 };
@@ -19,28 +20,21 @@ static const char *const targets[TARGETS] = {"", "?pool_gate=driver-thread", "?m
                                              "?journal_mode=delete"};
 
 static loop_fixture fixture;
-static char folder[64], path[96];
+static char folder[SCRATCH_PATH], path[SCRATCH_PATH + 8];
 static dbal_pool *pool;
 
 static void
 make_folder(void)
 {
-    strcpy(folder, "/tmp/dbal-pool-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_make(folder, "pool");
     loop_fixture_init(&fixture);
 }
 
 static void
 remove_folder(void)
 {
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
-    char file[128];
     loop_fixture_fini(&fixture);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        snprintf(file, sizeof file, "%s/db%s", folder, ends[i]);
-        unlink(file);
-    }
-    rmdir(folder);
+    scratch_remove(folder);
 }
 
 static void

@@ -7,35 +7,29 @@
 
 #include "tests/lib/load.h"
 #include "tests/lib/loop_fixture.h"
+#include "tests/lib/scratch.h"
 #include "tests/lib/suite.h"
 
 static const char *const targets[] = {"", "&pool_gate=driver-thread", "&journal_mode=delete"};
 enum { TARGETS = sizeof targets / sizeof targets[0], CALLERS = 16 };
 
 static loop_fixture fixture;
-static char folder[64];
+static char folder[SCRATCH_PATH];
 static dbal_pool *pool;
 static load work;
 
 static void
 before(void)
 {
-    strcpy(folder, "/tmp/dbal-pool-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_make(folder, "pool");
     loop_fixture_init(&fixture);
 }
 
 static void
 after(void)
 {
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
-    char file[128];
     loop_fixture_fini(&fixture);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        snprintf(file, sizeof file, "%s/db%s", folder, ends[i]);
-        unlink(file);
-    }
-    rmdir(folder);
+    scratch_remove(folder);
 }
 
 static void

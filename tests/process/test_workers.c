@@ -1,5 +1,6 @@
 /* What a worker process is like, what comes back from it, and when it is replaced. */
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/lib/scratch.h"
 #include "tests/lib/suite.h"
 #include "tests/process/process_fixture.h"
 
@@ -60,14 +62,15 @@ END_TEST
 
 START_TEST(it_is_where_the_pool_was_opened)
 {
-    char before[256], folder[] = "/tmp/dbal-process-XXXXXX";
+    char before[256], folder[SCRATCH_PATH], there[PATH_MAX];
     ck_assert_ptr_nonnull(getcwd(before, sizeof before));
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_make(folder, "process");
+    ck_assert_ptr_nonnull(realpath(folder, there));
     ck_assert_int_eq(chdir(folder), 0);
     open_pool("");
     ck_assert_int_eq(chdir(before), 0);
-    ck_assert_str_eq(text("cwd"), folder);
-    ck_assert_int_eq(rmdir(folder), 0);
+    ck_assert_str_eq(text("cwd"), there);
+    scratch_remove(folder);
 }
 END_TEST
 
@@ -269,9 +272,9 @@ END_TEST
 START_TEST(statements_of_level_0_run_side_by_side)
 {
     enum { MANY = 4 };
-    char folder[] = "/tmp/dbal-process-XXXXXX", sql[80], remove[80];
+    char folder[SCRATCH_PATH], sql[SCRATCH_PATH + 16];
     dbal_deferred *all[MANY];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_make(folder, "process");
     open_pool("level=0&pool_max_size=4&pool_pipeline_depth=1");
     ck_assert_int_eq(counts_now().threadlevel, 0);
     ck_assert_str_eq(counts_now().gate, "process");
@@ -282,22 +285,20 @@ START_TEST(statements_of_level_0_run_side_by_side)
         good(all[i]);
         dbal_deferred_unref(all[i]);
     }
-    snprintf(remove, sizeof remove, "rm -r %s", folder);
-    ck_assert_int_eq(system(remove), 0);
+    scratch_remove(folder);
 }
 END_TEST
 
 /* ---- SQLite in a worker -------------------------------------------------------------------------- */
 
-static char folder[64], path[80];
+static char folder[SCRATCH_PATH], path[SCRATCH_PATH + 8];
 
 static void
 open_sqlite(const char *parameters)
 {
-    char url[160];
+    char url[256];
     dbal_error *error = NULL;
-    strcpy(folder, "/tmp/dbal-process-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_make(folder, "process");
     snprintf(path, sizeof path, "%s/db", folder);
     snprintf(url, sizeof url, "sqlite:%s?pool_gate=process&pool_max_size=1%s", path, parameters);
     pool = dbal_pool_open(fixture.loop, url, NULL, &error);
@@ -308,10 +309,8 @@ open_sqlite(const char *parameters)
 static void
 close_sqlite(void)
 {
-    char remove[80];
     loop_fixture_await(&fixture, dbal_pool_close(pool));
-    snprintf(remove, sizeof remove, "rm -r %s", folder);
-    ck_assert_int_eq(system(remove), 0);
+    scratch_remove(folder);
 }
 
 static bool

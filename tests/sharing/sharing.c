@@ -7,14 +7,12 @@
 
 loop_fixture fixture;
 chance luck;
-char folder[64];
+char folder[SCRATCH_PATH];
 
 void
 sharing_before(void)
 {
-    const char *place = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.30s/dbal-sharing-XXXXXX", place != NULL ? place : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scratch_make(folder, "sharing");
     chance_init(&luck);
     loop_fixture_init(&fixture);
 }

@@ -11,10 +11,11 @@
 
 #include "tests/lib/chance.h"
 #include "tests/lib/loop_fixture.h"
+#include "tests/lib/scratch.h"
 
 extern loop_fixture fixture;
 extern chance luck;
-extern char folder[64];
+extern char folder[SCRATCH_PATH];
 
 /* A folder of its own and a loop. */
 void sharing_before(void);

@@ -1,45 +1,27 @@
 #include "tests/drivers/load/place.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-char place[64], other_place[80];
+char place[SCRATCH_PATH], other_place[SCRATCH_PATH + 8];
 
 void
 place_make(void)
 {
-    strcpy(place, "/tmp/dbal-load-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(place));
+    scratch_make(place, "load");
     snprintf(other_place, sizeof other_place, "%s/other", place);
     ck_assert_int_eq(mkdir(other_place, 0755), 0);
     ck_assert_int_eq(setenv("DBAL_DRIVER_PATH", place, 1), 0);
 }
 
-static void
-empty(const char *folder)
-{
-    char file[512];
-    DIR *stream = opendir(folder);
-    ck_assert_ptr_nonnull(stream);
-    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
-        snprintf(file, sizeof file, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.' && unlink(file) != 0)
-            rmdir(file);
-    }
-    closedir(stream);
-}
-
 void
 place_remove(void)
 {
-    empty(other_place);
-    empty(place);
-    ck_assert_int_eq(rmdir(place), 0);
+    scratch_remove(place);
     unsetenv("DBAL_DRIVER_PATH");
 }
 

@@ -4,7 +4,9 @@
 
 #include <dbal.h>
 
-extern char place[64], other_place[80];
+#include "tests/lib/scratch.h"
+
+extern char place[SCRATCH_PATH], other_place[SCRATCH_PATH + 8];
 
 /* Makes both and lets DBAL_DRIVER_PATH name the first; removes both with all that is in them. */
 void place_make(void);

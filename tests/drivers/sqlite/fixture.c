@@ -41,11 +41,8 @@ now(void)
 void
 database_init(database *db)
 {
-    const char *place = getenv("TMPDIR");
     memset(db, 0, sizeof *db);
-    snprintf(db->folder, sizeof db->folder, "%.40s/dbal-sqlite-XXXXXX",
-             place != NULL ? place : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(db->folder));
+    scratch_make(db->folder, "sqlite");
     snprintf(db->path, sizeof db->path, "%s/test.db", db->folder);
     db->has_token = true;
     db->deadline = INT64_MAX;
@@ -61,21 +58,6 @@ forget_answer(database *db)
     db->needs_token = false;
 }
 
-static void
-remove_folder(const char *folder)
-{
-    DIR *directory = opendir(folder);
-    ck_assert_ptr_nonnull(directory);
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.' && unlink(path) != 0)
-            rmdir(path);
-    }
-    closedir(directory);
-    ck_assert_int_eq(rmdir(folder), 0);
-}
-
 void
 database_fini(database *db)
 {
@@ -84,7 +66,7 @@ database_fini(database *db)
     forget_answer(db);
     dbal__notes_fini(&db->notes);
     database_on_nap = NULL;
-    remove_folder(db->folder);
+    scratch_remove(db->folder);
 }
 
 void

@@ -8,9 +8,10 @@
 #include "dbal/note.h"
 #include "dbal/request.h"
 #include "drivers/sqlite/sqlite.h"
+#include "tests/lib/scratch.h"
 
 typedef struct database {
-    char folder[64], path[96];
+    char folder[SCRATCH_PATH], path[96];
     void *config, *connection; /* connection: NULL while it is not open */
     dbal_opening opening;
     dbal_notes notes;     /* of the last opening */
