@@ -76,8 +76,6 @@ did_open(dbal__message *message)
     threaded *self = DBAL__OF(message, threaded, opened_message);
     dbal__channel *channel = &self->channel;
     channel->opened_once = self->ok;
-    if (self->ok && self->dedicated && !channel->given_up)
-        dbal__threaded_release(channel);
     channel->opened(channel, self->ok ? NULL : dbal__fault_take(&self->fault));
 }
 

@@ -41,7 +41,8 @@ set_timer(dbal_pool *pool)
                     dbal__list_empty(&pool->readiers) && most > MOST_WHEN_AWAITED;
     if (!self->patient && most > MOST_WHEN_AWAITED)
         most = MOST_WHEN_AWAITED;
-    double delay = FIRST * exp2(pool->failures > 16 ? 16 : pool->failures - 1);
+    unsigned doublings = pool->failures > 1 ? pool->failures - 1 : 0; /* 0: one has opened since */
+    double delay = FIRST * exp2(doublings < 16 ? doublings : 16);
     delay = (delay < most ? delay : most) * self->draw;
     dbal__clock_start(&pool->loop->ready.clock, &self->timer, dbal__after(self->failed_at, delay),
                       on_timer);

@@ -55,8 +55,6 @@ dbal_pool_drain(dbal_pool *pool)
         if (slot->state == DBAL__SLOT_OPEN)
             slot->span.age = DBAL__AGE_DRAINED;
     }
-    if (pool->life.replacement != NULL && pool->life.replacement->state == DBAL__SLOT_OPEN)
-        pool->life.replacement = NULL; /* it is old itself now */
     dbal__replace(pool);
     dbal__drain_check(pool);
     return deferred;

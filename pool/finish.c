@@ -181,10 +181,13 @@ ask_again(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     dbal__ticket_renew(ticket);
-    if (pool->stopped)
+    if (pool->stopped) {
         dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
-    else
-        dbal__waiters_add(ticket);
+        return;
+    }
+    if (ticket->acquire_by == DBAL__NEVER)
+        dbal__ticket_wait_anew(ticket); /* its time was up when it had what it is not to have */
+    dbal__waiters_add(ticket);
 }
 
 /* A request for a connection has reached one, or was cancelled before. */
@@ -230,7 +233,7 @@ retire_worn(dbal__slot *slot)
     if (slot->held)
         slot->dirty = true;
     else
-        dbal__slot_close(slot);
+        dbal__life_close(slot);
 }
 
 /* It has come back from below, whether it ran or not. */

@@ -62,7 +62,7 @@ static bool
 was_used(dbal__slot *slot)
 {
     dbal__span *span = &slot->span;
-    bool used = span->used || !dbal__slot_is_idle(slot);
+    bool used = span->used || slot->pool->paused || !dbal__slot_is_idle(slot);
     span->used = false;
     if (slot->pool->gate == DBAL_GATE_THREAD) {
         /* its thread takes work by itself */
@@ -135,6 +135,7 @@ dbal__life_opened(dbal__slot *slot)
     double lifetime = pool->settings.max_lifetime;
     int64_t now = dbal__loop_now(pool->loop);
     dbal__span *span = &slot->span;
+    pool->life.owes = false;
     span->used = true;
     span->retire_at = DBAL__NEVER;
     if (slot->channel->opening.sole) {
@@ -157,28 +158,38 @@ on_close_late(dbal__timer *timer)
 {
     dbal__slot *slot = DBAL__OF(timer, dbal__slot, timer);
     dbal_pool *pool = slot->pool;
-    dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
-                    "a connection did not close within close_timeout (%g s): it is given up",
-                    pool->settings.close_timeout);
+    if (slot->channel->opened_once)
+        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
+                        "a connection did not close within close_timeout (%g s): it is given up",
+                        pool->settings.close_timeout);
     dbal__slot_give_up(slot);
 }
 
 void
-dbal__life_part(dbal__slot *slot, uint64_t *count)
+dbal__life_close(dbal__slot *slot)
 {
     dbal_pool *pool = slot->pool;
     dbal__clock *clock = &pool->loop->ready.clock;
-    double limit = pool->settings.close_timeout;
-    bool idle = dbal__slot_is_idle(slot);
+    bool opening = slot->state == DBAL__SLOT_OPENING;
+    double limit = opening ? pool->settings.connect_timeout * 9 / 8 : pool->settings.close_timeout;
+    bool idle = opening || dbal__slot_is_idle(slot);
+    if (slot->state == DBAL__SLOT_CLOSING)
+        return;
     /* a thread that just wakes up for the line may take something yet, which it does first */
-    if (idle && pool->gate == DBAL_GATE_THREAD)
+    if (idle && !opening && pool->gate == DBAL_GATE_THREAD)
         idle = dbal__threaded_hold_idle(slot->channel);
-    ++*count;
     dbal__slot_close(slot);
     /* on one thread for all it waits for what others do there */
     if (idle && limit >= 0 && pool->gate != DBAL_GATE_DRIVER_THREAD)
         dbal__clock_start(clock, &slot->timer, dbal__after(dbal__clock_now(clock), limit),
                           on_close_late);
+}
+
+void
+dbal__life_part(dbal__slot *slot, uint64_t *count)
+{
+    ++*count;
+    dbal__life_close(slot);
 }
 
 bool

@@ -34,6 +34,7 @@ typedef struct dbal__life {
     dbal__slot *replacement; /* opening or open, and the old one is not gone yet; or NULL */
     dbal__slot *leaving;     /* closing, its place is taken; or NULL */
     bool refills;            /* nothing was opened yet for what is leaving */
+    bool owes;               /* one has gone first, and none was opened since */
     bool full;               /* the database took no more connections: an old one goes first */
     unsigned generation;     /* of connections: how often they were drained */
     dbal__list drains;       /* listeners, by generation */
@@ -50,7 +51,12 @@ void dbal__life_arm(dbal_pool *pool, int64_t at);
 void dbal__life_opened(dbal__slot *slot);
 /* The connections kept. */
 int dbal__life_least(const dbal_pool *pool);
-/* Closes it when what it does has ended, for a reason that is counted. */
+/*
+ * Closes it when what it does has ended. When it does nothing, it is given up if that takes longer than
+ * close_timeout, or a connect that is to end than connect_timeout.
+ */
+void dbal__life_close(dbal__slot *slot);
+/* The same, for a reason that is counted. */
 void dbal__life_part(dbal__slot *slot, uint64_t *count);
 /* It goes back to the others, unless it is closed now: false. */
 bool dbal__life_stays(dbal__slot *slot);

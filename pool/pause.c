@@ -115,13 +115,6 @@ dbal__pause_stop(dbal_pool *pool)
 }
 
 void
-dbal__pause_opened(dbal__slot *slot)
-{
-    if (slot->pool->paused && slot->pool->gate == DBAL_GATE_THREAD)
-        dbal__threaded_hold(slot->channel, true);
-}
-
-void
 dbal__pause_release(dbal__slot *slot)
 {
     if (slot->pool->gate != DBAL_GATE_THREAD)

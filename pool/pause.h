@@ -9,9 +9,7 @@ typedef struct dbal__slot dbal__slot;
 
 /* The pool closes, which ends it. */
 void dbal__pause_stop(dbal_pool *pool);
-/* A connection was opened meanwhile. */
-void dbal__pause_opened(dbal__slot *slot);
-/* A connection is free for others: when the pool goes on. */
+/* A connection is open now, or free for others again: when the pool goes on. */
 void dbal__pause_release(dbal__slot *slot);
 /* Something has ended: is anything left? */
 void dbal__pause_check(dbal_pool *pool);

@@ -21,7 +21,10 @@ is_engaged(const dbal__slot *slot)
     return slot->pool->gate == DBAL_GATE_THREAD && dbal__threaded_is_engaged(slot->channel);
 }
 
-/* Of those that are to go and are in no session, one that does nothing, if there is one. */
+/*
+ * Of those that are to go and are in no session, one that does nothing, if there is one; not the one
+ * that takes another's place.
+ */
 static dbal__slot *
 choose(const dbal_pool *pool, bool *ret_any)
 {
@@ -29,7 +32,8 @@ choose(const dbal_pool *pool, bool *ret_any)
     *ret_any = false;
     for (dbal__list *link = pool->slots.prev; link != &pool->slots; link = link->prev) {
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
-        if (slot->state != DBAL__SLOT_OPEN || slot->span.age == DBAL__AGE_YOUNG)
+        if (slot->state != DBAL__SLOT_OPEN || slot->span.age == DBAL__AGE_YOUNG ||
+            slot == pool->life.replacement)
             continue;
         *ret_any = true;
         if (slot->held || is_engaged(slot))
@@ -58,6 +62,7 @@ change(dbal__slot *old)
     life->replacement = NULL;
     life->leaving = old;
     life->refills = fresh == NULL;
+    life->owes = life->owes || fresh == NULL;
     dbal__life_part(old, count_of(old));
 }
 
@@ -68,11 +73,26 @@ goes_first(const dbal_pool *pool)
     return pool->life.full || pool->open + pool->connecting >= pool->most;
 }
 
+/* One has gone first, and none was opened for it: else all might go, one after another. */
+static bool
+waits_for_one(dbal_pool *pool)
+{
+    if (!pool->life.owes)
+        return false;
+    if (pool->open + pool->connecting < pool->limit)
+        dbal__slots_open(pool);
+    else if (pool->connecting == 0)
+        pool->life.owes = false; /* there is no place for one any more */
+    return pool->life.owes;
+}
+
 static void
 begin(dbal_pool *pool, dbal__slot *old)
 {
     if (!dbal__slots_may_connect(pool) || pool->open + pool->connecting > pool->limit)
         return; /* somebody looks again when that changes */
+    if (waits_for_one(pool))
+        return;
     if (goes_first(pool))
         change(old);
     else
@@ -89,9 +109,11 @@ dbal__replace(dbal_pool *pool)
     if (life->replacement != NULL && life->replacement->state != DBAL__SLOT_OPEN)
         return; /* it is being opened */
     dbal__slot *old = choose(pool, &any);
-    if (!any)
+    if (!any && life->replacement != NULL) {
         life->replacement = NULL; /* what it was for is gone: it is one as others are */
-    else if (old != NULL && life->replacement != NULL)
+        old = choose(pool, &any); /* and perhaps old itself by now */
+    }
+    if (old != NULL && life->replacement != NULL)
         change(old);
     else if (old != NULL)
         begin(pool, old);

@@ -32,7 +32,7 @@ shed(dbal_pool *pool)
             if (!is_worth(slot, what))
                 continue;
             if (what == OPENING)
-                dbal__slot_close(slot);
+                dbal__life_close(slot);
             else
                 dbal__life_part(slot, &pool->counts.closed_surplus);
         }
@@ -68,6 +68,9 @@ dbal_pool_resize(dbal_pool *pool, int min_size, int max_size, dbal_error **ret_e
     if (pool->gate == DBAL_GATE_THREAD)
         dbal__crew_rouse(&pool->crew);
     dbal__pool_ready_changed(pool, NULL);
-    dbal__life_arm(pool, dbal__loop_now(pool->loop)); /* what is kept idle is another number now */
+    /* what is kept idle is another number now */
+    if (pool->life.idle_at == DBAL__NEVER)
+        pool->life.idle_at = dbal__loop_now(pool->loop);
+    dbal__life_arm(pool, dbal__loop_now(pool->loop));
     return true;
 }

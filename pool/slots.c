@@ -270,7 +270,7 @@ on_opened(dbal__channel *channel, dbal_error *error)
         dbal__slot_close(slot);
         return;
     }
-    dbal__pause_opened(slot);
+    dbal__pause_release(slot);
     dbal__life_opened(slot);
     dbal__pool_ready_changed(pool, NULL);
     dbal__waiters_serve(pool);
@@ -315,6 +315,8 @@ retire(dbal__slot *slot)
     }
     if (pool->reserved == slot)
         pool->reserved = NULL;
+    if (pool->life.replacement == slot)
+        pool->life.replacement = NULL;
     slot->state = DBAL__SLOT_CLOSING;
 }
 

@@ -378,7 +378,7 @@ dbal__waiters_release(dbal__slot *slot)
         slot->dirty = false;
     }
     if (slot->dirty) {
-        dbal__slot_close(slot);
+        dbal__life_close(slot);
         return;
     }
     if (dbal__life_stays(slot))

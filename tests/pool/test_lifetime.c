@@ -325,6 +325,77 @@ START_TEST(old_ones_serve_while_there_are_no_new_ones)
 }
 END_TEST
 
+/* The new one is of those that are drained, and has to go as soon as it has taken the old one's place. */
+START_TEST(drained_while_the_new_one_is_opened)
+{
+    seen drained;
+    open_target(_i, "pool_max_size=1&pool_max_lifetime=100");
+    until_idle(1);
+    script->hang_open = true;
+    loop_fixture_advance(&fixture, 101);
+    until_count(&script->waiting, 1);
+    watch(dbal_pool_drain(pool), &drained);
+    settle();
+    ck_assert_int_eq(drained.settled, 0);
+    fake_script_open_gate(script, "open");
+    until_settled(&drained);
+    ck_assert_int_eq(drained.error_class, 0);
+    until_idle(1);
+    ck_assert_int_eq(closes(), 2);
+    ck_assert_int_eq(opens(), 3);
+    good(ask("get"));
+}
+END_TEST
+
+/* Its place is not free yet, as a session has taken the old one once more. */
+START_TEST(a_new_one_that_becomes_old_itself)
+{
+    holder one;
+    if (_i == DRIVER_THREAD)
+        return; /* where nothing is taken while another is opened */
+    open_target(_i, "pool_max_size=1&pool_max_lifetime=100&pool_acquire_timeout=off");
+    until_idle(1);
+    script->hang_open = true;
+    loop_fixture_advance(&fixture, 101);
+    until_count(&script->waiting, 1);
+    hold(&one);
+    until_held(&one);
+    fake_script_open_gate(script, "open");
+    until_connections(2);
+    loop_fixture_advance(&fixture, 101);
+    settle();
+    ck_assert_int_eq(closes(), 0);
+    good(ask("get")); /* on the new one */
+    let_go(&one);
+    until_count(&script->closes, 2);
+    until_idle(1);
+    ck_assert_int_eq(opens(), 3);
+    good(ask("get"));
+}
+END_TEST
+
+/* ... nor for one in its place, which somebody else has taken: the others stay. */
+START_TEST(where_none_come_no_more_than_one_goes)
+{
+    script->fail_open_as_full = true;
+    open_target(_i, "pool_min_size=3&pool_max_size=3&pool_max_lifetime=100");
+    until_idle(3);
+    ck_assert(dbal_pool_resize(pool, 0, 3, NULL));
+    fake_script_add(script, &script->fail_open_from, 4);
+    fake_script_add(script, &script->fail_open_to, 1000);
+    loop_fixture_advance(&fixture, 101);
+    for (uint64_t errors = 1; errors <= 5; errors++) {
+        until_failed(errors);
+        settle();
+        loop_fixture_advance(&fixture, 30);
+    }
+    settle();
+    ck_assert_int_eq(closes(), 1);
+    ck_assert_int_eq(counts_now().connections, 2);
+    good(ask("get"));
+}
+END_TEST
+
 /* a server that has no connection left for the moment that there are two */
 START_TEST(where_there_is_no_room_the_old_one_goes_first)
 {
@@ -438,6 +509,9 @@ main(void)
     add(suite, one_that_is_at_work_ends_that_first);
     add(suite, all_that_began_together_are_replaced_one_by_one);
     add(suite, old_ones_serve_while_there_are_no_new_ones);
+    add(suite, drained_while_the_new_one_is_opened);
+    add(suite, a_new_one_that_becomes_old_itself);
+    add(suite, where_none_come_no_more_than_one_goes);
     add(suite, where_there_is_no_room_the_old_one_goes_first);
     add(suite, a_database_that_has_one_connection_replaces_it_in_its_place);
     add(suite, an_old_one_that_is_lost_meanwhile);

@@ -207,6 +207,21 @@ START_TEST(the_database_still_has_the_last_word)
 }
 END_TEST
 
+START_TEST(fewer_are_kept_than_before)
+{
+    open_target(_i, "pool_min_size=2&pool_max_size=2&pool_idle_timeout=40");
+    until_idle(2);
+    loop_fixture_advance(&fixture, 100);
+    settle();
+    ck_assert_int_eq(closes(), 0);
+    ck_assert(dbal_pool_resize(pool, 0, 2, NULL));
+    for (int seconds = 0; seconds <= 60; seconds += 10)
+        loop_fixture_advance(&fixture, 10);
+    until_count(&script->closes, 2);
+    good(ask("get"));
+}
+END_TEST
+
 /* ---- drain ---- */
 
 START_TEST(drained_of_every_connection)
@@ -419,6 +434,24 @@ START_TEST(nothing_is_connected_in_a_pause)
 }
 END_TEST
 
+START_TEST(nothing_is_closed_in_a_pause)
+{
+    holder all[2];
+    open_target(_i, "pool_max_size=2&pool_idle_timeout=40");
+    hold_many(all, 2);
+    let_go_many(all, 2);
+    seen quiet;
+    watch(dbal_pool_pause(pool), &quiet);
+    until_ended(&quiet);
+    for (int seconds = 0; seconds < 200; seconds += 10)
+        loop_fixture_advance(&fixture, 10);
+    settle();
+    ck_assert_int_eq(closes(), 0);
+    dbal_pool_resume(pool);
+    good(ask("get"));
+}
+END_TEST
+
 START_TEST(resumed_before_it_was_quiet)
 {
     seen slow, quiet;
@@ -457,6 +490,7 @@ main(void)
     add(suite, shrinking_lets_statements_end);
     add(suite, sizes_that_cannot_be_are_refused);
     add(suite, the_database_still_has_the_last_word);
+    add(suite, fewer_are_kept_than_before);
     add(suite, drained_of_every_connection);
     add(suite, a_drain_waits_for_sessions);
     add(suite, a_drain_of_what_is_just_being_opened);
@@ -466,6 +500,7 @@ main(void)
     add(suite, what_waits_in_a_pause_keeps_its_deadlines);
     add(suite, with_the_write_token_too);
     add(suite, nothing_is_connected_in_a_pause);
+    add(suite, nothing_is_closed_in_a_pause);
     add(suite, resumed_before_it_was_quiet);
     return suite_run(suite);
 }
