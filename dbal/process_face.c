@@ -325,7 +325,8 @@ take_done(dbal__process *self, dbal__eye body)
 {
     dbal__verdict *verdict = &self->verdict;
     dbal_request *request = front(self)->request;
-    if (!dbal__parcel_take_verdict(&body, verdict)) {
+    if (!dbal__parcel_take_verdict(&body, verdict) ||
+        (verdict->needs_token && request->has_token)) {
         condemn(self, "sent an answer that is none");
         return;
     }
@@ -413,6 +414,9 @@ static void
 detach(void *connection)
 {
     dbal__process *self = of(connection);
+    /* given up: what it has answered was not read, and any of them may have begun */
+    for (size_t i = 0; self->state != DBAL__PROCESS_LOST && i < self->written; i++)
+        dbal_request_sent(flight_at(self, i)->request);
     self->flying = self->written = 0;
     self->unpacking = self->paused = false;
     dbal__process_drop(self);

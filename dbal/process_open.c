@@ -33,16 +33,17 @@ slice(int64_t deadline)
     return left > 0 ? (int)(left / 1000000) + 1 : 0;
 }
 
-/* Waits until its socket can be read or written. False: time is up. */
+/* Waits until its socket can be read or written. False: time is up, whatever there is. */
 static bool
 wait_for(dbal__process *self, short events, int64_t deadline)
 {
     for (;;) {
         struct pollfd one = {.fd = self->child.data, .events = events};
-        if (poll(&one, 1, slice(deadline)) > 0)
-            return true;
+        int ready = poll(&one, 1, slice(deadline));
         if (is_stopped(self) || dbal__monotonic() >= deadline)
             return false;
+        if (ready > 0)
+            return true;
     }
 }
 

@@ -24,7 +24,7 @@ dbal__process_flush(dbal__process *self)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK;
+            return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM;
         self->out_at += (size_t)sent;
     }
     out->size = 0;
@@ -95,8 +95,10 @@ dbal__process_fill(dbal__process *self)
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? DBAL__PROCESS_NOTHING : DBAL__PROCESS_END;
+    bool cut = (message.msg_flags & MSG_CTRUNC) != 0;
     if (!take_descriptors(self, &message))
-        return garbage(self, "sent descriptors that nobody asked for");
+        return garbage(self, cut ? "sent a descriptor that could not be taken: none is free"
+                                 : "sent descriptors that nobody asked for");
     if (got == 0)
         return DBAL__PROCESS_END;
     self->in_size += (size_t)got;

@@ -36,6 +36,7 @@ typedef struct dbal__server {
     size_t body_room;
     dbal__ink out;
     bool lost;    /* nobody reads what is written; the main thread's */
+    bool dead;    /* its connection is lost, and is not entered but to be closed */
     bool bounces; /* a session's statement went back for the token: so do those behind it */
     /* of both threads */
     pthread_mutex_t guard;

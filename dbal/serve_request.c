@@ -92,6 +92,28 @@ bounced(errand *one, dbal_fault *fault)
     return one->server->bounces;
 }
 
+/* Whether it may begin; else the fault says why not. */
+static bool
+may_begin(errand *one, dbal_fault *fault)
+{
+    dbal__server *server = one->server;
+    if (!dbal__request_begin(&one->job.request)) {
+        refuse_memory(fault);
+        return false;
+    }
+    if (server->dead) {
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08006", "the connection was lost");
+        dbal_fault_set_connection_lost(fault, true);
+        dbal_fault_set_retryable(fault, true);
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+    } else if (dbal__serve_set_current(server, one->number, &one->job.request)) {
+        return true;
+    } else {
+        dbal_fault_set(fault, DBAL_ERROR_CANCELLED, "57014", "stopped before it began");
+    }
+    return false;
+}
+
 static void
 run(errand *one)
 {
@@ -99,16 +121,16 @@ run(errand *one)
     const dbal_blocking *face = server->driver->blocking;
     dbal_request *request = &one->job.request;
     dbal_fault fault = DBAL__FAULT_INIT;
-    bool ok = false;
-    if (!dbal__request_begin(request))
-        refuse_memory(&fault);
-    else if (!dbal__serve_set_current(server, one->number, request))
-        dbal_fault_set(&fault, DBAL_ERROR_CANCELLED, "57014", "stopped before it began");
-    else if (!bounced(one, &fault))
-        ok = call_driver(one, &fault);
+    bool begun = may_begin(one, &fault);
+    bool ok = begun && !bounced(one, &fault) && call_driver(one, &fault);
     dbal__job_end(&one->job, ok, &fault);
     dbal__serve_set_current(server, 0, NULL);
-    server->bounces = request->in_order && one->job.needs_token;
+    if (begun)
+        server->bounces = request->in_order && one->job.needs_token;
+    server->dead =
+        server->dead || (one->job.error != NULL && dbal_error_connection_lost(one->job.error));
+    if (server->dead)
+        return; /* it is of no more use */
     one->job.in_transaction = face->in_transaction(server->connection);
     if (request->has_token && face->upkeep_wanted != NULL)
         one->job.upkeep_wanted = face->upkeep_wanted(server->connection);

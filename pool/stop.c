@@ -116,6 +116,9 @@ dbal__ticket_stop(dbal__ticket *ticket, dbal_error_class why)
 static bool
 stands_behind(const dbal__ticket *ticket, const dbal__slot *slot)
 {
+    /* writes go down together; of these the one that is at work was sent */
+    if (ticket->under_token && dbal__pool_is_native(ticket->pool))
+        return !ticket->job.request.sent;
     return ticket->kind == DBAL__TICKET_STATEMENT && !dbal__list_empty(&slot->lane.flying) &&
            slot->lane.flying.next != &ticket->link;
 }

@@ -344,6 +344,25 @@ START_TEST(a_database_that_is_gone_is_not_made_anew)
 }
 END_TEST
 
+/* Both go down together; only the first is at work when the second's time is up. */
+START_TEST(one_whose_time_is_up_leaves_the_write_before_it_alone)
+{
+    open_sqlite("&pool_cancel_timeout=0.1");
+    dbal_deferred *slow = dbal_deferred_ref(
+        ask("insert into t with recursive many(n) as (select 1 union all select n + 1 from many "
+            "where n < 4000000) select max(n) from many"));
+    dbal_query query = {.size = sizeof query, .sql = "insert into t values (0)", .timeout = 0.05};
+    dbal_outcome outcome = loop_fixture_await(&fixture, dbal_pool_run(pool, &query));
+    ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_TIMEOUT));
+    dbal_outcome_clear(&outcome);
+    good(slow);
+    dbal_deferred_unref(slow);
+    ck_assert_int_eq(number("select count(*) from t"), 1);
+    ck_assert_uint_eq(counts_now().lost, 0);
+    close_sqlite();
+}
+END_TEST
+
 /* ---- replacing ----------------------------------------------------------------------------------- */
 
 START_TEST(one_that_has_run_enough_statements_is_replaced)
@@ -432,6 +451,7 @@ main(void)
                             much_may_be_asked_at_once,
                             the_log_is_copied_back_when_nobody_waits,
                             a_database_that_is_gone_is_not_made_anew,
+                            one_whose_time_is_up_leaves_the_write_before_it_alone,
                             a_result_that_is_too_large_is_an_error,
                             an_error_comes_back_whole,
                             statements_of_level_0_run_side_by_side,
