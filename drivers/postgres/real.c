@@ -226,6 +226,8 @@ write_finite(char *to, double real, bool small)
 size_t
 dbal__postgres_real_write(char *to, double real, bool small)
 {
+    if (small) /* of a peer that lies it may be none */
+        real = (double)(float)real;
     if (isnan(real))
         return (size_t)sprintf(to, "NaN");
     size_t sign = signbit(real) ? 1 : 0;

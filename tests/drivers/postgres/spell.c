@@ -73,6 +73,10 @@ START_TEST(small_reals_as_the_server_writes_them)
     expect_real((double)FLT_MIN, true, "1.1754944e-38");
     expect_real((double)1e-45f, true, "1e-45");
     expect_real((double)16777216.f, true, "1.6777216e+07");
+    /* none of that size: from a worker that lies */
+    expect_real(1e-60, true, "0");
+    expect_real(-1e300, true, "-Infinity");
+    expect_real(0.1, true, "0.1");
 }
 END_TEST
 
