@@ -66,7 +66,9 @@ is_sound(const char *block, uint64_t size, const dbal__packed *packed)
     uint64_t bytes = extent(packed), at = packed->word;
     if (packed->type > DBAL_ARRAY_TEXT)
         return false;
-    if (bytes == 0)
+    bool has_place = bytes != 0 || packed->type == DBAL_ARRAY_INT64 ||
+                     packed->type == DBAL_ARRAY_TEXT; /* also an empty one has */
+    if (!has_place)
         return true;
     if (bytes > size || at > size - bytes)
         return false;
