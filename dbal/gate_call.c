@@ -217,6 +217,10 @@ refusal(dbal_gate *gate, dbal_outcome (*fn)(void *arg))
 {
     if (fn == NULL)
         return dbal_error_new(DBAL_ERROR_INTERFACE, "there is no function to be called");
+    if (gate->module != NULL)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "a function of this process means nothing in another: this gate has "
+                              "a module, use dbal_gate_call_module()");
     if (gate->closing || gate->loop->ready.closed)
         return dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
     size_t waiting = atomic_load_explicit(&gate->waiting, memory_order_relaxed);

@@ -24,6 +24,7 @@ struct dbal_gate {
     dbal__worker *only;     /* driver-thread */
     dbal__list calls;       /* all that have not come back */
     atomic_size_t waiting;  /* of these, not reached by a thread yet */
+    struct dbal__gate_module *module; /* process gate; else NULL. See gate_module.h */
     dbal__list closers;
     dbal__timer close_timer;
     bool closing, stopped, abandoned;

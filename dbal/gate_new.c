@@ -7,6 +7,7 @@
 #include "dbal/driver.h"
 #include "dbal/error.h"
 #include "dbal/gate_calls.h"
+#include "dbal/gate_module.h"
 
 enum { THREADS = 4, THREADS_MOST = 256, WAITING = 10000 };
 static const double CLOSE_TIMEOUT = 15;
@@ -22,7 +23,8 @@ typedef struct closer {
 void
 dbal__gate_check_closed(dbal_gate *gate)
 {
-    if (!gate->closing || !dbal__list_empty(&gate->calls))
+    if (!gate->closing || !dbal__list_empty(&gate->calls) ||
+        (gate->module != NULL && !dbal__gate_module_is_over(gate)))
         return;
     dbal__list *link;
     dbal__clock_stop(&gate->loop->ready.clock, &gate->close_timer);
@@ -40,6 +42,13 @@ dbal__gate_check_closed(dbal_gate *gate)
 static void
 give_up(dbal_gate *gate)
 {
+    if (gate->module != NULL) {
+        if (dbal__gate_module_kill(gate) > 0)
+            dbal__ready_log(&gate->loop->ready, DBAL_LOG_WARNING,
+                            "a call in a gate did not return in %g s: its process is killed",
+                            gate->close_timeout);
+        return;
+    }
     unsigned running = dbal__gate_give_up_calls(gate);
     if (running > 0) {
         dbal__ready_log(&gate->loop->ready, DBAL_LOG_WARNING,
@@ -71,6 +80,8 @@ begin_closing(dbal__resource *resource, double grace)
                           on_close_timeout);
     gate->closing = true;
     dbal__gate_drop_waiting(gate);
+    if (gate->module != NULL)
+        dbal__gate_module_close(gate);
     dbal__gate_check_closed(gate);
 }
 
@@ -138,10 +149,29 @@ join_threads(dbal_gate *gate, int64_t deadline)
     return all;
 }
 
+/* Nobody steps workers on the loop any more: what they are at has no end. */
+static void
+join_workers(dbal_gate *gate)
+{
+    double patience = gate->close_timeout;
+    int64_t deadline = patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);
+    dbal__gate_module_give_up(gate);
+    while (!dbal__gate_module_is_over(gate) && dbal__monotonic() < deadline) {
+        dbal__loop_settle(gate->loop);
+        if (!dbal__gate_module_is_over(gate))
+            dbal__inbox_sleep(gate->loop->inbox, deadline);
+    }
+    gate->abandoned = !dbal__gate_module_is_over(gate);
+}
+
 static void
 join(dbal__resource *resource)
 {
     dbal_gate *gate = DBAL__OF(resource, dbal_gate, resource);
+    if (gate->module != NULL) {
+        join_workers(gate);
+        return;
+    }
     double patience = gate->abandoned ? 0.1 : gate->close_timeout;
     int64_t deadline = patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);
     if (gate->kind == DBAL_GATE_DRIVER_THREAD)
@@ -161,6 +191,7 @@ free_gate(dbal__resource *resource)
     dbal__list_remove(&resource->link);
     if (gate->abandoned)
         return; /* a thread may still come back to it */
+    dbal__gate_module_fini(gate);
     dbal__crew_fini(&gate->crew);
     dbal__inbox_unref(gate->inbox);
     dbal__free(gate->workers);
@@ -190,10 +221,10 @@ check_options(int threadlevel, const dbal_gate_options *options)
                               options->max_waiting);
     if (isnan(options->close_timeout))
         return dbal_error_new(DBAL_ERROR_INTERFACE, "close_timeout: not a number");
-    if (options->module != NULL)
-        return dbal_error_new(DBAL_ERROR_NOT_SUPPORTED,
-                              "module: worker processes are not in this version");
-    if (threadlevel == 0 && options->library == NULL)
+    if (options->module != NULL && options->library != NULL)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "library: a module has processes of its own, and shares no thread");
+    if (threadlevel == 0 && options->library == NULL && options->module == NULL)
         return dbal_error_new(DBAL_ERROR_INTERFACE,
                               "library: needed at threadlevel 0, to know what shares one thread");
     return NULL;
@@ -203,6 +234,8 @@ static bool
 equip(dbal_gate *gate, const dbal_gate_options *options, dbal_error **ret_error)
 {
     bool hung = false;
+    if (gate->kind == DBAL_GATE_PROCESS)
+        return dbal__gate_module_init(gate, options->module, ret_error);
     if (gate->kind == DBAL_GATE_THREAD) {
         gate->workers = dbal__array((size_t)gate->most_threads, sizeof *gate->workers);
         return gate->workers != NULL;
@@ -228,7 +261,8 @@ make(dbal_loop *loop, int threadlevel, const dbal_gate_options *options, dbal_er
     gate->loop = loop;
     gate->inbox = loop->inbox;
     gate->level = threadlevel;
-    gate->kind = dbal__gate_choose(threadlevel, false, DBAL_GATE_AUTO, &why);
+    gate->kind = dbal__gate_choose(
+        threadlevel, false, options->module != NULL ? DBAL_GATE_PROCESS : DBAL_GATE_AUTO, &why);
     gate->most_threads = options->threads != 0 ? options->threads : THREADS;
     gate->max_waiting = options->max_waiting != 0 ? options->max_waiting : WAITING;
     gate->close_timeout = options->close_timeout != 0 ? options->close_timeout : CLOSE_TIMEOUT;

@@ -10,6 +10,7 @@
 #include "dbal/alloc.h"
 #include "dbal/child.h"
 #include "dbal/error.h"
+#include "dbal/module.h"
 #include "dbal/url.h"
 #include <dbal/process.h>
 
@@ -62,6 +63,13 @@ read_wish(dbal__server *server, const dbal__frame *frame, wish *ret_wish)
 
 /* ---- opening ------------------------------------------------------------------------------------- */
 
+static dbal__driver_entry *
+entry_of(const char *scheme, dbal_error **ret_error)
+{
+    bool module = strcmp(scheme, DBAL__MODULE_SCHEME) == 0;
+    return module ? &dbal__module_entry : dbal__driver_load(scheme, ret_error);
+}
+
 static bool
 configure(dbal__server *server, const wish *wanted, dbal_fault *fault)
 {
@@ -74,7 +82,7 @@ configure(dbal__server *server, const wish *wanted, dbal_fault *fault)
     if (url == NULL)
         return false;
     dbal_error *error = NULL;
-    server->entry = dbal__driver_load(dbal_url_scheme(url), &error);
+    server->entry = entry_of(dbal_url_scheme(url), &error);
     if (server->entry == NULL) {
         dbal_fault_set(fault, DBAL_ERROR_INTERFACE, "08001", "in the worker process: %s",
                        dbal_error_message(error));

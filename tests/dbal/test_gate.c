@@ -129,7 +129,7 @@ START_TEST(bad_option_is_refused_by_its_name)
     REFUSES(1, DBAL_ERROR_INTERFACE, "threads", .threads = 100000);
     REFUSES(1, DBAL_ERROR_INTERFACE, "max_waiting", .max_waiting = -1);
     REFUSES(1, DBAL_ERROR_INTERFACE, "close_timeout", .close_timeout = 0.0 / 0.0);
-    REFUSES(1, DBAL_ERROR_NOT_SUPPORTED, "module", .module = "x");
+    REFUSES(1, DBAL_ERROR_INTERFACE, "module", .module = "x");
     REFUSES(0, DBAL_ERROR_INTERFACE, "library", .threads = 1);
     ck_assert_ptr_null(dbal_gate_new(loop, 4, NULL, NULL));
 }
