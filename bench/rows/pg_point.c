@@ -132,6 +132,37 @@ dbal_1_cpu(void)
     return cost(dbal_1, QUERIES_1);
 }
 
+/* ---- the same driver on the loop and in threads: a figure, how much its native face is worth ---- */
+
+enum { LINKS = 4 };
+static bench_point_dbal threads;
+
+static void
+begin_gates(void)
+{
+    bench_pg_point_make();
+    bench_point_dbal_begin_on(&ours, bench_server_url(), DBAL_POOL_OPTIONS(.max_size = LINKS));
+    bench_point_dbal_begin_on(&threads, bench_server_url(),
+                              DBAL_POOL_OPTIONS(.max_size = LINKS, .gate = DBAL_GATE_THREAD));
+}
+
+static double
+limit_thread(void)
+{
+    return bench_point_dbal_rate(&threads, QUERIES, FLIGHT);
+}
+
+static void
+end_gates(void)
+{
+    bench_point_dbal_end(&ours);
+    bench_point_dbal_end(&threads);
+}
+
+extern const bench_row bench_pg_loop_vs_thread;
+const bench_row bench_pg_loop_vs_thread = {"pg_loop_vs_thread", "queries/s",  false,   0,
+                                           begin_gates,         limit_thread, dbal_64, end_gates};
+
 /* ---- the rows ---- */
 
 #define ROW(NAME, UNIT, COST, BEGIN, LIMIT, DBAL)                                                  \

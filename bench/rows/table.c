@@ -24,6 +24,7 @@
     ROW(pg_transaction_64)                                                                         \
     ROW(pg_point_1)                                                                                \
     ROW(pg_point_1_cpu)                                                                            \
+    ROW(pg_loop_vs_thread)                                                                         \
     ROW(pg_fetch)                                                                                  \
     ROW(pg_fetch_cpu)                                                                              \
     ROW(pg_insert_100k)                                                                            \
@@ -32,6 +33,13 @@
     ROW(pg_connection_memory)                                                                      \
     ROW(pg_fetch_memory)                                                                           \
     ROW(gate_hop_64)                                                                               \
+    ROW(gate_cost_thread_64)                                                                       \
+    ROW(gate_cost_thread_1)                                                                        \
+    ROW(gate_cost_driver_thread_64)                                                                \
+    ROW(gate_cost_driver_thread_1)                                                                 \
+    ROW(gate_cost_process_64)                                                                      \
+    ROW(gate_cost_process_1)                                                                       \
+    ROW(gate_worker_death)                                                                         \
     ROW(deferred_chain)                                                                            \
     ROW(pool_idle_acquire)
 
