@@ -57,8 +57,13 @@ make_pair(int *pair)
     return false;
 }
 
+/* What it is given, at our numbers. */
+typedef struct gifts {
+    int data, control, mark;
+} gifts;
+
 static int
-prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int data, int control)
+prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const gifts *given)
 {
     sigset_t none, all;
     sigemptyset(&none);
@@ -67,12 +72,14 @@ prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int 
     if (code == 0)
         code = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
     if (code == 0)
-        code = posix_spawn_file_actions_adddup2(actions, data, DBAL__CHILD_DATA);
+        code = posix_spawn_file_actions_adddup2(actions, given->data, DBAL__CHILD_DATA);
     if (code == 0)
-        code = posix_spawn_file_actions_adddup2(actions, control, DBAL__CHILD_CONTROL);
+        code = posix_spawn_file_actions_adddup2(actions, given->control, DBAL__CHILD_CONTROL);
+    if (code == 0)
+        code = posix_spawn_file_actions_adddup2(actions, given->mark, DBAL__CHILD_MARK);
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 34)
     if (code == 0)
-        code = posix_spawn_file_actions_addclosefrom_np(actions, DBAL__CHILD_CONTROL + 1);
+        code = posix_spawn_file_actions_addclosefrom_np(actions, DBAL__CHILD_MARK + 1);
 #endif
     posix_spawnattr_setsigmask(attributes, &none);
     posix_spawnattr_setsigdefault(attributes, &all);
@@ -83,7 +90,7 @@ prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int 
 }
 
 static int
-spawn(dbal__child *child, const char *path, char *const *environment, int data, int control)
+spawn(dbal__child *child, const char *path, char *const *environment, const gifts *given)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -93,7 +100,7 @@ spawn(dbal__child *child, const char *path, char *const *environment, int data, 
         return code;
     code = posix_spawnattr_init(&attributes);
     if (code == 0) {
-        code = prepare(&actions, &attributes, data, control);
+        code = prepare(&actions, &attributes, given);
         if (code == 0)
             code = posix_spawn(&child->pid, path, &actions, &attributes, arguments, environment);
         posix_spawnattr_destroy(&attributes);
@@ -102,19 +109,43 @@ spawn(dbal__child *child, const char *path, char *const *environment, int data, 
     return code;
 }
 
+/* A mark that the worker can be given, at a number above those that it gets. */
+static bool
+make_mark(dbal__child *child, int *ret_fd)
+{
+    int made;
+    child->mark = dbal__mark_make(&made);
+    if (child->mark == NULL)
+        return false;
+    *ret_fd = fcntl(made, F_DUPFD_CLOEXEC, FIRST_FREE);
+    int code = errno;
+    close(made);
+    errno = code;
+    return *ret_fd >= 0;
+}
+
+static void
+drop_mark(dbal__child *child)
+{
+    dbal__mark_free(child->mark);
+    child->mark = NULL;
+}
+
 int
 dbal__child_start(dbal__child *child, const char *path, char *const *environment)
 {
-    int data[2] = {-1, -1}, control[2] = {-1, -1};
+    int data[2] = {-1, -1}, control[2] = {-1, -1}, mark = -1;
     *child =
         (dbal__child){.watch = -1, .data = -1, .control = -1, .told_signal = -1, .told_status = -1};
-    int code = make_pair(data) && make_pair(control) ? 0 : errno;
+    int code = make_pair(data) && make_pair(control) && make_mark(child, &mark) ? 0 : errno;
     if (code == 0)
-        code = spawn(child, path, environment, data[1], control[1]);
+        code = spawn(child, path, environment, &(gifts){data[1], control[1], mark});
     close_one(&data[1]);
     close_one(&control[1]);
+    close_one(&mark);
     if (code != 0) {
         child->pid = 0;
+        drop_mark(child);
         close_one(&data[0]);
         close_one(&control[0]);
         return code;
@@ -203,6 +234,13 @@ dbal__child_describe(const dbal__child *child, char *text, size_t size)
     }
 }
 
+uint64_t
+dbal__child_begun(const dbal__child *child)
+{
+    return child->mark != NULL ? atomic_load_explicit(&child->mark->begun, memory_order_acquire)
+                               : 0;
+}
+
 void
 dbal__child_unwatch(dbal__child *child)
 {
@@ -216,4 +254,5 @@ dbal__child_fini(dbal__child *child)
     dbal__child_unwatch(child);
     close_one(&child->handle);
     close_one(&child->control);
+    drop_mark(child);
 }

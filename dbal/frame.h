@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* The number of this format: one end with another is refused. */
-enum { DBAL__WIRE_VERSION = 1 };
+enum { DBAL__WIRE_VERSION = 2 };
 #define DBAL__WIRE_MAGIC 0x4c414244u /* "DBAL" */
 
 typedef enum dbal__frame_kind {

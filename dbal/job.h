@@ -42,6 +42,7 @@ typedef struct dbal__job {
     bool in_transaction;
     bool soiled, cleaned; /* native: it left the session changed, or as new */
     bool worn;            /* process gate: its connection is to be replaced */
+    bool may_wait;        /* process gate: with its answer; it can be run once more */
     bool needs_token;
     bool large;      /* its result is: see dbal__result_is_large() */
     bool leads;      /* it stands for a snapshot or commit that was shared */

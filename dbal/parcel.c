@@ -36,7 +36,7 @@ typedef struct head {
     uint32_t value_count;
     int32_t statement_cache;
     uint8_t has_sql, streams, read_only, has_token;
-    uint8_t in_order, alone, reserved[2];
+    uint8_t in_order, alone, may_wait, reserved;
 } head;
 
 _Static_assert(sizeof(head) % 8 == 0, "what is behind it is aligned");
@@ -73,6 +73,7 @@ dbal__parcel_put_request(dbal__ink *ink, const dbal__job *job, uint64_t number)
         .has_token = request->has_token,
         .in_order = request->in_order,
         .alone = job->alone,
+        .may_wait = job->may_wait,
     };
     if (request->value_count != 0)
         first.block_size = dbal__packed_size(request->block, request->value_count);
@@ -127,6 +128,7 @@ dbal__parcel_take_request(const char *body, size_t size, dbal__job *job, dbal__s
     request->in_order = first.in_order;
     request->sql = first.has_sql ? sql : NULL;
     job->alone = first.alone;
+    job->may_wait = first.may_wait && first.has_sql;
     *ret_streams = first.streams;
     return true;
 }

@@ -59,6 +59,7 @@ typedef struct dbal__flight {
     uint64_t number;
     bool ignored;   /* its rows are not wanted any more */
     bool cancelled; /* the worker was told to stop it, maybe before it could hear that */
+    bool harmless;  /* it only reads, and can be run once more */
 } dbal__flight;
 
 typedef struct dbal__process {

@@ -76,6 +76,16 @@ leave_front(dbal__process *self)
     self->written--;
 }
 
+static void
+leave(dbal__process *self, size_t at)
+{
+    for (size_t i = at; i + 1 < self->flying; i++)
+        *flight_at(self, i) = *flight_at(self, i + 1);
+    self->flying--;
+    if (at < self->written)
+        self->written--;
+}
+
 static const dbal_driver *
 driver_of(const dbal__process *self)
 {
@@ -84,16 +94,27 @@ driver_of(const dbal__process *self)
 
 /* ---- its end ------------------------------------------------------------------------------------- */
 
+/* Where among those that it has is the one that it is at: those before it wait for their answers alone. */
+static size_t
+place_of_work(const dbal__process *self)
+{
+    uint64_t begun = dbal__child_begun(&self->child);
+    for (size_t i = 1; i < self->written; i++)
+        if (flight_at(self, i)->number == begun)
+            return i;
+    return 0;
+}
+
 /* It was killed since its driver cannot stop: that is what became of the statement it was at. */
 static void
 finish_killed(dbal__process *self)
 {
-    dbal__flight *flight = front(self);
-    if (!self->killed || self->written == 0 || !flight->cancelled)
+    size_t at = place_of_work(self);
+    if (!self->killed || self->written == 0 || !flight_at(self, at)->cancelled)
         return;
-    dbal_request *request = flight->request;
+    dbal_request *request = flight_at(self, at)->request;
     dbal_fault *fault = dbal_request_fault(request);
-    leave_front(self);
+    leave(self, at);
     dbal_fault_clear(fault);
     dbal_fault_set(fault, DBAL_ERROR_CANCELLED, "57014",
                    "its worker process was killed, since driver %s cannot stop a statement",
@@ -101,6 +122,20 @@ finish_killed(dbal__process *self)
     dbal_fault_set_connection_lost(fault, true);
     dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
     dbal_request_finish(request, false);
+}
+
+/*
+ * Which of them may have taken effect. Those before the one that it was at have ended, and only their
+ * answers are lost: what can be run once more was never sent, as far as anybody can tell.
+ */
+static void
+judge(dbal__process *self)
+{
+    size_t at = place_of_work(self);
+    for (size_t i = 0; i < self->written && i <= at; i++) {
+        dbal__flight *flight = flight_at(self, i);
+        flight->request->sent = i == at || !flight->harmless;
+    }
 }
 
 /* `drained`: all that it has ever said was read. */
@@ -111,6 +146,8 @@ lose(dbal__process *self, bool drained)
     if (self->state == DBAL__PROCESS_LOST)
         return;
     self->state = DBAL__PROCESS_LOST;
+    if (drained)
+        judge(self);
     finish_killed(self);
     /* what it answered was not read to the end: any of them may have begun */
     for (size_t i = 0; !drained && i < self->written; i++)
@@ -181,13 +218,27 @@ take_back(dbal__process *self, size_t at, dbal_error_class error_class, const ch
 {
     dbal_request *request = flight_at(self, at)->request;
     dbal_fault *fault = dbal_request_fault(request);
-    for (size_t i = at; i + 1 < self->flying; i++)
-        *flight_at(self, i) = *flight_at(self, i + 1);
-    self->flying--;
+    leave(self, at);
     self->peaceful = self->flying == 0;
     dbal_fault_set(fault, error_class, sqlstate, "%s", why);
     dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
     dbal_request_finish(request, false);
+}
+
+/*
+ * Whether it can be run once more without anybody noticing: it was promised to change nothing, or its
+ * driver lets reads share a snapshot and so knows them.
+ */
+static bool
+is_harmless(const dbal__process *self, const dbal__job *job)
+{
+    const dbal_request *request = &job->request;
+    if (job->kind != DBAL__JOB_STATEMENT || request->sql == NULL || request->in_order ||
+        request->has_token || request->deliver != NULL ||
+        request->sql->sql_class.kinds != DBAL_SQL_READS)
+        return false;
+    unsigned can = driver_of(self)->capabilities(self->config->config);
+    return request->read_only || (can & DBAL_CAN_SHARE_SNAPSHOT) != 0;
 }
 
 /* The next that was not written yet; it goes when there is no memory to write it. */
@@ -196,9 +247,10 @@ write_next(dbal__process *self)
 {
     dbal__flight *flight = flight_at(self, self->written);
     size_t before = self->out.size;
+    dbal__job *job = DBAL__OF(flight->request, dbal__job, request);
     flight->number = ++self->last;
-    dbal__parcel_put_request(&self->out, DBAL__OF(flight->request, dbal__job, request),
-                             flight->number);
+    flight->harmless = job->may_wait = is_harmless(self, job);
+    dbal__parcel_put_request(&self->out, job, flight->number);
     if (self->out.failed) {
         self->out.failed = false;
         self->out.size = before;
@@ -507,8 +559,9 @@ cancel(void *connection, dbal_request *request)
     }
     dbal__flight *flight = flight_at(self, at);
     flight->cancelled = true;
-    /* what stands behind another is stopped before it begins */
-    if (at == 0 && (driver_of(self)->capabilities(self->config->config) & stoppable) == 0) {
+    /* what stands behind another is stopped before it begins, and what has ended needs no end */
+    if (at == place_of_work(self) &&
+        (driver_of(self)->capabilities(self->config->config) & stoppable) == 0) {
         self->killed = true;
         dbal__child_kill(&self->child); /* its end is what wakes us */
         return;

@@ -156,6 +156,7 @@ release(dbal__server *server)
         server->driver->configure_free(server->config);
     dbal__notes_fini(&server->notes);
     dbal__ink_fini(&server->out);
+    dbal__mark_free(server->mark);
     dbal__free(server->body);
     dbal__free(server->in);
 }
@@ -192,7 +193,9 @@ dbal_worker_main(void)
                                   .parent = -1,
                                   .guard = PTHREAD_MUTEX_INITIALIZER,
                                   .changed = PTHREAD_COND_INITIALIZER};
-    if (isatty(DBAL__CHILD_DATA) || fcntl(DBAL__CHILD_CONTROL, F_GETFD) < 0) {
+    server.mark =
+        fcntl(DBAL__CHILD_CONTROL, F_GETFD) >= 0 ? dbal__mark_open(DBAL__CHILD_MARK) : NULL;
+    if (isatty(DBAL__CHILD_DATA) || server.mark == NULL) {
         fputs("dbal-worker is started by programs that use dbal, as a part of them\n", stderr);
         return 2;
     }

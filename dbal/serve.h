@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "dbal/driver.h"
+#include "dbal/mark.h"
 #include "dbal/parcel.h"
 
 /* Batches of a stream that may be on their way. */
@@ -18,6 +19,15 @@ enum { DBAL__SERVE_WINDOW = 2 };
 
 /* Requests that were stopped before they began, remembered at once. */
 enum { DBAL__SERVE_CANCELLED = 256 };
+
+/* Statements whose time is remembered. */
+enum { DBAL__SERVE_KNOWN = 64 };
+
+/* What a statement took, on average (ns). */
+typedef struct dbal__known {
+    uint64_t hash;
+    int64_t mean;
+} dbal__known;
 
 typedef struct dbal__server {
     int data, control;
@@ -35,6 +45,10 @@ typedef struct dbal__server {
     char *body; /* of the frame that was taken last */
     size_t body_room;
     dbal__ink out;
+    size_t held;        /* bytes of it that are answers, to be sent with the next */
+    int64_t held_since; /* when the first of them was there */
+    dbal__known known[DBAL__SERVE_KNOWN];
+    dbal__mark *mark;
     bool lost;    /* nobody reads what is written; the main thread's */
     bool dead;    /* its connection is lost, and is not entered but to be closed */
     bool bounces; /* a session's statement went back for the token: so do those behind it */
@@ -61,10 +75,16 @@ void dbal__serve_end(void);
 /* The next frame, its body in server->body. False: there is none, or it is broken. */
 bool dbal__serve_receive(dbal__server *server, dbal__frame *ret_frame);
 /*
- * Sends the frame in server->out, which is empty then; a long one through shared memory. False: there
- * is no memory for it, nothing was sent. Nobody who reads it is no failure.
+ * Sends the frame in server->out, behind those that were held back; a long one through shared memory.
+ * False: there is no memory for it, it was not sent. Nobody who reads it is no failure.
  */
 bool dbal__serve_send(dbal__server *server);
+/* The same later: with the next, or before anything is waited for. */
+bool dbal__serve_hold(dbal__server *server);
+/* Sends what was held back. */
+void dbal__serve_flush(dbal__server *server);
+/* Whether the next request, or some of it, is here already. */
+bool dbal__serve_has_more(const dbal__server *server);
 
 /* ---- serve_control.c: the other thread ---- */
 

@@ -92,6 +92,8 @@ dbal__serve_listen(dbal__server *server)
 bool
 dbal__serve_set_current(dbal__server *server, uint64_t number, dbal_request *request)
 {
+    if (number != 0)
+        atomic_store_explicit(&server->mark->begun, number, memory_order_release);
     pthread_mutex_lock(&server->guard);
     server->current = number;
     server->request = request;

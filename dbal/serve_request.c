@@ -5,15 +5,20 @@
 #include <unistd.h>
 
 #include "dbal/alloc.h"
+#include "dbal/clock.h"
 #include "dbal/error.h"
 #include "dbal/result.h"
 #include "dbal/serve.h"
+
+/* Statements that take less let their answers wait for one another, so long at most (ns). */
+static const int64_t QUICK = 50000, HELD = 100000;
 
 /* The request that runs; there is one in a process. */
 typedef struct errand {
     dbal__job job; /* first */
     dbal__server *server;
     uint64_t number;
+    int64_t took; /* ns */
 } errand;
 
 /* How many statements go by between two looks at how large the process is. */
@@ -54,6 +59,50 @@ deliver(dbal_request *request, dbal_result *batch)
     dbal_result_unref(batch);
     return wanted && !server->lost;
 }
+
+/* ---- which answers wait for the next ------------------------------------------------------------- */
+
+static dbal__known *
+known(errand *one)
+{
+    return &one->server->known[one->job.request.sql->hash % DBAL__SERVE_KNOWN];
+}
+
+/* Whether it is known to end soon, so that answers may wait for it. */
+static bool
+is_quick(errand *one)
+{
+    if (!one->job.may_wait)
+        return false;
+    const dbal__known *what = known(one);
+    return what->hash == one->job.request.sql->hash && what->mean < QUICK;
+}
+
+static void
+learn(errand *one)
+{
+    dbal__known *what = known(one);
+    uint64_t hash = one->job.request.sql->hash;
+    what->mean = what->hash == hash ? what->mean + (one->took - what->mean) / 8 : one->took;
+    what->hash = hash;
+}
+
+/*
+ * Each answer that is sent by itself costs as much as a quick statement. Only those may wait that can be
+ * run once more, should the process die before they are sent.
+ */
+static bool
+may_wait(errand *one, int64_t now)
+{
+    dbal__server *server = one->server;
+    if (!one->job.may_wait || one->took > QUICK || server->dead || !dbal__serve_has_more(server))
+        return false;
+    if (server->held == 0)
+        server->held_since = now;
+    return now - server->held_since < HELD;
+}
+
+/* ---- running ------------------------------------------------------------------------------------- */
 
 static bool
 call_driver(errand *one, dbal_fault *fault)
@@ -169,7 +218,7 @@ put_failure(errand *one, dbal__verdict *verdict)
 }
 
 static void
-answer(errand *one)
+answer(errand *one, int64_t now)
 {
     dbal__job *job = &one->job;
     dbal__verdict verdict = {.ok = job->ok,
@@ -178,7 +227,8 @@ answer(errand *one)
                              .upkeep = (uint8_t)job->upkeep_wanted,
                              .memory = memory_now()};
     put_answer(one, &verdict);
-    if (dbal__serve_send(one->server))
+    bool waits = may_wait(one, now);
+    if (waits ? dbal__serve_hold(one->server) : dbal__serve_send(one->server))
         return;
     put_failure(one, &verdict);
     if (!dbal__serve_send(one->server))
@@ -211,8 +261,15 @@ dbal__serve_request(dbal__server *server, const dbal__frame *frame)
         return false;
     if (streams)
         one.job.request.deliver = deliver;
+    if (!is_quick(&one))
+        dbal__serve_flush(server);
+    int64_t began = dbal__monotonic();
     run(&one);
-    answer(&one);
+    int64_t now = dbal__monotonic();
+    one.took = now - began;
+    if (one.job.may_wait)
+        learn(&one);
+    answer(&one, now);
     dbal_error_unref(one.job.error);
     dbal__request_fini(&one.job.request);
     return true;

@@ -65,7 +65,7 @@ dbal__serve_begin(int data)
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none); /* there are passwords in its memory */
 #ifdef SYS_close_range
-    syscall(SYS_close_range, (unsigned)DBAL__CHILD_CONTROL + 1, ~0u, 0u);
+    syscall(SYS_close_range, (unsigned)DBAL__CHILD_MARK + 1, ~0u, 0u);
 #endif
     signal(SIGPIPE, SIG_IGN);
     mine = getpid();

@@ -14,13 +14,17 @@ enum { BODY_KEPT = 1 << 20 };
 /* So much is read ahead at most. */
 enum { AHEAD = 64 * 1024 };
 
+/* So much of answers is held back at most. */
+enum { HELD_MOST = 16 * 1024 };
+
 /* Waits until there is something. */
 static size_t
-read_some(int fd, char *to, size_t size)
+read_some(dbal__server *server, char *to, size_t size)
 {
     ssize_t got;
+    dbal__serve_flush(server);
     do
-        got = recv(fd, to, size, 0);
+        got = recv(server->data, to, size, 0);
     while (got < 0 && errno == EINTR);
     return got > 0 ? (size_t)got : 0;
 }
@@ -32,10 +36,10 @@ read_all(dbal__server *server, char *to, size_t size)
     while (size > 0) {
         size_t got = server->in_size - server->in_at;
         if (got == 0 && size >= AHEAD) {
-            got = read_some(server->data, to, size);
+            got = read_some(server, to, size);
         } else if (got == 0) {
             server->in_at = 0;
-            server->in_size = read_some(server->data, server->in, AHEAD);
+            server->in_size = read_some(server, server->in, AHEAD);
             if (server->in_size == 0)
                 return false;
             continue;
@@ -121,6 +125,13 @@ write_with(int fd, const void *data, size_t size, int passed)
     return sent > 0 && write_all(fd, (const char *)data + sent, size - (size_t)sent);
 }
 
+static void
+send_held(dbal__server *server)
+{
+    server->lost = server->lost || !write_all(server->data, server->out.data, server->held);
+    server->held = 0;
+}
+
 static bool
 share(dbal__server *server, dbal__frame frame)
 {
@@ -128,9 +139,10 @@ share(dbal__server *server, dbal__frame frame)
         dbal__frame frame;
         uint64_t size;
     } message = {.frame = frame, .size = frame.size};
-    int fd = dbal__memfile_make(server->out.data + sizeof frame, frame.size);
+    int fd = dbal__memfile_make(server->out.data + server->held + sizeof frame, frame.size);
     if (fd < 0)
         return false;
+    send_held(server);
     message.frame.size = sizeof message.size;
     message.frame.flags = DBAL__FRAME_SHARED;
     server->lost = server->lost || !write_with(server->data, &message, sizeof message, fd);
@@ -138,22 +150,65 @@ share(dbal__server *server, dbal__frame frame)
     return true;
 }
 
+/* It is not to be sent: what was held back stays. */
+static bool
+forget_last(dbal__server *server)
+{
+    server->out.failed = false;
+    server->out.size = server->held;
+    return false;
+}
+
+static uint32_t
+size_of_last(const dbal__server *server)
+{
+    dbal__frame frame;
+    memcpy(&frame, server->out.data + server->held, sizeof frame);
+    return frame.size;
+}
+
 bool
 dbal__serve_send(dbal__server *server)
 {
     dbal__ink *out = &server->out;
-    bool whole = !out->failed;
     dbal__frame frame;
-    if (whole) {
-        memcpy(&frame, out->data, sizeof frame);
-        if (frame.size > DBAL__FRAME_INSIDE)
-            whole = share(server, frame);
-        else
-            server->lost = server->lost || !write_all(server->data, out->data, out->size);
+    if (out->failed)
+        return forget_last(server);
+    memcpy(&frame, out->data + server->held, sizeof frame);
+    if (frame.size > DBAL__FRAME_INSIDE) {
+        if (!share(server, frame))
+            return forget_last(server);
+    } else {
+        server->lost = server->lost || !write_all(server->data, out->data, out->size);
     }
-    out->failed = false;
+    server->held = 0;
     out->size = 0;
     if (out->room > BODY_KEPT)
         dbal__ink_fini(out);
-    return whole;
+    return true;
+}
+
+bool
+dbal__serve_hold(dbal__server *server)
+{
+    dbal__ink *out = &server->out;
+    if (out->failed || size_of_last(server) > DBAL__FRAME_INSIDE || out->size > HELD_MOST)
+        return dbal__serve_send(server);
+    server->held = out->size;
+    return true;
+}
+
+void
+dbal__serve_flush(dbal__server *server)
+{
+    if (server->held == 0)
+        return;
+    send_held(server);
+    server->out.size = 0;
+}
+
+bool
+dbal__serve_has_more(const dbal__server *server)
+{
+    return server->in_at < server->in_size;
 }

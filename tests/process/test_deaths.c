@@ -68,25 +68,117 @@ count(dbal_outcome in, void *arg)
 
 START_TEST(those_behind_it_go_elsewhere)
 {
-    enum { MANY = 20 };
-    dbal_deferred *all[MANY];
+    enum { TWENTY = 20 };
+    dbal_deferred *all[TWENTY];
     int settled = 0;
     open_pool("");
     number("value 1"); /* what is known to be quick may stand in line */
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < TWENTY; i++) {
         char sql[32];
         snprintf(sql, sizeof sql, "value %d", i);
         all[i] = dbal_deferred_ref(ask(i == 5 ? "crash" : sql));
         dbal_deferred_add_both(all[i], count, &settled);
     }
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < TWENTY; i++) {
         if (i == 5)
             bad(all[i], DBAL_ERROR_OPERATIONAL, "08006", DBAL_EXECUTION_UNKNOWN, "signal 6");
         else
             good(all[i]);
         dbal_deferred_unref(all[i]);
     }
-    ck_assert_int_eq(settled, MANY);
+    ck_assert_int_eq(settled, TWENTY);
+}
+END_TEST
+
+/* ---- answers that wait for the next -------------------------------------------------------------- */
+
+/* `read until` and a number: known to be quick, also the one that the worker dies of. */
+static dbal_deferred *
+read_until(int last, bool read_only)
+{
+    char sql[32];
+    snprintf(sql, sizeof sql, "read until %d", last);
+    dbal_query query = {.size = sizeof query, .sql = sql, .read_only = read_only};
+    return dbal_deferred_ref(dbal_pool_run(pool, &query));
+}
+
+enum { MANY = 24, LEARNT = 80 };
+
+/* How long such statements take is known to the worker, and to the pool, which hands down many. */
+static void
+learn(int last)
+{
+    for (int i = 0; i < LEARNT / 4; i++) {
+        dbal_deferred *some[4];
+        for (int j = 0; j < 4; j++)
+            some[j] = read_until(last, true);
+        for (int j = 0; j < 4; j++) {
+            good(some[j]);
+            dbal_deferred_unref(some[j]);
+        }
+    }
+}
+
+/*
+ * Reads are answered together. The one that the worker dies of is the one that fails, wherever it
+ * stands; those before it whose answers were not sent yet run once more.
+ */
+START_TEST(the_guilty_one_alone_fails)
+{
+    dbal_deferred *all[MANY];
+    int last = LEARNT + _i + 1;
+    open_pool("");
+    learn(last);
+    for (int i = 0; i < MANY; i++)
+        all[i] = read_until(last, true);
+    for (int i = 0; i < MANY; i++) {
+        if (i == _i)
+            bad(all[i], DBAL_ERROR_OPERATIONAL, "08006", DBAL_EXECUTION_UNKNOWN, "signal 9");
+        else
+            good(all[i]);
+        dbal_deferred_unref(all[i]);
+    }
+    ck_assert_uint_eq(counts_now().lost, 1);
+}
+END_TEST
+
+/* What was not promised to change nothing is not run twice: its answer never waits. */
+START_TEST(what_may_have_changed_something_is_answered_at_once)
+{
+    dbal_deferred *all[MANY];
+    int last = LEARNT + MANY;
+    open_pool("");
+    learn(last);
+    for (int i = 0; i < MANY; i++)
+        all[i] = read_until(last, false);
+    for (int i = 0; i < MANY - 1; i++) {
+        dbal_outcome outcome = loop_fixture_await(&fixture, all[i]);
+        ck_assert_int_eq(dbal_result_int64(dbal_outcome_result(outcome), 0, 0), LEARNT + i + 1);
+        dbal_outcome_clear(&outcome);
+        dbal_deferred_unref(all[i]);
+    }
+    bad(all[MANY - 1], DBAL_ERROR_OPERATIONAL, "08006", DBAL_EXECUTION_UNKNOWN, "signal 9");
+    dbal_deferred_unref(all[MANY - 1]);
+}
+END_TEST
+
+/* Nor do answers wait for one that is not known to be quick. */
+START_TEST(nothing_waits_for_one_that_hangs)
+{
+    dbal_deferred *all[4];
+    open_pool("pool_pipeline_wait=10&stops=no");
+    learn(0);
+    for (int i = 0; i < 3; i++)
+        all[i] = read_until(0, true);
+    all[3] =
+        dbal_deferred_ref(dbal_pool_run(pool, DBAL_QUERY(.sql = "read hang", .read_only = true)));
+    for (int i = 0; i < 3; i++) {
+        good(all[i]);
+        dbal_deferred_unref(all[i]);
+    }
+    dbal_deferred_cancel(all[3]);
+    bad(all[3], DBAL_ERROR_CANCELLED, NULL, DBAL_EXECUTION_UNKNOWN, "");
+    dbal_deferred_unref(all[3]);
 }
 END_TEST
 
@@ -253,6 +345,8 @@ main(void)
     Suite *suite = suite_create("deaths");
     const TTest *plain[] = {an_idle_workers_death_is_noticed_and_hurts_nobody,
                             those_behind_it_go_elsewhere,
+                            what_may_have_changed_something_is_answered_at_once,
+                            nothing_waits_for_one_that_hangs,
                             a_transaction_dies_with_it,
                             another_worker_does_not_notice,
                             one_that_sees_a_stop_lives_on,
@@ -264,6 +358,7 @@ main(void)
         int times;
     } looped[] = {{a_death_is_one_statements_error, DEATHS},
                   {the_death_itself_is_what_is_noticed, DEATHS},
+                  {the_guilty_one_alone_fails, MANY},
                   {a_lie_is_the_end_of_the_one_who_tells_it, LIES},
                   {a_bad_beginning_is_a_failed_connect, BEGINNINGS}};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)

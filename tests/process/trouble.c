@@ -11,6 +11,9 @@
 
 #include "tests/process/lies.h"
 
+/* Before what is to be taken for a read. */
+#define READ "read "
+
 /* What a URL asks for. */
 typedef struct config {
     int level;
@@ -55,6 +58,15 @@ static bool
 do_value(const statement *one)
 {
     return row_of_integer(one, one->number);
+}
+
+/* How many statements this connection has run, with this one; so many are too many. */
+static bool
+do_until(const statement *one)
+{
+    if (one->on->statements == (unsigned)one->number)
+        raise(SIGKILL);
+    return row_of_integer(one, one->on->statements);
 }
 
 static bool
@@ -265,14 +277,19 @@ static const struct word {
     const char *name;
     bool (*run)(const statement *one);
 } words[] = {
-    {"value", do_value},     {"pid", do_pid},         {"rows", do_rows},
-    {"bytes", do_bytes},     {"fail", do_fail},       {"wait", do_wait},
-    {"hang", do_hang},       {"crash", do_abort},     {"segv", do_segv},
-    {"kill", do_kill},       {"exit", do_exit},       {"lie", do_lie},
-    {"size", do_size},       {"meet", do_meet},       {"leak", do_leak},
-    {"open", do_descriptor}, {"env", do_environment}, {"cwd", do_directory},
-    {"core", do_core},       {"blocked", do_blocked}, {"statements", do_statements},
-    {"begin", do_begin},     {"commit", do_end},      {"rollback", do_end},
+    {"value", do_value},     {"until", do_until},
+    {"pid", do_pid},         {"rows", do_rows},
+    {"bytes", do_bytes},     {"fail", do_fail},
+    {"wait", do_wait},       {"hang", do_hang},
+    {"crash", do_abort},     {"segv", do_segv},
+    {"kill", do_kill},       {"exit", do_exit},
+    {"lie", do_lie},         {"size", do_size},
+    {"meet", do_meet},       {"leak", do_leak},
+    {"open", do_descriptor}, {"env", do_environment},
+    {"cwd", do_directory},   {"core", do_core},
+    {"blocked", do_blocked}, {"statements", do_statements},
+    {"begin", do_begin},     {"commit", do_end},
+    {"rollback", do_end},
 };
 
 /* ---- the driver ---------------------------------------------------------------------------------- */
@@ -281,6 +298,8 @@ static bool
 run(void *memory, dbal_request *request, dbal_fault *fault)
 {
     const char *sql = dbal_request_sql(request, NULL);
+    if (strncmp(sql, READ, strlen(READ)) == 0)
+        sql += strlen(READ);
     const char *space = strchr(sql, ' ');
     size_t size = space != NULL ? (size_t)(space - sql) : strlen(sql);
     statement one = {memory, request, fault, space != NULL ? strtol(space, NULL, 10) : 0,
@@ -368,9 +387,10 @@ static dbal_sql_class
 classify(const void *memory, const char *sql)
 {
     bool control = strcmp(sql, "begin") == 0 || strcmp(sql, "commit") == 0;
+    bool reads = strncmp(sql, READ, strlen(READ)) == 0;
     (void)memory;
     return control ? (dbal_sql_class){DBAL_SQL_SESSION, "dbal_pool_transaction()"}
-                   : (dbal_sql_class){DBAL_SQL_WRITES, NULL};
+                   : (dbal_sql_class){reads ? DBAL_SQL_READS : DBAL_SQL_WRITES, NULL};
 }
 
 static const char *
