@@ -64,6 +64,11 @@ void dbal__channel_fini(dbal__channel *channel);
 /* Tells a driver that is opening it to make an end of that; it still comes back. Never blocks. */
 void dbal__channel_stop_opening(dbal__channel *channel);
 
+/* In a thread that may enter it, and may wait there: sets up its library, and opens it. */
+bool dbal__channel_enter_open(dbal__channel *channel, dbal_fault *fault);
+/* The same for closing one that is open. */
+void dbal__channel_enter_close(dbal__channel *channel);
+
 /*
  * Through a thread: a dedicated one that also pulls from `shared` (NULL: it does not), or with
  * `worker` one that serves other connections too.

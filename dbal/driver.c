@@ -174,12 +174,11 @@ dbal__driver_use(dbal__driver_entry *entry, int threadlevel, dbal_fault *fault)
     const dbal_driver *driver = entry->driver;
     bool ok = true;
     pthread_mutex_lock(&entry->lock);
-    if (!entry->initialized && driver->blocking->library_init != NULL) {
-        dbal__entry whole_connection = {0};
-        dbal__entry_begin(&entry->entry, &whole_connection, threadlevel, driver->name,
-                          "library_init");
-        ok = driver->blocking->library_init(fault);
-        dbal__entry_end(&entry->entry, &whole_connection, threadlevel);
+    if (!entry->initialized) {
+        dbal__entry_library_begin(&entry->entry, threadlevel, driver->name, true);
+        if (driver->blocking->library_init != NULL)
+            ok = driver->blocking->library_init(fault);
+        dbal__entry_library_end(&entry->entry, threadlevel, ok);
     }
     if (ok) {
         entry->initialized = true;
@@ -196,8 +195,10 @@ dbal__driver_unuse(dbal__driver_entry *entry, int threadlevel)
     pthread_mutex_lock(&entry->lock);
     /* at level 0 the library stays set up: its one thread lives as long as the process */
     if (--entry->users == 0 && threadlevel > 0) {
+        dbal__entry_library_begin(&entry->entry, threadlevel, driver->name, false);
         if (driver->blocking->library_exit != NULL)
             driver->blocking->library_exit();
+        dbal__entry_library_end(&entry->entry, threadlevel, false);
         entry->initialized = false;
     }
     pthread_mutex_unlock(&entry->lock);

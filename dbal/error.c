@@ -1,5 +1,6 @@
 #include "dbal/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -551,4 +552,13 @@ dbal_fault_clear(dbal_fault *fault)
 {
     fault->error = dbal_error_unref(fault->error);
     fault->needs_token = false;
+}
+
+dbal_error *
+dbal__error_no_thread(int code)
+{
+    return dbal__error_make(
+        code == ENOMEM ? DBAL_ERROR_NO_MEMORY : DBAL_ERROR_OPERATIONAL, "53000",
+        DBAL_EXECUTION_NOT_SENT, "no thread could be started for a connection: %s",
+        strerrordesc_np(code) != NULL ? strerrordesc_np(code) : "unknown reason");
 }

@@ -35,6 +35,8 @@ dbal_error *dbal__error_because(dbal_error *cause, dbal_error_class error_class,
                                 const char *sqlstate, dbal_execution execution, const char *format,
                                 ...) DBAL_PRINTF(5, 6);
 
+/* No thread could be started for a connection: an errno. */
+dbal_error *dbal__error_no_thread(int code);
 /* A connection that is gone; the cause is borrowed and may be NULL. */
 dbal_error *dbal__error_lost(dbal_error *cause, dbal_execution execution);
 

@@ -91,10 +91,7 @@ static void
 run_close(dbal__errand *errand)
 {
     native *self = DBAL__OF(errand, native, close_errand);
-    enter(self, "close");
-    self->channel.driver->driver->blocking->close(self->channel.connection);
-    leave(self);
-    dbal__driver_unuse(self->channel.driver, self->channel.threadlevel);
+    dbal__channel_enter_close(&self->channel);
 }
 
 static void
@@ -181,16 +178,7 @@ static void
 run_open(dbal__errand *errand)
 {
     native *self = DBAL__OF(errand, native, open_errand);
-    dbal__channel *channel = &self->channel;
-    self->ok = dbal__driver_use(channel->driver, channel->threadlevel, &self->fault);
-    if (!self->ok)
-        return;
-    enter(self, "open");
-    self->ok = channel->driver->driver->blocking->open(channel->connection, &channel->opening,
-                                                       &self->fault);
-    leave(self);
-    if (!self->ok)
-        dbal__driver_unuse(channel->driver, channel->threadlevel);
+    self->ok = dbal__channel_enter_open(&self->channel, &self->fault);
 }
 
 static void

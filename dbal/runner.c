@@ -62,7 +62,10 @@ dbal__runner_interrupt(dbal__runner *runner, uint64_t number)
     uint64_t current = number, interrupting = INTERRUPTING;
     pthread_mutex_lock(&runner->guard);
     if (atomic_compare_exchange_strong(&runner->current, &current, INTERRUPTING)) {
-        runner->channel->driver->driver->blocking->interrupt(runner->channel->connection);
+        dbal__channel *channel = runner->channel;
+        dbal__entry_interrupt_begin(&channel->entry, channel->driver->driver->name);
+        channel->driver->driver->blocking->interrupt(channel->connection);
+        dbal__entry_interrupt_end(&channel->entry);
         /* unless it has ended meanwhile */
         atomic_compare_exchange_strong(&runner->current, &interrupting, number);
     }

@@ -11,6 +11,7 @@
 #include "dbal/commit.h"
 #include "dbal/error.h"
 #include "dbal/futex.h"
+#include "dbal/interruption.h"
 #include "dbal/runner.h"
 #include "dbal/snapshot.h"
 
@@ -23,20 +24,11 @@ typedef struct threaded {
     dbal__message opened_message, closed_message;
     dbal_fault fault;
     bool ok;
-    dbal__runner runner;    /* the thread's */
-    unsigned interruptions; /* that have not come back; the loop's */
-    bool closing, freed;
+    dbal__runner runner; /* the thread's */
+    dbal__interruptions interruptions;
+    bool closing;
     atomic_int opening; /* whether the driver was entered to open it */
 } threaded;
-
-/* an interrupt on its way; a helper makes it, and its channel stays until it has come back */
-typedef struct interruption {
-    dbal__errand errand;
-    threaded *on;
-    uint64_t number; /* of the job that is meant */
-} interruption;
-
-static void free_self(threaded *self);
 
 /* Where opening is: it can be taken back as long as its thread has not come to it. */
 enum { OPENING_WAITS, OPENING_BEGAN, OPENING_TAKEN_BACK };
@@ -55,19 +47,8 @@ static void
 do_open(dbal__work *work, dbal__worker *worker)
 {
     threaded *self = DBAL__OF(work, threaded, open_work);
-    dbal__channel *channel = &self->channel;
-    const dbal_blocking *face = channel->driver->driver->blocking;
-
-    self->ok =
-        may_open(self) && dbal__driver_use(channel->driver, channel->threadlevel, &self->fault);
-    if (self->ok) {
-        dbal__runner_enter(&self->runner, "open");
-        self->ok = face->open(channel->connection, &channel->opening, &self->fault);
-        dbal__runner_leave(&self->runner);
-        if (!self->ok)
-            dbal__driver_unuse(channel->driver, channel->threadlevel);
-    }
-    dbal__worker_publish(worker, channel->inbox, &self->opened_message, true);
+    self->ok = may_open(self) && dbal__channel_enter_open(&self->channel, &self->fault);
+    dbal__worker_publish(worker, self->channel.inbox, &self->opened_message, true);
 }
 
 static void
@@ -83,14 +64,9 @@ static void
 do_close(dbal__work *work, dbal__worker *worker)
 {
     threaded *self = DBAL__OF(work, threaded, close_work);
-    dbal__channel *channel = &self->channel;
-    if (self->ok) {
-        dbal__runner_enter(&self->runner, "close");
-        channel->driver->driver->blocking->close(channel->connection);
-        dbal__runner_leave(&self->runner);
-        dbal__driver_unuse(channel->driver, channel->threadlevel);
-    }
-    dbal__worker_publish(worker, channel->inbox, &self->closed_message, true);
+    if (self->ok)
+        dbal__channel_enter_close(&self->channel);
+    dbal__worker_publish(worker, self->channel.inbox, &self->closed_message, true);
 }
 
 static void
@@ -145,15 +121,6 @@ submit(dbal__channel *channel, dbal__job *job)
     dbal__worker_push(self->worker, &job->work);
 }
 
-static dbal_error *
-no_thread(int code)
-{
-    return dbal__error_make(
-        code == ENOMEM ? DBAL_ERROR_NO_MEMORY : DBAL_ERROR_OPERATIONAL, "53000",
-        DBAL_EXECUTION_NOT_SENT, "no thread could be started for a connection: %s",
-        strerrordesc_np(code) != NULL ? strerrordesc_np(code) : "unknown reason");
-}
-
 static void
 did_launch(dbal__worker *worker, int code)
 {
@@ -162,7 +129,7 @@ did_launch(dbal__worker *worker, int code)
         return;
     dbal__channel *channel = &self->channel;
     bool given_up = channel->given_up;
-    channel->opened(channel, no_thread(code));
+    channel->opened(channel, dbal__error_no_thread(code));
     if (given_up)
         channel->closed(channel);
 }
@@ -193,25 +160,8 @@ open_channel(dbal__channel *channel, dbal_error **ret_error)
     }
     int code = start_thread(self);
     if (code != 0)
-        *ret_error = no_thread(code);
+        *ret_error = dbal__error_no_thread(code);
     return code == 0;
-}
-
-static void
-do_interrupt(dbal__errand *errand)
-{
-    interruption *one = DBAL__OF(errand, interruption, errand);
-    dbal__runner_interrupt(&one->on->runner, one->number);
-}
-
-static void
-did_interrupt(dbal__errand *errand)
-{
-    interruption *one = DBAL__OF(errand, interruption, errand);
-    threaded *self = one->on;
-    dbal__free(one);
-    if (--self->interruptions == 0 && self->freed)
-        free_self(self);
 }
 
 /* A stream's thread that waits for its consumer looks again. */
@@ -230,17 +180,8 @@ cancel(dbal__channel *channel, dbal__job *job)
     atomic_store_explicit(&job->request.stopped, true, memory_order_release);
     if (job->request.deliver != NULL)
         resume(channel, job);
-    if (!self->runner.interruptible)
-        return;
-    interruption *one = dbal__zalloc(sizeof *one);
-    if (one == NULL)
-        return; /* the stop flag is still seen by drivers that look */
-    *one = (interruption){
-        .errand = {.run = do_interrupt, .done = did_interrupt}, .on = self, .number = job->number};
-    if (dbal__helpers_send(channel->loop->helpers, &one->errand))
-        self->interruptions++;
-    else
-        dbal__free(one);
+    if (self->runner.interruptible)
+        dbal__interruptions_send(&self->interruptions, &self->runner, job->number);
 }
 
 static void
@@ -302,23 +243,22 @@ end_thread(threaded *self)
 }
 
 static void
+free_self(void *owner)
+{
+    threaded *self = owner;
+    dbal__runner_fini(&self->runner);
+    dbal_fault_clear(&self->fault);
+    dbal__channel_fini(&self->channel);
+    dbal__free(self);
+}
+
+static void
 free_channel(dbal__channel *channel)
 {
     threaded *self = (threaded *)(void *)channel;
     if (self->dedicated && self->worker != NULL)
         end_thread(self);
-    self->freed = true;
-    if (self->interruptions == 0)
-        free_self(self);
-}
-
-static void
-free_self(threaded *self)
-{
-    dbal__runner_fini(&self->runner);
-    dbal_fault_clear(&self->fault);
-    dbal__channel_fini(&self->channel);
-    dbal__free(self);
+    dbal__interruptions_end(&self->interruptions, free_self, self);
 }
 
 static const dbal__channel_ops ops = {
@@ -348,6 +288,7 @@ dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, dbal__line *shar
         dbal__free(self);
         return NULL;
     }
+    self->interruptions.loop = loop;
     self->worker = worker;
     self->dedicated = worker == NULL;
     self->shared = shared;
