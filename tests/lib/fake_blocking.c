@@ -3,25 +3,33 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/lib/fake_config.h"
 #include "tests/lib/fake_share.h"
 #include "tests/lib/fake_words.h"
+#include "tests/lib/witness.h"
 
 typedef struct connection {
     const fake_config *config;
     fake_session session;
-    dbal_request *request; /* the running one */
-    dbal_fault *fault;
-    bool failed;
     atomic_bool inside, struck; /* a statement runs; an interrupt has hit it */
 } connection;
+
+/* A statement that runs; with parallel=on there may be several. */
+typedef struct running {
+    connection *on;
+    dbal_request *request;
+    dbal_fault *fault;
+    bool failed;
+} running;
 
 static bool
 open_fake(void *arg, dbal_opening *opening, dbal_fault *fault)
 {
     connection *self = arg;
     const fake_config *config = opening->config;
+    witness_enter(self, WITNESS_OPEN);
     fake_script_enter(config->script);
     bool ok = fake_begin_open(config, opening, fault);
     if (ok) {
@@ -31,6 +39,7 @@ open_fake(void *arg, dbal_opening *opening, dbal_fault *fault)
         fake_script_add(config->script, &config->script->live, 1);
     }
     fake_script_leave(config->script);
+    witness_leave(self, WITNESS_OPEN, ok);
     return ok;
 }
 
@@ -39,24 +48,27 @@ close_fake(void *arg)
 {
     connection *self = arg;
     fake_script *script = self->config->script;
+    witness_enter(self, WITNESS_CLOSE);
     fake_script_enter(script);
     fake_begin_close(self->config);
     fake_script_add(script, &script->live, -1);
-    fake_script_add(script, &script->closes, 1);
     fake_script_leave(script);
+    witness_leave(self, WITNESS_CLOSE, true);
+    fake_script_add(script, &script->closes, 1);
 }
 
 static bool
 is_stopped(void *arg)
 {
-    connection *self = arg;
-    return self->config->blunt ? atomic_load(&self->struck) : dbal_request_stopped(self->request);
+    running *self = arg;
+    return self->on->config->blunt ? atomic_load(&self->on->struck)
+                                   : dbal_request_stopped(self->request);
 }
 
 static bool
 emit(void *arg, const fake_frame *frame, const void *data)
 {
-    connection *self = arg;
+    running *self = arg;
     if (frame->kind == FAKE_LOST) {
         dbal_fault_set(self->fault, DBAL_ERROR_OPERATIONAL, "08006",
                        "the fake lost its connection");
@@ -79,9 +91,10 @@ run_text(connection *self, const char *sql, dbal_request *request, dbal_fault *f
         abort();
     for (size_t i = 0; i < count; i++)
         values[i] = dbal_request_parameter(request, i);
-    self->request = request;
-    self->fault = fault;
-    self->failed = false;
+    running one = {.on = self, .request = request, .fault = fault};
+    fake_session before, session;
+    memcpy(&before, &self->session, sizeof before);
+    memcpy(&session, &before, sizeof session);
     fake_call call = {.sql = sql,
                       .values = values,
                       .count = count,
@@ -91,17 +104,22 @@ run_text(connection *self, const char *sql, dbal_request *request, dbal_fault *f
                       .polls = !self->config->interrupt,
                       .stopped = is_stopped,
                       .emit = emit,
-                      .arg = self};
+                      .arg = &one};
+    witness_enter(self, WITNESS_USE);
     fake_script_enter(script);
     fake_script_add(script, &script->flying, 1);
     atomic_store(&self->struck, false);
     atomic_store(&self->inside, true);
-    fake_session_run(&self->session, &call);
+    fake_session_run(&session, &call);
+    /* of statements that run at once none leaves anything in the session */
+    if (memcmp(&session, &before, sizeof session) != 0)
+        memcpy(&self->session, &session, sizeof session);
     atomic_store(&self->inside, false);
     fake_script_add(script, &script->flying, -1);
     fake_script_leave(script);
+    witness_leave(self, WITNESS_USE, true);
     free(values);
-    return !self->failed;
+    return !one.failed;
 }
 
 static bool
@@ -121,15 +139,19 @@ static void
 interrupt_fake(void *arg)
 {
     connection *self = arg;
+    witness_enter(self, WITNESS_INTERRUPT);
     if (atomic_load(&self->inside))
         atomic_store(&self->struck, true);
     fake_script_add(self->config->script, &self->config->script->interrupts, 1);
+    witness_leave(self, WITNESS_INTERRUPT, true);
 }
 
 static bool
 ping_fake(void *arg, dbal_fault *fault)
 {
-    (void)arg, (void)fault;
+    (void)fault;
+    witness_enter(arg, WITNESS_USE);
+    witness_leave(arg, WITNESS_USE, true);
     return true;
 }
 
@@ -138,47 +160,77 @@ reset_fake(void *arg, dbal_fault *fault)
 {
     connection *self = arg;
     fake_script *script = self->config->script;
+    witness_enter(self, WITNESS_USE);
     fake_script_add(script, &script->resets, 1);
-    if (script->fail_reset) {
+    bool ok = !script->fail_reset;
+    if (ok) {
+        self->session.changed = self->session.in_transaction = false;
+        self->session.delta = 0;
+        self->session.savepoints = 0;
+    } else {
         dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "58000", "the fake does not reset");
-        return false;
     }
-    self->session.changed = self->session.in_transaction = false;
-    self->session.delta = 0;
-    self->session.savepoints = 0;
-    return true;
+    witness_leave(self, WITNESS_USE, ok);
+    return ok;
 }
 
 static bool
 in_transaction(void *arg)
 {
-    return ((connection *)arg)->session.in_transaction;
+    connection *self = arg;
+    witness_enter(self, WITNESS_USE);
+    bool is = self->session.in_transaction;
+    witness_leave(self, WITNESS_USE, true);
+    return is;
 }
 
 static bool
 share_begin(void *arg, dbal_share what, dbal_request *first, dbal_fault *fault)
 {
     connection *self = arg;
+    witness_enter(self, WITNESS_USE);
     fake_script_enter(self->config->script);
     bool ok = fake_share_begin(&self->session, what, first, fault);
     fake_script_leave(self->config->script);
+    witness_leave(self, WITNESS_USE, ok);
     return ok;
 }
 
 static bool
 share_holds(void *arg)
 {
-    return fake_share_holds(&((connection *)arg)->session);
+    witness_enter(arg, WITNESS_USE);
+    bool holds = fake_share_holds(&((connection *)arg)->session);
+    witness_leave(arg, WITNESS_USE, true);
+    return holds;
 }
 
 static bool
 share_end(void *arg, bool keep, dbal_fault *fault)
 {
     connection *self = arg;
+    witness_enter(self, WITNESS_USE);
     fake_script_enter(self->config->script);
     bool ok = fake_share_end(&self->session, keep, fault);
     fake_script_leave(self->config->script);
+    witness_leave(self, WITNESS_USE, ok);
     return ok;
+}
+
+static bool
+library_init(dbal_fault *fault)
+{
+    (void)fault;
+    witness_enter(NULL, WITNESS_INIT);
+    witness_leave(NULL, WITNESS_INIT, true);
+    return true;
+}
+
+static void
+library_exit(void)
+{
+    witness_enter(NULL, WITNESS_EXIT);
+    witness_leave(NULL, WITNESS_EXIT, true);
 }
 
 static const char *
@@ -193,6 +245,7 @@ capabilities(const void *config)
     unsigned can = DBAL_CAN_CANCEL | DBAL_CAN_STREAM | DBAL_CAN_SAVEPOINT |
                    DBAL_CAN_LAST_INSERT_ID | DBAL_CAN_BACKUP;
     const fake_config *self = fake_config_of(config);
+    can |= self->parallel ? DBAL_CAN_PARALLEL_STATEMENTS : 0u;
     can |= self->sharing ? DBAL_CAN_SHARE_SNAPSHOT : 0u;
     can |= self->sharing && self->token ? DBAL_CAN_SHARE_COMMIT : 0u;
     return can | (self->interrupt ? DBAL_CAN_INTERRUPT : 0u);
@@ -202,6 +255,8 @@ static const char *const schemes[] = {"fake", NULL};
 
 static const dbal_blocking blocking = {
     .size = sizeof(dbal_blocking),
+    .library_init = library_init,
+    .library_exit = library_exit,
     .open = open_fake,
     .close = close_fake,
     .run = run_fake,

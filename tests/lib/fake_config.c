@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const fake_settings[] = {"level",   "interrupt", "token", "connections", "pipeline",
-                                     "sharing", "notes",     "sole",  NULL};
+const char *const fake_settings[] = {"level",    "interrupt", "token", "connections", "pipeline",
+                                     "parallel", "sharing",   "notes", "sole",        NULL};
 
 static int
 number(const dbal_url *url, const char *name, int otherwise)
@@ -39,6 +39,7 @@ fake_configure(const dbal_url *url, dbal_fault *fault)
     config->interrupt = interrupt == NULL || strcmp(interrupt, "off") != 0;
     config->blunt = interrupt != NULL && strcmp(interrupt, "blunt") == 0;
     config->token = is_on(url, "token", false);
+    config->parallel = is_on(url, "parallel", false);
     config->sharing = is_on(url, "sharing", false);
     config->pipeline = is_on(url, "pipeline", true);
     config->notes = is_on(url, "notes", false);

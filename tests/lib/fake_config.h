@@ -5,6 +5,7 @@
  *   interrupt=off       nobody tells it that a statement is stopped: it looks by itself
  *   interrupt=blunt     an interrupt ends whatever runs, as some client libraries' do
  *   token=on            only one may write at a time: writes want the token
+ *   parallel=on         level 3: statements of one connection may run at once; then interrupt=off
  *   sharing=on          reads may share a snapshot, and with token=on writes a commit
  *   connections=N       the database cannot have more
  *   sole=on             the database is gone with its connection
@@ -23,7 +24,7 @@
 typedef struct fake_config {
     fake_script *script;
     int level;
-    bool interrupt, blunt, token, pipeline, sharing, notes, sole;
+    bool interrupt, blunt, token, pipeline, parallel, sharing, notes, sole;
     int connections;
 } fake_config;
 
