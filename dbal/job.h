@@ -57,8 +57,11 @@ typedef struct dbal__job {
     dbal__group *group; /* STATEMENT: it is run with each of these; a reference, or NULL */
     dbal_request request;
     struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
-    dbal__list link;        /* native: among those in flight */
-    atomic_int signal;      /* a stream's thread sleeps on it while its consumer is slow */
+    union {
+        dbal__list link;             /* native: among those in flight */
+        struct dbal__thread *thread; /* the one that it was handed to; see moving.h */
+    };
+    atomic_int signal; /* a stream's thread sleeps on it while its consumer is slow */
     void (*finished)(struct dbal__job *job);
 } dbal__job;
 

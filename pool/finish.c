@@ -248,7 +248,7 @@ dbal__ticket_finished(dbal__job *job)
 
     dbal__lanes_leave(ticket);
 
-    if (ticket->place == DBAL__PLACE_LINE && pool->gate == DBAL_GATE_THREAD && ticket->on_crew)
+    if (ticket->place == DBAL__PLACE_LINE && pool->pulls && ticket->on_crew)
         dbal__crew_returned(&pool->crew);
     if (slot != NULL && ticket->place == DBAL__PLACE_SLOT)
         slot->flying--;

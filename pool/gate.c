@@ -47,6 +47,61 @@ get_driver_thread(dbal_pool *pool)
                                    "no thread could be started for driver %s", driver);
 }
 
+/* ---- threads ---- */
+
+/* Its statements may be in several threads at once. */
+static bool
+runs_parallel(const dbal_pool *pool)
+{
+    return pool->threadlevel == 3 && (pool->capabilities & DBAL_CAN_PARALLEL_STATEMENTS) != 0;
+}
+
+dbal_error *
+dbal__pool_check_threads(const dbal_pool *pool, int max_size)
+{
+    int threads = pool->settings.threads;
+    if (threads == 0 || threads >= max_size || pool->threadlevel >= 2)
+        return NULL;
+    return dbal_error_new(DBAL_ERROR_INTERFACE,
+                          "threads %d must not be below max_size %d: connections of driver %s do "
+                          "not move between threads at threadlevel %d",
+                          threads, max_size, pool->driver->driver->name, pool->threadlevel);
+}
+
+static dbal_error *
+check_surplus(const dbal_pool *pool)
+{
+    int threads = pool->settings.threads, max_size = pool->settings.max_size;
+    if (threads <= max_size || runs_parallel(pool))
+        return NULL;
+    return dbal_error_new(DBAL_ERROR_INTERFACE,
+                          "threads %d is above max_size %d: driver %s runs one statement of a "
+                          "connection at a time",
+                          threads, max_size, pool->driver->driver->name);
+}
+
+dbal_error *
+dbal__pool_set_threads(dbal_pool *pool)
+{
+    int threads = pool->settings.threads;
+    dbal_error *error = check_surplus(pool);
+    if (error == NULL)
+        error = dbal__pool_check_threads(pool, pool->settings.max_size);
+    bool moves = pool->gate == DBAL_GATE_THREAD && threads > 0 && pool->threadlevel >= 2;
+    pool->pulls = pool->gate == DBAL_GATE_THREAD && !moves;
+    /* moving is not running in parallel: each entry is held to what was promised */
+    if (pool->entry_level == 3 && !runs_parallel(pool))
+        pool->entry_level = 2;
+    if (error != NULL || !moves)
+        return error;
+    pool->width = runs_parallel(pool) ? (unsigned)threads : 1;
+    pool->threads = dbal__threads_new(pool->loop, threads, dbal__slots_thread_freed,
+                                      dbal__slots_thread_failed, pool);
+    return pool->threads != NULL
+               ? NULL
+               : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+}
+
 dbal_error *
 dbal__pool_choose_gate(dbal_pool *pool, const char *url)
 {

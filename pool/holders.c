@@ -80,18 +80,21 @@ dbal__holders_exhausted(const dbal__ticket *ticket)
     const dbal_pool *pool = ticket->pool;
     int64_t now = dbal__loop_now(pool->loop);
     const dbal_connection *holder = oldest(pool);
-    char session[TEXT / 2] = "", cause[TEXT / 2] = "";
+    char session[TEXT / 2] = "", cause[TEXT / 2] = "", threads[32] = "";
     if (holder != NULL)
         describe(holder, session, sizeof session);
     if (pool->last_error != NULL)
         snprintf(cause, sizeof cause, "; last connect error, %.3g s ago: %s",
                  (double)(now - pool->backoff.error_at) / 1e9,
                  dbal_error_message(pool->last_error));
+    if (pool->threads != NULL)
+        snprintf(threads, sizeof threads, " on %d thread%s", pool->settings.threads,
+                 pool->settings.threads == 1 ? "" : "s");
     dbal_error *error = dbal__error_because(
         pool->last_error, DBAL_ERROR_POOL_EXHAUSTED, "53300", DBAL_EXECUTION_NOT_SENT,
-        "no connection became free in %.3g s: %d open of at most %d, %d in sessions, %d in use, "
+        "no connection became free in %.3g s: %d open of at most %d%s, %d in sessions, %d in use, "
         "%d connecting, %zu waiting%s%s%s%s",
-        (double)(now - ticket->asked) / 1e9, pool->open, pool->limit, pool->held,
+        (double)(now - ticket->asked) / 1e9, pool->open, pool->limit, threads, pool->held,
         pool->open - dbal__pool_idle(pool), pool->connecting, dbal__waiters_count(pool),
         pool->paused ? "; the pool is paused" : "", cause,
         holder != NULL ? "; oldest session: " : "", session);
@@ -145,6 +148,14 @@ dbal_pool_holders(dbal_pool *pool, dbal_holder_fn *fn, void *arg)
 
 /* ---- for the log ---- */
 
+/* So many of these connections can be in sessions at once. */
+static int
+most_held(const dbal_pool *pool, int connections)
+{
+    bool fewer = pool->threads != NULL && pool->settings.threads < connections;
+    return fewer ? pool->settings.threads : connections;
+}
+
 void
 dbal__watch_granted(dbal_connection *connection)
 {
@@ -154,7 +165,7 @@ dbal__watch_granted(dbal_connection *connection)
     self->stirs++;
     if (pool->settings.leak_after >= 0)
         dbal__life_arm(pool, dbal__after(connection->since, pool->settings.leak_after));
-    if (pool->held < pool->limit || self->look_at != DBAL__NEVER)
+    if (pool->held < most_held(pool, pool->limit) || self->look_at != DBAL__NEVER)
         return;
     self->waited = self->told = false;
     self->seen = self->stirs;
@@ -187,15 +198,17 @@ look_for_leaks(dbal_pool *pool, int64_t now)
     return next;
 }
 
-/* Every connection is held, and nothing runs. */
+/* Every connection or thread is held, and nothing runs. */
 static bool
 stands(const dbal_pool *pool)
 {
-    if (pool->open == 0 || pool->held < pool->open || pool->connecting > 0)
+    if (pool->open == 0 || pool->held < most_held(pool, pool->open) || pool->connecting > 0)
         return false;
     for (const dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         const dbal__slot *slot = DBAL__OF(link, const dbal__slot, link);
         if (slot->state != DBAL__SLOT_OPEN)
+            continue;
+        if (pool->threads != NULL && !slot->held && slot->flying == 0)
             continue;
         if (slot->connection == NULL || slot->flying > 0 || executes(slot->connection))
             return false;
@@ -220,9 +233,10 @@ tell_that_it_stands(dbal_pool *pool)
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 0 ? "; " : "", one);
     }
     dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
-                    "%zu wait, and all connections (%d) are in sessions that run nothing: does one "
+                    "%zu wait, and all %s (%d) are in sessions that run nothing: does one "
                     "wait for another of the same pool? %s",
-                    dbal__waiters_count(pool), pool->open, text);
+                    dbal__waiters_count(pool), pool->threads != NULL ? "threads" : "connections",
+                    pool->held, text);
 }
 
 static int64_t
@@ -232,7 +246,7 @@ look_for_standstill(dbal_pool *pool, int64_t now)
     if (now < self->look_at)
         return self->look_at;
     self->look_at = DBAL__NEVER;
-    if (pool->held < pool->limit && !stands(pool))
+    if (pool->held < most_held(pool, pool->limit) && !stands(pool))
         return DBAL__NEVER;
     bool waits = dbal__waiters_count(pool) > 0, still = self->seen == self->stirs;
     if (!still)

@@ -31,6 +31,8 @@ dbal__lanes_depth(const dbal_pool *pool)
 {
     if (pool->gate == DBAL_GATE_DRIVER_THREAD)
         return DRIVER_THREAD_DEPTH;
+    if (pool->threads != NULL)
+        return pool->width;
     return (pool->capabilities & DBAL_CAN_PIPELINE) != 0 ? (unsigned)pool->settings.pipeline_depth
                                                          : 1;
 }

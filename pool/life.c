@@ -64,7 +64,7 @@ was_used(dbal__slot *slot)
     dbal__span *span = &slot->span;
     bool used = span->used || slot->pool->paused || !dbal__slot_is_idle(slot);
     span->used = false;
-    if (slot->pool->gate == DBAL_GATE_THREAD) {
+    if (slot->pool->pulls) {
         /* its thread takes work by itself */
         const dbal__worker *worker = dbal__threaded_worker(slot->channel);
         unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
@@ -173,14 +173,15 @@ dbal__life_close(dbal__slot *slot)
     bool opening = slot->state == DBAL__SLOT_OPENING;
     double limit = opening ? pool->settings.connect_timeout * 9 / 8 : pool->settings.close_timeout;
     bool idle = opening || dbal__slot_is_idle(slot);
+    bool waits = !opening && pool->threads != NULL && !dbal__threads_any(pool->threads);
     if (slot->state == DBAL__SLOT_CLOSING)
         return;
     /* a thread that just wakes up for the line may take something yet, which it does first */
-    if (idle && !opening && pool->gate == DBAL_GATE_THREAD)
+    if (idle && !opening && pool->pulls)
         idle = dbal__threaded_hold_idle(slot->channel);
     dbal__slot_close(slot);
-    /* on one thread for all it waits for what others do there */
-    if (idle && limit >= 0 && pool->gate != DBAL_GATE_DRIVER_THREAD)
+    /* on one thread for all it waits for what others do there; and where there are few, for one */
+    if (idle && limit >= 0 && pool->gate != DBAL_GATE_DRIVER_THREAD && !waits)
         dbal__clock_start(clock, &slot->timer, dbal__after(dbal__clock_now(clock), limit),
                           on_close_late);
 }

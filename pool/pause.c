@@ -10,7 +10,7 @@ static const double LOOK_FIRST = 0.001, LOOK_MOST = 0.05; /* seconds */
 static void
 hold_threads(dbal_pool *pool, bool hold)
 {
-    if (pool->gate != DBAL_GATE_THREAD)
+    if (!pool->pulls)
         return;
     for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
@@ -24,7 +24,7 @@ hold_threads(dbal_pool *pool, bool hold)
 static bool
 is_quiet(const dbal_pool *pool)
 {
-    if (pool->gate == DBAL_GATE_THREAD && pool->crew.outstanding > dbal__crew_waiting(&pool->crew))
+    if (pool->pulls && pool->crew.outstanding > dbal__crew_waiting(&pool->crew))
         return false;
     for (const dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         const dbal__slot *slot = DBAL__OF(link, const dbal__slot, link);
@@ -94,7 +94,7 @@ dbal_pool_resume(dbal_pool *pool)
     dbal__slots_grow_if_wanted(pool);
     dbal__waiters_serve(pool);
     dbal__writes_serve_soon(pool);
-    if (pool->gate == DBAL_GATE_THREAD)
+    if (pool->pulls)
         dbal__crew_rouse(&pool->crew);
     dbal__replace(pool);
 }
@@ -110,14 +110,14 @@ dbal__pause_stop(dbal_pool *pool)
     dbal__slots_grow_if_wanted(pool);
     dbal__waiters_serve_soon(pool);
     dbal__writes_serve_soon(pool);
-    if (pool->gate == DBAL_GATE_THREAD)
+    if (pool->pulls)
         dbal__crew_rouse(&pool->crew);
 }
 
 void
 dbal__pause_release(dbal__slot *slot)
 {
-    if (slot->pool->gate != DBAL_GATE_THREAD)
+    if (!slot->pool->pulls)
         return;
     if (slot->pool->paused)
         dbal__threaded_keep(slot->channel);

@@ -63,6 +63,9 @@ set_up(dbal_pool *pool, const char *text, dbal_url *url, const dbal_pool_options
     if (pool->settings.max_size < pool->settings.min_size)
         pool->settings.max_size = pool->settings.min_size;
     pool->limit = pool->settings.max_size;
+    error = dbal__pool_set_threads(pool);
+    if (error != NULL)
+        return error;
     dbal__waiters_limit(pool);
     dbal__lanes_init(&pool->lanes, pool->settings.pipeline_wait);
     pool->table = dbal__sql_table_new(pool->driver->driver, pool->config, TEXTS_MOST);
@@ -80,8 +83,12 @@ serve_waiters(dbal__task *task)
 {
     dbal_pool *pool = DBAL__OF(task, dbal_pool, serve_task);
     dbal__waiters_serve(pool);
-    if (pool->gate == DBAL_GATE_THREAD)
+    if (pool->pulls)
         dbal__crew_rouse(&pool->crew);
+    if (pool->threads != NULL) {
+        dbal__slots_grow_if_wanted(pool);
+        dbal__replace(pool);
+    }
     dbal__pool_check_closed(pool);
 }
 
@@ -118,6 +125,7 @@ static void
 release(dbal_pool *pool)
 {
     dbal__crew_fini(&pool->crew);
+    dbal__threads_free(pool->threads);
     dbal__sql_table_free(pool->table);
     if (pool->config != NULL)
         pool->driver->driver->configure_free(pool->config);
@@ -300,6 +308,7 @@ dbal__pool_check_closed(dbal_pool *pool)
     if (pool->resource.closed || !is_closed(pool))
         return;
     dbal__clock_stop(&pool->loop->ready.clock, &pool->close_timer);
+    dbal__threads_end(pool->threads);
     dbal__listeners_tell(&pool->closers, NULL);
     dbal__loop_resource_closed(pool->loop, &pool->resource);
 }
@@ -462,7 +471,7 @@ free_pool(dbal__resource *resource)
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
     dbal__list_remove(&resource->link);
     /* a thread may still come back to it; those of the pool's own have been joined */
-    if (pool->abandoned || (pool->hanging > 0 && pool->gate != DBAL_GATE_THREAD))
+    if (pool->abandoned || (pool->hanging > 0 && !pool->pulls))
         return;
     dbal__slots_free(pool);
     dbal__ear_free(pool);

@@ -13,6 +13,7 @@
 #include "dbal/gate.h"
 #include "dbal/list.h"
 #include "dbal/loop.h"
+#include "dbal/moving.h"
 #include "dbal/sql.h"
 #include "dbal/token.h"
 #include "pool/backoff.h"
@@ -61,8 +62,11 @@ struct dbal_pool {
     unsigned capabilities;
     dbal__sql_table *table;
 
-    dbal__crew crew;      /* thread gate: its connections pull from here */
-    dbal__worker *worker; /* driver-thread gate */
+    bool pulls;      /* thread gate: each connection has a thread, which pulls from the crew */
+    dbal__crew crew; /* of those */
+    dbal__threads *threads; /* thread gate: its connections move between these; or NULL */
+    unsigned width;         /* statements at once in one connection there */
+    dbal__worker *worker;   /* driver-thread gate */
 
     dbal__list slots;
     int open, connecting, held, limit;
@@ -316,6 +320,9 @@ void dbal__upkeep_stop(dbal_pool *pool);
 /* One connection more, if the pool may have one. */
 void dbal__slots_grow(dbal_pool *pool);
 void dbal__slots_crew_wants(dbal__crew *crew);
+/* Of the threads that connections move between: one is idle, or none could be started. */
+void dbal__slots_thread_freed(void *pool);
+void dbal__slots_thread_failed(void *pool, int code);
 /* The same while something wants one: what waits, or min_size. */
 void dbal__slots_grow_if_wanted(dbal_pool *pool);
 /* Whether another connect may begin now, whatever the limit. */
@@ -352,6 +359,10 @@ int dbal__pool_idle(const dbal_pool *pool);
 
 /* Picks it for a pool that has its config, and gets ready what it needs. NULL, or an error. */
 dbal_error *dbal__pool_choose_gate(dbal_pool *pool, const char *url);
+/* The same for the threads behind it, once max_size is known. */
+dbal_error *dbal__pool_set_threads(dbal_pool *pool);
+/* NULL, or why it cannot have so many connections with so few of those. */
+dbal_error *dbal__pool_check_threads(const dbal_pool *pool, int max_size);
 
 /* ---- pool.c ---- */
 

@@ -18,7 +18,7 @@ count_of(dbal__slot *slot)
 static bool
 is_engaged(const dbal__slot *slot)
 {
-    return slot->pool->gate == DBAL_GATE_THREAD && dbal__threaded_is_engaged(slot->channel);
+    return slot->pool->pulls && dbal__threaded_is_engaged(slot->channel);
 }
 
 /*

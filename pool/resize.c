@@ -47,7 +47,8 @@ refusal(const dbal_pool *pool, int min_size, int max_size)
     if (pool->closing)
         return dbal__error_make(DBAL_ERROR_CLOSED, NULL, DBAL_EXECUTION_NOT_SENT,
                                 "the pool is closed");
-    return dbal__settings_check_sizes(min_size, max_size);
+    dbal_error *error = dbal__settings_check_sizes(min_size, max_size);
+    return error != NULL ? error : dbal__pool_check_threads(pool, max_size);
 }
 
 bool
@@ -65,7 +66,7 @@ dbal_pool_resize(dbal_pool *pool, int min_size, int max_size, dbal_error **ret_e
         shed(pool);
     dbal__slots_grow_if_wanted(pool);
     dbal__waiters_serve(pool);
-    if (pool->gate == DBAL_GATE_THREAD)
+    if (pool->pulls)
         dbal__crew_rouse(&pool->crew);
     dbal__pool_ready_changed(pool, NULL);
     /* what is kept idle is another number now */

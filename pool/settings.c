@@ -52,6 +52,7 @@ static const setting known[] = {
      poolers},
     {"query_timeout", SECONDS, AT(query_timeout), 0, 1e9, DBAL_OFF, true},
     {"statement_cache", COUNT, AT(statement_cache), 0, 100000, 100, true},
+    {"threads", COUNT, AT(threads), 1, 10000, 0, false},
 };
 
 enum { KNOWN = sizeof known / sizeof known[0] };

@@ -12,6 +12,7 @@
 typedef struct dbal__settings {
     int min_size;
     int max_size; /* 0: by the gate */
+    int threads;  /* 0: one for each connection */
     dbal_gate_kind gate;
     dbal_pooler pooler;
     int pipeline_depth;

@@ -27,8 +27,10 @@ make_channel(dbal_pool *pool)
 {
     if (dbal__pool_is_native(pool))
         return dbal__native_new(pool->loop, pool->driver);
-    if (pool->gate == DBAL_GATE_THREAD)
+    if (pool->pulls)
         return dbal__threaded_new(pool->loop, pool->driver, &pool->crew.line, NULL);
+    if (pool->threads != NULL)
+        return dbal__moving_new(pool->loop, pool->driver, pool->threads, pool->width);
     bool hung = false;
     dbal__worker *worker = dbal__driver_thread_again(pool->worker, &hung);
     return worker != NULL ? dbal__threaded_new(pool->loop, pool->driver, NULL, worker) : NULL;
@@ -133,16 +135,17 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
 bool
 dbal__slots_may_connect(const dbal_pool *pool)
 {
-    int most = pool->probed && (pool->open > 0 || pool->gate != DBAL_GATE_THREAD)
+    int most = pool->probed && (pool->open > 0 || !pool->pulls)
                    ? CONNECTING_MOST
                    : 1; /* until one is open, it is not known how many there may be */
-    if (pool->gate == DBAL_GATE_THREAD || dbal__backoff_probes(pool))
+    if (pool->pulls || pool->threads != NULL || dbal__backoff_probes(pool))
         most = 1;
     /* while it closes, what was accepted may still want one */
     if (pool->stopped || pool->paused || (pool->closing && dbal__list_empty(&pool->tickets)))
         return false;
     return !pool->backoff.active && pool->connecting < most &&
-           pool->hanging < pool->limit + CONNECTING_MOST;
+           pool->hanging < pool->limit + CONNECTING_MOST &&
+           (pool->threads == NULL || dbal__threads_any(pool->threads));
 }
 
 dbal__slot *
@@ -176,6 +179,18 @@ dbal__slots_grow(dbal_pool *pool)
     dbal__backoff_hurry(pool);
     if (dbal__slots_may_connect(pool))
         dbal__slots_open(pool);
+}
+
+void
+dbal__slots_thread_freed(void *pool)
+{
+    dbal__waiters_serve_soon(pool);
+}
+
+void
+dbal__slots_thread_failed(void *pool, int code)
+{
+    dbal__slots_failed(pool, dbal__error_no_thread(code));
 }
 
 void
@@ -264,7 +279,7 @@ on_opened(dbal__channel *channel, dbal_error *error)
     dbal__backoff_opened(pool);
     learn_from(pool, &channel->opening);
     log_notes(pool, &channel->notes);
-    if (pool->gate == DBAL_GATE_THREAD)
+    if (pool->pulls)
         dbal__crew_join(&pool->crew, dbal__threaded_worker(channel));
     if (pool->stopped) {
         dbal__slot_close(slot);
@@ -282,7 +297,7 @@ static void
 leave_crew(dbal__slot *slot)
 {
     dbal_pool *pool = slot->pool;
-    if (pool->gate != DBAL_GATE_THREAD || !slot->channel->opened_once)
+    if (!pool->pulls || !slot->channel->opened_once)
         return;
     dbal__crew_leave(&pool->crew, dbal__threaded_worker(slot->channel));
     dbal__waiters_serve_soon(pool); /* nobody may have been woken for what it was to take */
@@ -434,7 +449,7 @@ dbal__slots_join(dbal_pool *pool, int64_t deadline)
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
         if (slot->channel->ops->join(slot->channel, deadline))
             continue;
-        if (pool->gate == DBAL_GATE_THREAD)
+        if (pool->pulls)
             atomic_store(&dbal__threaded_worker(slot->channel)->held, true);
         if (!slot->channel->given_up)
             pool->loop->abandoned++;

@@ -7,7 +7,7 @@ bool
 dbal__slot_is_idle(const dbal__slot *slot)
 {
     return slot->state == DBAL__SLOT_OPEN && !slot->held && slot->flying == 0 &&
-           (slot->pool->gate != DBAL_GATE_THREAD ||
+           (!slot->pool->pulls ||
             (dbal__threaded_is_idle(slot->channel) && !dbal__threaded_is_engaged(slot->channel)));
 }
 

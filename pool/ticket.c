@@ -176,7 +176,7 @@ may_share(const dbal__ticket *ticket)
     const dbal__sql *sql = ticket->sql;
     if (ticket->kind != DBAL__TICKET_STATEMENT)
         return DBAL_SHARE_NOTHING;
-    if (sql->sql_class.kinds == DBAL_SQL_READS && pool->gate == DBAL_GATE_THREAD &&
+    if (sql->sql_class.kinds == DBAL_SQL_READS && pool->pulls &&
         (pool->capabilities & DBAL_CAN_SHARE_SNAPSHOT) != 0)
         return DBAL_SHARE_SNAPSHOT;
     if (ticket->writes && sql->sql_class.kinds == DBAL_SQL_WRITES && !atomic_load(&sql->alone) &&

@@ -12,7 +12,7 @@
 size_t
 dbal__waiters_count(const dbal_pool *pool)
 {
-    size_t on_line = pool->gate == DBAL_GATE_THREAD ? dbal__crew_waiting(&pool->crew) : 0;
+    size_t on_line = pool->pulls ? dbal__crew_waiting(&pool->crew) : 0;
     return pool->waiting_count + pool->writes_count + on_line;
 }
 
@@ -76,7 +76,7 @@ void
 dbal__waiters_return(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
-    if (pool->gate == DBAL_GATE_THREAD || wants_token(ticket)) {
+    if (pool->pulls || wants_token(ticket)) {
         dbal__waiters_add(ticket); /* it is not in the loop's line */
         return;
     }
@@ -112,6 +112,15 @@ used(dbal__slot *slot)
     dbal__list_remove(&slot->link);
     dbal__list_push_front(&slot->pool->slots, &slot->link);
     slot->span.used = true;
+}
+
+/* Whether a thread is there for what is to be handed to it, and for as long as a session has it. */
+static bool
+has_thread(dbal__slot *slot, bool keep)
+{
+    if (slot->pool->threads == NULL)
+        return true;
+    return keep ? dbal__moving_keep(slot->channel) : dbal__moving_engage(slot->channel);
 }
 
 static void
@@ -220,7 +229,7 @@ static bool
 serve_session(dbal__ticket *ticket)
 {
     dbal__slot *slot = emptied(ticket->pool);
-    if (slot == NULL)
+    if (slot == NULL || !has_thread(slot, true))
         return false;
     stop_waiting(ticket);
     if (dbal__job_begin(&ticket->job))
@@ -254,7 +263,7 @@ serve_stream(dbal__ticket *ticket, int64_t now)
 static bool
 wants_more(const dbal_pool *pool)
 {
-    return dbal__pool_is_native(pool) || least_busy(pool) == NULL;
+    return pool->gate != DBAL_GATE_DRIVER_THREAD || least_busy(pool) == NULL;
 }
 
 static dbal__slot *
@@ -276,6 +285,8 @@ serve_statement(dbal__ticket *ticket, int64_t now)
             grow_for_waiting(pool);
         return false;
     }
+    if (!has_thread(slot, false))
+        return false;
     if (ticket->place == DBAL__PLACE_LIST)
         stop_waiting(ticket);
     used(slot);
@@ -311,7 +322,7 @@ dbal__waiters_serve(dbal_pool *pool)
     while ((ticket = first_waiting(pool)) != NULL) {
         if (ticket->job.kind != DBAL__JOB_GRANT && !wants_to_be_alone(ticket))
             pool->reserved = NULL; /* what it was for has gone */
-        if (pool->gate == DBAL_GATE_THREAD || wants_token(ticket)) {
+        if (pool->pulls || wants_token(ticket)) {
             stop_waiting(ticket);
             dbal__waiters_add(ticket);
         } else if (!serve(ticket)) {
@@ -325,11 +336,11 @@ dbal__slot *
 dbal__waiters_take_idle(dbal_pool *pool)
 {
     dbal__slot *slot;
-    if (pool->gate == DBAL_GATE_THREAD)
+    if (pool->pulls)
         slot = take_idle_thread(pool);
     else
         slot = dbal__list_empty(&pool->waiting) ? least_busy(pool) : NULL;
-    if (slot == NULL || slot->flying > 0)
+    if (slot == NULL || slot->flying > 0 || !has_thread(slot, true))
         return NULL;
     used(slot);
     return slot;
@@ -351,7 +362,7 @@ dbal__waiters_add(dbal__ticket *ticket)
         dbal__slots_grow(pool);
     } else if (wants_token(ticket)) {
         dbal__writes_add(ticket);
-    } else if (pool->gate == DBAL_GATE_THREAD) {
+    } else if (pool->pulls) {
         add_threaded(ticket);
     } else if (ticket->job.kind == DBAL__JOB_GRANT || wants_to_be_alone(ticket) ||
                !dbal__list_empty(&pool->waiting) || !serve_statement(ticket, ticket->asked)) {
@@ -371,6 +382,8 @@ dbal__waiters_release(dbal__slot *slot)
     slot->connection = NULL;
     if (slot->state != DBAL__SLOT_OPEN)
         return;
+    if (pool->threads != NULL)
+        dbal__moving_release(slot->channel);
     if (slot->dirty && slot->channel->opening.sole) {
         dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
                         "a session left its connection changed, and it cannot be replaced: "
@@ -408,7 +421,7 @@ dbal__waiters_fail(dbal_pool *pool, dbal_error *error)
 void
 dbal__waiters_sweep(dbal_pool *pool)
 {
-    if (pool->gate != DBAL_GATE_THREAD || pool->open > 0 || pool->sweeping)
+    if (!pool->pulls || pool->open > 0 || pool->sweeping)
         return; /* what is swept up may ask for another sweep */
     pool->sweeping = true;
     dbal__crew_give(&pool->crew);

@@ -300,7 +300,7 @@ typedef enum dbal_capability {
     DBAL_CAN_RETURNING = 1 << 5,           /**< INSERT … RETURNING */
     DBAL_CAN_ARRAY = 1 << 6,               /**< array parameters */
     DBAL_CAN_LAST_INSERT_ID = 1 << 7,      /**< dbal_result_last_insert_id() */
-    DBAL_CAN_PARALLEL_STATEMENTS = 1 << 8, /**< level 3: statements of one connection at once */
+    DBAL_CAN_PARALLEL_STATEMENTS = 1 << 8, /**< level 3: statements of one connection at once; those are stopped by their stop flag, not by blocking.interrupt */
     DBAL_CAN_DETACHED_RESULTS = 1 << 9,    /**< results may be read while the connection works on */
     DBAL_CAN_SHARE_SNAPSHOT = 1 << 10,     /**< blocking.share_begin takes DBAL_SHARE_SNAPSHOT */
     DBAL_CAN_SHARE_COMMIT = 1 << 11,       /**< blocking.share_begin takes DBAL_SHARE_COMMIT; needs a write token */

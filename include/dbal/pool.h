@@ -26,7 +26,7 @@ typedef struct dbal_pool dbal_pool;
 typedef enum dbal_gate_kind {
     DBAL_GATE_AUTO,          /**< what the driver's declared threadlevel allows best */
     DBAL_GATE_LOOP,          /**< natively on the loop */
-    DBAL_GATE_THREAD,        /**< a dedicated thread per connection */
+    DBAL_GATE_THREAD,        /**< a dedicated thread per connection, or fewer: see dbal_pool_options.threads */
     DBAL_GATE_DRIVER_THREAD, /**< one thread for the whole driver */
     DBAL_GATE_PROCESS        /**< a worker process per connection: a driver that crashes takes nothing else along, and one of threadlevel 0 runs in parallel. See process.h */
 } dbal_gate_kind;
@@ -61,6 +61,7 @@ typedef struct dbal_pool_options {
     double backoff;           /**< seconds at most from a connect that failed to the next while nothing waits; while something does, 1. The first wait is 0.1, doubled each time, with full jitter; after 3 failures one connect at a time. At least 0.1, default 30. Too low: a server that is just coming up is hit by all its clients; too high: min_size and max_lifetime are late after an outage */
     bool fail_fast;           /**< what waits fails with the last connect error while no connection is open and the server cannot be reached, and what is asked for meanwhile at once; default off: it waits for up to acquire_timeout. On, a restart of the server is seen by everybody; off, callers pile up behind a server that is gone */
     double leak_after;        /**< seconds after which a session or transaction that still holds its connection is told to the log, once, with its label, age and last SQL; at least 0.1, default off. Too low: long work is reported as lost; too high: a leak is seen when the pool is dry already */
+    int threads;              /**< gate thread: threads for all connections; default one for each. Fewer than max_size only at threadlevel 2 or 3, more only where the driver runs statements of one connection in parallel: else an INTERFACE error. A connection then gets a thread for as long as a statement runs, and a session or transaction keeps one. Too low: sessions and statements wait for a thread as they do for a connection, with acquire_timeout; too high: memory for stacks that are not used */
 } dbal_pool_options;
 
 /** `DBAL_POOL_OPTIONS(.max_size = 2)`: pool options for a call (C only). */
@@ -68,7 +69,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
@@ -103,8 +104,8 @@ dbal_deferred *dbal_pool_close(dbal_pool *pool);
  * @param min_size   as in dbal_pool_options, but 0 is 0
  * @param max_size   the same, at least 1; what the database can have still limits it
  * @param ret_error  may be NULL; set, owned by the caller, when false is returned
- * @return false, with nothing changed, when a size is out of range, min_size above max_size
- *         (INTERFACE), or the pool closed (CLOSED)
+ * @return false, with nothing changed, when a size is out of range, min_size above max_size, max_size
+ *         above `threads` at threadlevel 0 or 1 (INTERFACE), or the pool closed (CLOSED)
  */
 bool dbal_pool_resize(dbal_pool *pool, int min_size, int max_size, dbal_error **ret_error);
 

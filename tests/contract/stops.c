@@ -54,16 +54,24 @@ wait_for(dbal_connection *connection, void *arg)
 
 START_TEST(a_deadline_while_it_waits)
 {
-    dbal_pool *small = contract_open(fixture.loop, "pool_max_size=1");
-    dbal_deferred *never = dbal_deferred_ref(dbal_deferred_new(fixture.loop, NULL, NULL));
-    dbal_deferred *holder = dbal_deferred_ref(dbal_pool_session(small, NULL, wait_for, never));
+    enum { CONNECTIONS = 2 };
+    dbal_pool *small = contract_open(fixture.loop, "pool_max_size=2");
+    dbal_deferred *nevers[CONNECTIONS], *holders[CONNECTIONS];
+    for (int i = 0; i < CONNECTIONS; i++) {
+        nevers[i] = dbal_deferred_ref(dbal_deferred_new(fixture.loop, NULL, NULL));
+        holders[i] = dbal_deferred_ref(dbal_pool_session(small, NULL, wait_for, nevers[i]));
+    }
     bad(dbal_pool_run(small, DBAL_QUERY(.sql = target->sql->add,
                                         .params = DBAL_PARAMS(dbal_int64(1)), .timeout = 0.02)),
         DBAL_ERROR_TIMEOUT, "57014", DBAL_EXECUTION_NOT_SENT);
-    dbal_deferred_fire(never, dbal_done());
-    dbal_deferred_unref(never);
-    good(holder);
-    dbal_deferred_unref(holder);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        dbal_deferred_fire(nevers[i], dbal_done());
+        dbal_deferred_unref(nevers[i]);
+    }
+    for (int i = 0; i < CONNECTIONS; i++) {
+        good(holders[i]);
+        dbal_deferred_unref(holders[i]);
+    }
     ck_assert_int_eq(value_now(), 0);
 }
 END_TEST
