@@ -180,7 +180,7 @@ disturb(const mode *how)
         break;
     case 2:
         if (how->moves)
-            dbal_pool_resize(pool, (int)chance_below(&luck, 2), 4 + (int)chance_below(&luck, 4),
+            dbal_pool_resize(pool, (int)chance_below(&luck, 2), 1 + (int)chance_below(&luck, 6),
                              NULL);
         break;
     case 3:
@@ -199,8 +199,9 @@ open_one(const mode *how)
 {
     char parameters[200];
     int size = 1 + (int)chance_below(&luck, 4);
+    unsigned least = how->parallel ? (unsigned)size : chance_below(&luck, (unsigned)size + 1);
     int used = snprintf(parameters, sizeof parameters, "%s&pool_max_size=%d&pool_min_size=%u",
-                        how->parameters, size, chance_below(&luck, (unsigned)size + 1));
+                        how->parameters, size, least);
     if (how->moves)
         snprintf(parameters + used, sizeof parameters - (size_t)used, "&pool_threads=%u",
                  1 + chance_below(&luck, how->parallel ? 4 : (unsigned)size));

@@ -460,6 +460,30 @@ START_TEST(one_of_several_is_cancelled)
 }
 END_TEST
 
+START_TEST(a_parallel_connection_closes_behind_all)
+{
+    static const char *const statements[] = {"wait a", "wait a", "wait b", "wait b"};
+    seen all[4];
+    open_pool("fake", "level=3&parallel=on&interrupt=off&pool_threads=4&pool_max_size=2&"
+                      "pool_min_size=2");
+    good(dbal_pool_ready(pool));
+    for (int i = 0; i < 4; i++)
+        watch(ask(statements[i]), &all[i]); /* one of each in each connection */
+    until_count(&script->waiting, 4);
+    ck_assert(dbal_pool_resize(pool, 0, 1, NULL));
+    fake_script_open_gate(script, "a");
+    until_settled(&all[0]);
+    until_settled(&all[1]);
+    settle();
+    ck_assert_int_eq(fake_script_count(script, &script->live), 2);
+    fake_script_open_gate(script, "b");
+    until_count(&script->closes, 1);
+    until_settled(&all[2]);
+    until_settled(&all[3]);
+    ck_assert_uint_eq(closed(3, true).together, 2);
+}
+END_TEST
+
 /* Of several that hang in a connection, the last to come back closes it. */
 START_TEST(several_hang_in_one_connection)
 {
@@ -535,6 +559,7 @@ main(void)
         statements_of_one_connection_in_parallel,
         a_session_is_alone_in_a_parallel_connection,
         one_of_several_is_cancelled,
+        a_parallel_connection_closes_behind_all,
         several_hang_in_one_connection,
         no_thread_at_all,
         no_second_thread,
