@@ -6,6 +6,8 @@
 
 enum { TICK_MOST = 10000000 }; /* nanoseconds */
 
+const dbal__clock dbal__clock_of_threads = {.driven = false};
+
 int64_t
 dbal__monotonic(void)
 {

@@ -29,6 +29,8 @@ int64_t dbal__nanoseconds(double seconds);
 int64_t dbal__after(int64_t moment, double seconds);
 
 int64_t dbal__clock_now(const dbal__clock *clock);
+/* For those who are given a clock, in other threads: the system's, whoever drives the loop's. */
+extern const dbal__clock dbal__clock_of_threads;
 /* Some milliseconds later than now at most, and hardly ever before; takes a fraction of the time. */
 int64_t dbal__clock_roughly(const dbal__clock *clock);
 /* Starts, or moves, a timer. */

@@ -57,6 +57,7 @@ undo(dbal__job *job)
 {
     dbal__request_fini(&job->request);
     job->request.satisfied = false;
+    job->request.first_row = 0;
     job->error = dbal_error_unref(job->error);
     job->ok = false;
     job->undone++;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dbal/clock.h"
 #include "dbal/error.h"
 #include "dbal/home.h"
 #include "dbal/result.h"
@@ -40,6 +41,8 @@ struct dbal_request {
      * into one result.
      */
     bool (*deliver)(dbal_request *request, dbal_result *batch);
+    const dbal__clock *clock; /* says when the first row came; NULL: nobody asks */
+    int64_t first_row;        /* then; 0: none came */
     size_t batch_rows, batch_bytes;
     dbal_fault fault; /* of a native request */
     /* native: called once, by dbal_request_finish() */

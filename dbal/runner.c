@@ -244,7 +244,8 @@ execute_next(dbal__runner *runner, dbal__job *job)
     execute(runner, job, runner->looked);
     job->ended = runner->looked;
     bool same = sql == runner->last;
-    if (same && runner->unlooked + 1 < TOGETHER &&
+    /* one that somebody follows is measured by itself */
+    if (job->request.clock == NULL && same && runner->unlooked + 1 < TOGETHER &&
         atomic_load_explicit(&sql->mean, memory_order_relaxed) < BRIEF) {
         runner->unlooked++;
         return;

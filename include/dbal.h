@@ -18,6 +18,7 @@
 #include <dbal/query.h>
 #include <dbal/result.h>
 #include <dbal/stream.h>
+#include <dbal/trace.h>
 #include <dbal/value.h>
 #include <dbal/version.h>
 

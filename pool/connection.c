@@ -91,6 +91,8 @@ dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot)
     ticket->acquire_by = DBAL__NEVER;
     ticket->place = DBAL__PLACE_NOWHERE;
     dbal__watch_granted(connection);
+    if (DBAL__SELDOM(ticket->journey != NULL))
+        dbal__journey_granted(ticket);
     dbal__scope_begin(connection->scope);
 }
 
@@ -295,6 +297,8 @@ enqueue(dbal_connection *connection, dbal__ticket *ticket, bool first)
 {
     ticket->place = DBAL__PLACE_LIST;
     ticket->connection = dbal__connection_ref(connection);
+    if (DBAL__SELDOM(connection->pool->follows))
+        dbal__journey_begin(ticket, connection);
     if (first)
         dbal__list_push_front(&connection->queue, &ticket->link);
     else

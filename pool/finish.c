@@ -125,6 +125,8 @@ static void
 again(dbal__ticket *ticket, bool lost)
 {
     dbal__job *job = &ticket->job;
+    if (DBAL__SELDOM(ticket->journey != NULL))
+        dbal__journey_again(ticket);
     dbal__request_fini(&job->request);
     job->error = dbal_error_unref(job->error);
     bool turned = job->needs_token;
@@ -275,6 +277,8 @@ dbal__ticket_finished(dbal__job *job)
     } else if (job->kind == DBAL__JOB_GRANT) {
         take_grant(ticket, slot);
     } else {
+        if (DBAL__SELDOM(job->ended - ticket->asked >= pool->slow.least) && !settled)
+            dbal__slow_ended(ticket);
         ticket->back = !settled && dbal__stream_holds(ticket);
         if (ticket->kind == DBAL__TICKET_BOUND)
             dbal__connection_returned(ticket);

@@ -162,6 +162,9 @@ dbal__watch_granted(dbal_connection *connection)
     dbal_pool *pool = connection->pool;
     dbal__watch *self = &pool->watch;
     connection->since = dbal__clock_roughly(&pool->loop->ready.clock);
+    int64_t asked = connection->ticket->asked; /* 0: it did not wait */
+    if (asked != 0 && connection->since - asked >= pool->slow.acquire)
+        dbal__slow_waited(connection->ticket, false);
     self->stirs++;
     if (pool->settings.leak_after >= 0)
         dbal__life_arm(pool, dbal__after(connection->since, pool->settings.leak_after));

@@ -125,6 +125,7 @@ on_timer(dbal__timer *timer)
     dbal__replace(pool);
     dbal__life_arm(pool, dbal__watch_look(pool, now));
     dbal__life_arm(pool, dbal__pause_look(pool, now));
+    dbal__life_arm(pool, dbal__slow_look(pool, now));
     dbal__life_arm(pool, pool->life.idle_at);
 }
 

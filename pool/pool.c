@@ -46,6 +46,20 @@ configure(dbal_pool *pool, dbal_url *url)
     return dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
 }
 
+/* What shows the pool from outside. False without memory. */
+static bool
+set_up_watching(dbal_pool *pool, const char *url)
+{
+    const dbal__settings *settings = &pool->settings;
+    pool->name = settings->name[0] != '\0' ? dbal__strdup(settings->name) : dbal__url_redact(url);
+    if (settings->histograms)
+        pool->histograms = dbal__histograms_new();
+    dbal__trace_init(pool, settings->trace, settings->trace_arg);
+    dbal__slow_init(pool);
+    pool->follows = pool->histograms != NULL || settings->trace != NULL;
+    return pool->name != NULL && (pool->histograms != NULL || !settings->histograms);
+}
+
 static dbal_error *
 set_up(dbal_pool *pool, const char *text, dbal_url *url, const dbal_pool_options *options)
 {
@@ -69,7 +83,7 @@ set_up(dbal_pool *pool, const char *text, dbal_url *url, const dbal_pool_options
     dbal__waiters_limit(pool);
     dbal__lanes_init(&pool->lanes, pool->settings.pipeline_wait);
     pool->table = dbal__sql_table_new(pool->driver->driver, pool->config, TEXTS_MOST);
-    return pool->table != NULL ? NULL : no_memory();
+    return pool->table != NULL && set_up_watching(pool, text) ? NULL : no_memory();
 }
 
 static void
@@ -113,6 +127,7 @@ allocate(dbal_loop *loop)
     pool->watch.look_at = DBAL__NEVER;
     dbal__task_init(&pool->writes_task, serve_writes);
     dbal__task_init(&pool->serve_task, serve_waiters);
+    dbal__trace_init(pool, NULL, NULL);
     dbal__crew_init(&pool->crew, loop, dbal__slots_crew_wants);
     if (dbal__writes_init(pool))
         return pool;
@@ -136,6 +151,9 @@ release(dbal_pool *pool)
     dbal__list_remove(&pool->serve_task.link);
     dbal__claim_free(pool->claim);
     dbal__hearing_fini(pool);
+    dbal__trace_fini(pool);
+    dbal__histograms_free(pool->histograms);
+    dbal__free(pool->name);
     dbal__spare_free(pool); /* the last: what is freed before leaves its memory there */
     dbal__free(pool);
 }
@@ -309,6 +327,7 @@ dbal__pool_check_closed(dbal_pool *pool)
         return;
     dbal__clock_stop(&pool->loop->ready.clock, &pool->close_timer);
     dbal__threads_end(pool->threads);
+    dbal__slow_look(pool, DBAL__NEVER);
     dbal__listeners_tell(&pool->closers, NULL);
     dbal__loop_resource_closed(pool->loop, &pool->resource);
 }
@@ -461,6 +480,7 @@ join(dbal__resource *resource)
     }
     if (!dbal__list_empty(&pool->tickets))
         give_up_rest(pool, false);
+    dbal__slow_look(pool, DBAL__NEVER);
     dbal__listeners_tell(&pool->closers, NULL);
     resource->closed = true;
 }

@@ -18,10 +18,13 @@
 #include "dbal/token.h"
 #include "pool/backoff.h"
 #include "pool/ear.h"
+#include "pool/histograms.h"
 #include "pool/holders.h"
+#include "pool/journey.h"
 #include "pool/lanes.h"
 #include "pool/life.h"
 #include "pool/settings.h"
+#include "pool/slow.h"
 #include <dbal/copy.h>
 #include <dbal/pool.h>
 
@@ -47,6 +50,7 @@ struct dbal__slot {
     bool dirty;      /* its session state is not known: close it instead of using it again */
     struct dbal_connection *connection;
     dbal__span span;
+    dbal__journey *journey; /* of its connect, or NULL */
     dbal__timer timer; /* connect_timeout; one that closes with nothing left to do: close_timeout */
 };
 
@@ -82,6 +86,11 @@ struct dbal_pool {
     uint64_t jitter; /* state of the back-off's random numbers */
     dbal__life life;
     dbal__watch watch;
+    dbal__slow slow;
+    dbal__trace trace;
+    dbal__histograms *histograms; /* or NULL */
+    bool follows;                 /* somebody is told of journeys */
+    char *name;
     bool paused;
     double pause_delay; /* until the next look whether anything runs */
     dbal__list pauses;  /* listeners */
@@ -175,6 +184,7 @@ struct dbal__ticket {
     void (*done)(struct dbal__ticket *ticket, dbal_outcome outcome); /* instead of the Deferred */
     void *done_arg;
     dbal__sql *sql;
+    dbal__journey *journey;
     char *label;
     bool writes;      /* needs the token */
     bool in_writes;   /* on the list of those that wait for the pool's token */

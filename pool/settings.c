@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "dbal/error.h"
+#include "dbal/sql_utf8.h"
 #include "dbal/text.h"
 
-typedef enum kind { COUNT, SECONDS, BYTES, WORD, SWITCH } kind;
+typedef enum kind { COUNT, SECONDS, BYTES, WORD, SWITCH, TEXT } kind;
 
 /* One setting: where it stands in the options and in the settings, and what it may be. */
 typedef struct setting {
@@ -37,6 +38,7 @@ static const setting known[] = {
     {"connect_timeout", SECONDS, AT(connect_timeout), 0, 1e9, 20, true},
     {"fail_fast", SWITCH, AT(fail_fast), 0, 1, 0, false, false, switches},
     {"gate", WORD, AT(gate), DBAL_GATE_AUTO, DBAL_GATE_PROCESS, 0, false, false, gates},
+    {"histograms", SWITCH, AT(histograms), 0, 1, 0, false, false, switches},
     {"idle_timeout", SECONDS, AT(idle_timeout), 1, 1e9, 600, true},
     {"leak_after", SECONDS, AT(leak_after), 0.1, 1e9, DBAL_OFF, true},
     {"max_lifetime", SECONDS, AT(max_lifetime), 1, 1e9, 1800, true},
@@ -46,11 +48,14 @@ static const setting known[] = {
     {"max_statements", COUNT, AT(max_statements), 1, INT_MAX, DBAL_OFF, true},
     {"max_waiting", COUNT, AT(max_waiting), 1, INT_MAX, 10000, true, true},
     {"min_size", COUNT, AT(min_size), 0, 10000, 0, false},
+    {"name", TEXT, AT(name), 0, 0, 0, false},
     {"pipeline_depth", COUNT, AT(pipeline_depth), 1, 10000, 64, false},
     {"pipeline_wait", SECONDS, AT(pipeline_wait), 0, 1e9, 0.0002, false},
     {"pooler", WORD, AT(pooler), DBAL_POOLER_NONE, DBAL_POOLER_TRANSACTION, 0, false, false,
      poolers},
     {"query_timeout", SECONDS, AT(query_timeout), 0, 1e9, DBAL_OFF, true},
+    {"slow_acquire", SECONDS, AT(slow_acquire), 0.001, 1e9, 2, true},
+    {"slow_query", SECONDS, AT(slow_query), 0.001, 1e9, 1, true},
     {"statement_cache", COUNT, AT(statement_cache), 0, 100000, 100, true},
     {"threads", COUNT, AT(threads), 1, 10000, 0, false},
 };
@@ -86,7 +91,25 @@ store(dbal__settings *settings, const setting *one, double value)
     case SWITCH:
         *(bool *)place = value != 0;
         break;
+    case TEXT:
+        break; /* see take_text() */
     }
+}
+
+/* NULL, or what is wrong with a text. */
+static dbal_error *
+take_text(dbal__settings *settings, const setting *one, const char *text)
+{
+    size_t size = strlen(text);
+    bool good = size > 0 && size < DBAL__NAME_ROOM && dbal__utf8_valid(text, size);
+    for (size_t i = 0; good && i < size; i++)
+        good = (unsigned char)text[i] >= ' ' && text[i] != 0x7f;
+    if (!good)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "%s: 1 to %d bytes of UTF-8 without control characters are wanted",
+                              one->name, DBAL__NAME_ROOM - 1);
+    memcpy((char *)settings + one->place, text, size + 1);
+    return NULL;
 }
 
 /* NULL, or what is wrong with a value */
@@ -124,6 +147,13 @@ static dbal_error *
 take_options(dbal__settings *settings, const dbal_pool_options *options)
 {
     for (int i = 0; i < KNOWN; i++) {
+        if (known[i].kind == TEXT) {
+            const char *text = *(const char *const *)((const char *)options + known[i].option);
+            dbal_error *error = text != NULL ? take_text(settings, &known[i], text) : NULL;
+            if (error != NULL)
+                return error;
+            continue;
+        }
         double value = option_value(options, &known[i]);
         if (value == 0)
             continue; /* default */
@@ -208,6 +238,8 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
         const setting *one = &known[i];
         if (strcmp(one->name, name) != 0)
             continue;
+        if (one->kind == TEXT)
+            return take_text(settings, one, text);
         if (one->words != NULL && !read_word(one, text, &value))
             return not_a_word(one, text);
         if (one->words == NULL && !read_number(one, text, &value))
@@ -268,6 +300,8 @@ dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options, 
     for (int i = 0; i < KNOWN; i++)
         store(settings, &known[i], known[i].standard);
     settings->max_size = 0;
+    settings->trace = given.trace;
+    settings->trace_arg = given.trace_arg;
     dbal_error *error = take_options(settings, &given);
     for (size_t i = 0; error == NULL && i < dbal__url_setting_count(url); i++)
         error = take_parameter(settings, dbal__url_setting_name(url, i),

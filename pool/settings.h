@@ -8,6 +8,8 @@
 #include "dbal/url.h"
 #include <dbal/pool.h>
 
+enum { DBAL__NAME_ROOM = 64 };
+
 /* Every value is final: no zero stands for a default any more; times are seconds, negative: none. */
 typedef struct dbal__settings {
     int min_size;
@@ -25,6 +27,11 @@ typedef struct dbal__settings {
     double pipeline_wait;
     double idle_timeout, max_lifetime, backoff, leak_after;
     bool fail_fast;
+    double slow_query, slow_acquire;
+    bool histograms;
+    char name[DBAL__NAME_ROOM]; /* "": it has none */
+    dbal_trace_fn *trace;       /* or NULL; of the options alone */
+    void *trace_arg;
 } dbal__settings;
 
 /* False with *ret_error set, which names the setting and lists the known ones. */

@@ -41,6 +41,7 @@ slot_free(dbal__slot *slot)
 {
     dbal__clock_stop(&slot->pool->loop->ready.clock, &slot->timer);
     dbal__lanes_drop(slot);
+    dbal__journey_unref(slot->journey);
     dbal__list_remove(&slot->link);
     if (slot->channel != NULL)
         slot->channel->ops->free(slot->channel);
@@ -95,6 +96,8 @@ on_connect_timeout(dbal__timer *timer)
     dbal_error *error = dbal__error_make(DBAL_ERROR_TIMEOUT, "08001", DBAL_EXECUTION_NOT_SENT,
                                          "no connection within connect_timeout (%g s)",
                                          pool->settings.connect_timeout);
+    if (DBAL__SELDOM(slot->journey != NULL))
+        dbal__journey_connected(slot, error);
     dbal__slots_failed(pool, error);
     share_fate(pool);
 }
@@ -161,6 +164,8 @@ dbal__slots_open(dbal_pool *pool)
         dbal__list_push(&pool->slots, &slot->link);
         if (slot_open(slot, &error)) {
             pool->connecting++;
+            if (DBAL__SELDOM(pool->follows))
+                dbal__journey_connecting(slot);
             return slot;
         }
         slot_free(slot);
@@ -267,6 +272,8 @@ on_opened(dbal__channel *channel, dbal_error *error)
     }
     dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
     pool->connecting--;
+    if (DBAL__SELDOM(slot->journey != NULL))
+        dbal__journey_connected(slot, error);
     if (error != NULL) {
         dbal__replace_gone(slot);
         slot_free(slot);
@@ -327,6 +334,9 @@ retire(dbal__slot *slot)
     } else if (slot->state == DBAL__SLOT_OPENING) {
         pool->connecting--;
         dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
+        if (DBAL__SELDOM(slot->journey != NULL))
+            dbal__journey_connected(
+                slot, dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
     }
     if (pool->reserved == slot)
         pool->reserved = NULL;

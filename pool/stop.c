@@ -26,7 +26,10 @@ leave_waiting(dbal__ticket *ticket, dbal_outcome outcome)
 {
     bool below = ticket->place == DBAL__PLACE_LINE || ticket->place == DBAL__PLACE_SLOT;
     dbal__ticket_take_off(ticket);
+    dbal__slow_waited(ticket, true);
     if (ticket->kind == DBAL__TICKET_SESSION) {
+        if (DBAL__SELDOM(ticket->journey != NULL))
+            dbal__journey_end(ticket, outcome);
         dbal__ticket_unlink(ticket);
         dbal__clock_stop(&ticket->pool->loop->ready.clock, &ticket->timer);
         dbal__connection_refused(ticket, outcome);
@@ -133,6 +136,7 @@ give_up(dbal__ticket *ticket)
         ticket, ticket->why, DBAL_EXECUTION_UNKNOWN, NULL,
         behind ? "it did not come to its turn within cancel_timeout, behind another statement"
                : "it did not end within cancel_timeout: its connection was given up");
+    dbal__slow_given_up(ticket);
     if (slot != NULL && !behind)
         dbal__slot_give_up(slot);
     dbal__ticket_settle(ticket, dbal_fail(error));

@@ -66,6 +66,8 @@ dbal__ticket_free(dbal__ticket *ticket)
     if (ticket->sql != NULL)
         dbal__sql_unref(ticket->sql);
     dbal__free(ticket->label);
+    if (DBAL__SELDOM(ticket->journey != NULL))
+        dbal__journey_unref(ticket->journey);
     dbal__spare_leave(ticket);
 }
 
@@ -426,6 +428,8 @@ dbal__ticket_start(dbal__ticket *ticket)
         }
     }
     dbal__list_push(&ticket->pool->tickets, &ticket->all);
+    if (DBAL__SELDOM(ticket->pool->follows) && ticket->kind != DBAL__TICKET_BOUND)
+        dbal__journey_begin(ticket, NULL);
     if (!may_be_sent_at_once(ticket) || ticket->finish_by != DBAL__NEVER)
         dbal__ticket_arm(ticket);
     return true;
@@ -441,6 +445,8 @@ dbal__ticket_settle(dbal__ticket *ticket, dbal_outcome outcome)
     }
     dbal__ticket_unlink(ticket);
     dbal__clock_stop(&pool->loop->ready.clock, &ticket->timer);
+    if (DBAL__SELDOM(ticket->journey != NULL))
+        dbal__journey_end(ticket, outcome);
     if (ticket->kind != DBAL__TICKET_SESSION) {
         pool->counts.queries++;
         pool->counts.errors += outcome.kind == DBAL_OUTCOME_ERROR;

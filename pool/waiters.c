@@ -59,6 +59,8 @@ dbal__waiters_submit(dbal__ticket *ticket, dbal__slot *slot)
     ticket->place = DBAL__PLACE_SLOT;
     ticket->slot = slot;
     slot->flying++;
+    if (DBAL__SELDOM(ticket->journey != NULL))
+        dbal__journey_handed(ticket);
     slot->channel->ops->submit(slot->channel, &ticket->job);
 }
 

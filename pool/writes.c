@@ -45,6 +45,8 @@ take(dbal_pool *pool)
     ticket->slot->flying++;
     ticket->job.request.has_token = true;
     ticket->job.then = NULL;
+    if (DBAL__SELDOM(ticket->journey != NULL))
+        dbal__journey_handed(ticket);
     return ticket;
 }
 

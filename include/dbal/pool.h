@@ -10,6 +10,7 @@
 #include <dbal/deferred.h>
 #include <dbal/error.h>
 #include <dbal/query.h>
+#include <dbal/trace.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,6 +63,12 @@ typedef struct dbal_pool_options {
     bool fail_fast;           /**< what waits fails with the last connect error while no connection is open and the server cannot be reached, and what is asked for meanwhile at once; default off: it waits for up to acquire_timeout. On, a restart of the server is seen by everybody; off, callers pile up behind a server that is gone */
     double leak_after;        /**< seconds after which a session or transaction that still holds its connection is told to the log, once, with its label, age and last SQL; at least 0.1, default off. Too low: long work is reported as lost; too high: a leak is seen when the pool is dry already */
     int threads;              /**< gate thread: threads for all connections; default one for each. Fewer than max_size only at threadlevel 2 or 3, more only where the driver runs statements of one connection in parallel: else an INTERFACE error. A connection then gets a thread for as long as a statement runs, and a session or transaction keeps one. Too low: sessions and statements wait for a thread as they do for a connection, with acquire_timeout; too high: memory for stacks that are not used */
+    double slow_query;        /**< seconds; a statement that took longer from being handed to its connection to its end is told to the log, with its label, SQL without parameters, and how long it waited and ran. At least 0.001, default 1, or off. Ten lines a second at most; what was left out is counted in the next. Too low: the log is full of what is no trouble; too high: it hides what is */
+    double slow_acquire;      /**< seconds; the same for what waited longer for a connection, got or not. At least 0.001, default 2, or off. Too low: each burst is reported; too high: that max_size or the database is too small shows in acquire_timeout's errors only */
+    bool histograms;          /**< keeps histograms of how long phases take, by label: see dbal_pool_histograms() and dbal_pool_metrics(). Default off. On, each statement costs some hundred nanoseconds more, and the pool 120 kB at most */
+    const char *name;         /**< what the pool is called in dbal_pool_metrics(): 1 to 63 bytes, copied; default the URL without passwords. The same for two pools: nobody can tell which is which */
+    dbal_trace_fn *trace;     /**< is told when phases begin and end; NULL: nobody. Not in URLs. A slow one holds up the loop */
+    void *trace_arg;          /**< for trace */
 } dbal_pool_options;
 
 /** `DBAL_POOL_OPTIONS(.max_size = 2)`: pool options for a call (C only). */
@@ -69,7 +76,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
@@ -300,12 +307,14 @@ typedef struct dbal_pool_counts {
     uint64_t closed_surplus;   /**< closed by dbal_pool_resize() */
     uint64_t failures_in_a_row; /**< connects since the last success that failed, or whose connection died unused */
     bool paused;               /**< by dbal_pool_pause() */
+    uint64_t slow_queries;     /**< statements that took slow_query or longer, those not shown in the log included */
+    uint64_t slow_acquires;    /**< requests for a connection that waited for slow_acquire or longer */
 } dbal_pool_counts;
 
 /** Counters to be filled: `dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;` */
 #define DBAL_POOL_COUNTS_INIT                                                                      \
     {sizeof(dbal_pool_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,      \
-     0, 0, 0, 0, 0, false}
+     0, 0, 0, 0, 0, false, 0, 0}
 
 /** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */
 void dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts);
