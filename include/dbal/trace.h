@@ -96,6 +96,19 @@ typedef void dbal_histogram_fn(const dbal_histogram *histogram, void *arg);
  */
 size_t dbal_pool_histograms(dbal_pool *pool, dbal_histogram_fn *fn, void *arg);
 
+/**
+ * The counters, gauges and histograms of pools in Prometheus' text format, 0.0.4, for whatever
+ * answers `/metrics`: dbal_pool_counts with `dbal_pool_` before the name, and where there are
+ * histograms `dbal_pool_phase_seconds`. Each sample has the label `pool`: the pool's name, see
+ * dbal_pool_options.name; where two are called the same, the second has ` (2)` behind it. All pools
+ * of a program belong into one call, since the format wants a metric's samples in one place.
+ *
+ * @param count  how many
+ * @param pools  of loops of this thread
+ * @return owned, freed with dbal_free(); NULL without memory
+ */
+char *dbal_pool_metrics(size_t count, dbal_pool *const *pools);
+
 #ifdef __cplusplus
 }
 #endif

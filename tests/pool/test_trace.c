@@ -521,6 +521,7 @@ scenario(void *arg)
         ask_for_all(&self, one, &rows);
         ev_run(ev, 0);
         dbal_pool_histograms(one, NULL, NULL);
+        dbal_free(dbal_pool_metrics(1, &one));
         ask_for_all(&self, one, &rows);
     }
     dbal_loop_free(loop);
