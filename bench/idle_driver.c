@@ -90,7 +90,52 @@ static const dbal_blocking blocking = {
     .in_transaction = in_transaction,
 };
 
+/* ---- the same on the loop ---- */
+
+static int
+loop_threadlevel(const void *given)
+{
+    (void)given;
+    return 2;
+}
+
+static void
+attach(void *connection, dbal_host *host)
+{
+    (void)connection, (void)host;
+}
+
+static void
+detach(void *connection)
+{
+    (void)connection;
+}
+
+static void
+submit(void *connection, dbal_request *request)
+{
+    (void)connection;
+    dbal_request_finish(request, true);
+}
+
+static void
+step(void *connection, int slot, unsigned events)
+{
+    (void)connection, (void)slot, (void)events;
+}
+
+static const dbal_native native = {
+    .size = sizeof native,
+    .attach = attach,
+    .detach = detach,
+    .submit = submit,
+    .step = step,
+};
+
+/* ---- tables ---- */
+
 static const char *const schemes[] = {"bench-idle", NULL};
+static const char *const loop_schemes[] = {"bench-idle-loop", NULL};
 static const char *const settings[] = {NULL};
 
 static const dbal_driver driver = {
@@ -112,18 +157,52 @@ static const dbal_driver driver = {
     .blocking = &blocking,
 };
 
-dbal_pool *
-bench_idle_driver_pool(dbal_loop *loop, int connections)
+static const dbal_driver loop_driver = {
+    .size = sizeof loop_driver,
+    .abi = DBAL_DRIVER_ABI,
+    .name = "bench-idle-loop",
+    .schemes = loop_schemes,
+    .settings = settings,
+    .dialect = DBAL_DIALECT_SQLITE,
+    .paramstyle = DBAL_PARAMSTYLE_NUMBERED,
+    .connection_size = 1,
+    .version = version,
+    .configure = configure,
+    .configure_free = configure_free,
+    .threadlevel = loop_threadlevel,
+    .capabilities = capabilities,
+    .classify = classify,
+    .begin = begin,
+    .blocking = &blocking,
+    .native = &native,
+};
+
+static dbal_pool *
+open_pool(dbal_loop *loop, const char *url, int connections)
 {
     static bool known;
     dbal_error *error = NULL;
-    if (!known && !dbal_driver_register(&driver, &error))
+    if (!known &&
+        (!dbal_driver_register(&driver, &error) || !dbal_driver_register(&loop_driver, &error)))
         bench_fail("%s", dbal_error_message(error));
     known = true;
     dbal_pool *pool = dbal_pool_open(
-        loop, "bench-idle:", DBAL_POOL_OPTIONS(.min_size = connections, .max_size = connections),
+        loop, url,
+        DBAL_POOL_OPTIONS(.min_size = connections, .max_size = connections, .max_waiting = 100000),
         &error);
     if (pool == NULL)
         bench_fail("%s", dbal_error_message(error));
     return pool;
+}
+
+dbal_pool *
+bench_idle_driver_pool(dbal_loop *loop, int connections)
+{
+    return open_pool(loop, "bench-idle:", connections);
+}
+
+dbal_pool *
+bench_idle_driver_loop_pool(dbal_loop *loop, int connections)
+{
+    return open_pool(loop, "bench-idle-loop:", connections);
 }

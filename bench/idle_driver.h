@@ -6,5 +6,7 @@
 
 /* A pool that keeps so many connections open. */
 dbal_pool *bench_idle_driver_pool(dbal_loop *loop, int connections);
+/* The same on the gate `loop`: what is asked for has ended when it is handed down. */
+dbal_pool *bench_idle_driver_loop_pool(dbal_loop *loop, int connections);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "database.h"
+#include "idle_driver.h"
 #include "pg_memory.h"
 #include "place.h"
 #include "point.h"
@@ -135,6 +136,48 @@ statement_by_dbal(void)
     return bytes;
 }
 
+/* ---- what the pool itself takes, with a driver that has nothing ---------------------------------- */
+
+static double
+idle_connection_by_dbal(void)
+{
+    await(dbal_pool_ready(bench_idle_driver_loop_pool(loop, 1)));
+    bench_heap_begin();
+    double before = bench_heap();
+    await(dbal_pool_ready(bench_idle_driver_loop_pool(loop, CONNECTIONS)));
+    return (bench_heap() - before) / CONNECTIONS;
+}
+
+static dbal_deferred *release;
+
+static dbal_outcome
+keep(dbal_connection *connection, void *arg)
+{
+    (void)connection, (void)arg;
+    return dbal_wait(release);
+}
+
+/* The only connection is held: all others wait. */
+static double
+queued_by_dbal(void)
+{
+    dbal_pool *pool = bench_idle_driver_loop_pool(loop, 1);
+    await(dbal_pool_ready(pool));
+    release = dbal_deferred_ref(dbal_deferred_new(loop, NULL, NULL));
+    dbal_pool_session(pool, NULL, keep, NULL);
+    ev_run(ev, EVRUN_NOWAIT);
+    ask(pool, 0);
+    bench_heap_begin();
+    double before = bench_heap();
+    for (int i = 0; i < STATEMENTS; i++)
+        ask(pool, i);
+    double bytes = (bench_heap() - before) / STATEMENTS;
+    dbal_deferred_unref(release);
+    dbal_deferred_fire(release, dbal_done());
+    await(dbal_pool_close(pool));
+    return bytes;
+}
+
 /* ---- the program --------------------------------------------------------------------------------- */
 
 static const char *url;
@@ -165,6 +208,8 @@ static const struct {
     {"connection", "dbal", connection_by_dbal},
     {"statement", "hand", statement_by_hand},
     {"statement", "dbal", statement_by_dbal},
+    {"idle_connection", "dbal", idle_connection_by_dbal},
+    {"queued", "dbal", queued_by_dbal},
     {"pg_connection", "hand", pg_connection_by_hand},
     {"pg_connection", "dbal", pg_connection_by_dbal},
     {"pg_fetch", "dbal", pg_fetch_by_dbal},

@@ -1,67 +1,31 @@
-/* Instructions of the program for a query, counted by callgrind beside a server with canned answers. */
-#include <stdio.h>
-#include <unistd.h>
-
+/*
+ * Instructions of the program for a query, beside those of C written by hand, and beside dbal's own
+ * where nobody can follow a query through its phases.
+ */
 #include "../canned.h"
-#include "../place.h"
-#include "../program.h"
+#include "../counted.h"
 #include "../row.h"
 
 enum { QUERIES = 5000, PAIRS = 15 };
 
 static const char *url;
 
-/* What the file says that callgrind has left. */
-static double
-counted(const char *path)
-{
-    char line[256];
-    double instructions = 0;
-    FILE *file = fopen(path, "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "summary: %lf", &instructions) == 1)
-            break;
-    }
-    if (file != NULL)
-        fclose(file);
-    unlink(path);
-    if (instructions <= 0)
-        bench_fail("callgrind has counted nothing");
-    return instructions;
-}
-
-static double
-count(const char *whose)
-{
-    char program[BENCH_PATH], path[BENCH_PATH], out[BENCH_PATH + 32], queries[16];
-    bench_program_path("bench-instructions", program);
-    bench_place_path("callgrind.out", path);
-    snprintf(out, sizeof out, "--callgrind-out-file=%s", path);
-    snprintf(queries, sizeof queries, "%d", QUERIES);
-    const char *const command[] = {"valgrind",
-                                   "-q",
-                                   "--tool=callgrind",
-                                   "--toggle-collect=bench_counted",
-                                   out,
-                                   program,
-                                   whose,
-                                   url,
-                                   queries,
-                                   NULL};
-    bench_program_run("valgrind", command, NULL);
-    return counted(path) / QUERIES;
-}
-
 static double
 limit(void)
 {
-    return count("hand");
+    return bench_counted_run("bench-instructions", "hand", url, QUERIES);
 }
 
 static double
 dbal(void)
 {
-    return count("dbal");
+    return bench_counted_run("bench-instructions", "dbal", url, QUERIES);
+}
+
+static double
+blind(void)
+{
+    return bench_counted_run("bench-instructions-blind", "dbal", url, QUERIES);
 }
 
 static void
@@ -70,6 +34,8 @@ begin(void)
     url = bench_canned_begin();
 }
 
-extern const bench_row bench_pg_client_instructions;
+extern const bench_row bench_pg_client_instructions, bench_pool_trace_off;
 const bench_row bench_pg_client_instructions = {
     "pg_client_instructions", "instr/query", true, PAIRS, begin, limit, dbal, bench_canned_end};
+const bench_row bench_pool_trace_off = {
+    "pool_trace_off", "instr/query", true, PAIRS, begin, blind, dbal, bench_canned_end};

@@ -41,7 +41,12 @@
     ROW(gate_cost_process_1)                                                                       \
     ROW(gate_worker_death)                                                                         \
     ROW(deferred_chain)                                                                            \
-    ROW(pool_idle_acquire)
+    ROW(pool_idle_acquire)                                                                         \
+    ROW(pool_contended)                                                                            \
+    ROW(pool_10k_waiters)                                                                          \
+    ROW(pool_trace_off)                                                                            \
+    ROW(pool_idle_connection_memory)                                                               \
+    ROW(pool_queued_memory)
 
 #define DECLARE(NAME) extern const bench_row bench_##NAME;
 #define POINT_TO(NAME) &bench_##NAME,
