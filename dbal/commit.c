@@ -38,13 +38,18 @@ dbal__commit_fits(const dbal__job *job)
 
 /* ---- how it ends ---------------------------------------------------------------------------------- */
 
-/* All at once: what their callbacks write then is one group again. */
+/*
+ * All at once: what their callbacks write then is one group again. They end with their commit, as one
+ * that has its own.
+ */
 static void
 return_members(group *g, dbal__job *behind)
 {
+    dbal__runner_look(g->runner);
     dbal__worker_collect(g->worker, true);
     for (dbal__job *job = g->first, *then; job != behind; job = then) {
         then = job->then;
+        job->ended = g->runner->looked;
         dbal__runner_return(g->runner, job, g->worker);
     }
     dbal__worker_collect(g->worker, false);
