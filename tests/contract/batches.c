@@ -70,7 +70,7 @@ START_TEST(every_set_is_run_and_counted)
     int64_t sum = 0;
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         numbers self = numbers_of(counts[i], 2);
-        dbal_deferred *batch = dbal_pool_batch(pool, target->sql->gain, self.count, self.sets);
+        dbal_deferred *batch = dbal_pool_batch(pool, SQL(gain), self.count, self.sets);
         numbers_free(&self);
         check_rows(loop_fixture_await(&fixture, batch), counts[i]);
         sum += 2 * (int64_t)counts[i];
@@ -83,7 +83,7 @@ START_TEST(every_set_tells_the_id_that_it_made)
 {
     const dbal_params sets[] = {DBAL_PARAMS(dbal_int64(5)), DBAL_PARAMS(dbal_int64(3))};
     dbal_outcome outcome =
-        loop_fixture_await(&fixture, dbal_pool_batch(pool, target->sql->insert, 2, sets));
+        loop_fixture_await(&fixture, dbal_pool_batch(pool, SQL(insert), 2, sets));
     dbal_result *rows = dbal_outcome_result(outcome);
     bool told = (target->quirks & CONTRACT_NO_IDS) == 0;
     ck_assert_int_eq(dbal_result_int64(rows, 0, 1), told ? 5 : 0);
@@ -97,7 +97,7 @@ START_TEST(no_set_is_a_success_that_asks_nothing)
 {
     dbal_pool *fresh = contract_open(fixture.loop, "");
     dbal_pool_counts counts = {.size = sizeof counts};
-    check_rows(loop_fixture_await(&fixture, dbal_pool_batch(fresh, target->sql->gain, 0, NULL)), 0);
+    check_rows(loop_fixture_await(&fixture, dbal_pool_batch(fresh, SQL(gain), 0, NULL)), 0);
     dbal_pool_stats(fresh, &counts);
     ck_assert_uint_eq(counts.queries, 0);
     ck_assert_uint_eq(counts.opened, 0);
@@ -108,10 +108,9 @@ START_TEST(sets_may_be_by_name)
 {
     const dbal_params sets[] = {DBAL_PARAMS(dbal_named("much", dbal_int64(1))),
                                 DBAL_PARAMS(dbal_named("much", dbal_int64(10)))};
-    check_rows(loop_fixture_await(&fixture, dbal_pool_batch(pool, target->sql->gain_name, 2, sets)),
-               2);
+    check_rows(loop_fixture_await(&fixture, dbal_pool_batch(pool, SQL(gain_name), 2, sets)), 2);
     ck_assert_int_eq(value_now(), 11);
-    bad_at(dbal_pool_batch(pool, target->sql->gain, 2, sets), DBAL_ERROR_PROGRAMMING, "07001", 0);
+    bad_at(dbal_pool_batch(pool, SQL(gain), 2, sets), DBAL_ERROR_PROGRAMMING, "07001", 0);
     ck_assert_int_eq(value_now(), 11);
 }
 END_TEST
@@ -122,7 +121,7 @@ START_TEST(one_set_that_fails_undoes_all)
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         numbers self = numbers_of(200, 1);
         self.values[places[i]] = dbal_int64(-1);
-        dbal_deferred *batch = dbal_pool_batch(pool, target->sql->gain, self.count, self.sets);
+        dbal_deferred *batch = dbal_pool_batch(pool, SQL(gain), self.count, self.sets);
         numbers_free(&self);
         bad_at(batch, DBAL_ERROR_INTEGRITY, "23502", places[i]);
         ck_assert_int_eq(value_now(), 0);
@@ -135,7 +134,7 @@ START_TEST(of_two_that_fail_the_first_is_told)
 {
     numbers self = numbers_of(40, -1);
     self.values[0] = self.values[1] = dbal_int64(1);
-    dbal_deferred *batch = dbal_pool_batch(pool, target->sql->gain, self.count, self.sets);
+    dbal_deferred *batch = dbal_pool_batch(pool, SQL(gain), self.count, self.sets);
     numbers_free(&self);
     bad_at(batch, DBAL_ERROR_INTEGRITY, "23502", 2);
 }
@@ -148,12 +147,12 @@ START_TEST(what_is_wrong_with_a_set_is_found_before_anything_runs)
     const dbal_params bytes[] = {DBAL_PARAMS(dbal_int64(1)), DBAL_PARAMS(dbal_text("\xff"))};
     dbal_pool_counts counts = {.size = sizeof counts};
     dbal_pool *fresh = contract_open(fixture.loop, "");
-    bad_at(dbal_pool_batch(fresh, target->sql->gain, 2, sets), DBAL_ERROR_PROGRAMMING, "07001", 1);
-    bad_at(dbal_pool_batch(fresh, target->sql->gain, 2, bytes), DBAL_ERROR_DATA, "22021", 1);
+    bad_at(dbal_pool_batch(fresh, SQL(gain), 2, sets), DBAL_ERROR_PROGRAMMING, "07001", 1);
+    bad_at(dbal_pool_batch(fresh, SQL(gain), 2, bytes), DBAL_ERROR_DATA, "22021", 1);
     bad(dbal_pool_batch(fresh, NULL, 2, sets), DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_batch(fresh, target->sql->gain, 2, NULL), DBAL_ERROR_INTERFACE, "",
+    bad(dbal_pool_batch(fresh, SQL(gain), 2, NULL), DBAL_ERROR_INTERFACE, "",
         DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_batch(fresh, target->sql->begin, 0, NULL), DBAL_ERROR_PROGRAMMING, "25001",
+    bad(dbal_pool_batch(fresh, SQL(begin), 0, NULL), DBAL_ERROR_PROGRAMMING, "25001",
         DBAL_EXECUTION_NOT_SENT);
     dbal_pool_stats(fresh, &counts);
     ck_assert_uint_eq(counts.opened, 0);
@@ -163,7 +162,7 @@ END_TEST
 START_TEST(a_statement_that_gives_rows_is_refused)
 {
     numbers self = numbers_of(3, 1);
-    dbal_deferred *batch = dbal_pool_batch(pool, target->sql->echo, self.count, self.sets);
+    dbal_deferred *batch = dbal_pool_batch(pool, SQL(echo), self.count, self.sets);
     numbers_free(&self);
     bad_at(batch, DBAL_ERROR_NOT_SUPPORTED, "0A000", 0);
     ck_assert_int_eq(value_now(), 0);
@@ -188,7 +187,7 @@ START_TEST(cancelled_in_the_middle_it_undoes_all)
         dbal_pool_stats(pool, &counts);
         uint64_t from = counts.queries + more;
         dbal_deferred *batch =
-            dbal_deferred_ref(dbal_pool_batch(pool, target->sql->gain, self.count, self.sets));
+            dbal_deferred_ref(dbal_pool_batch(pool, SQL(gain), self.count, self.sets));
         numbers_free(&self);
         loop_fixture_until(&fixture, is_in_the_middle, &from);
         dbal_deferred_cancel(batch);
@@ -207,7 +206,7 @@ START_TEST(cancelled_before_it_begins_it_does_nothing)
     numbers self = numbers_of(3, 1);
     dbal_pool *fresh = contract_open(fixture.loop, "");
     dbal_deferred *batch =
-        dbal_deferred_ref(dbal_pool_batch(fresh, target->sql->gain, self.count, self.sets));
+        dbal_deferred_ref(dbal_pool_batch(fresh, SQL(gain), self.count, self.sets));
     numbers_free(&self);
     dbal_deferred_cancel(batch);
     bad(batch, DBAL_ERROR_CANCELLED, "57014", DBAL_EXECUTION_NOT_SENT);
@@ -223,7 +222,7 @@ START_TEST(its_time_is_the_query_timeout)
     if ((target->quirks & (CONTRACT_PRIVATE | CONTRACT_FORGETS)) == 0)
         good(dbal_pool_ready(hasty));
     dbal_outcome outcome =
-        loop_fixture_await(&fixture, dbal_pool_batch(hasty, target->sql->endless, 2, sets));
+        loop_fixture_await(&fixture, dbal_pool_batch(hasty, SQL(endless), 2, sets));
     ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_TIMEOUT));
     dbal_outcome_clear(&outcome);
     ck_assert_int_eq(value_now(), 0);
@@ -236,7 +235,7 @@ static dbal_deferred *
 gain(dbal_connection *connection, int64_t first, int64_t second)
 {
     const dbal_params sets[] = {DBAL_PARAMS(dbal_int64(first)), DBAL_PARAMS(dbal_int64(second))};
-    return dbal_connection_batch(connection, target->sql->gain, 2, sets);
+    return dbal_connection_batch(connection, SQL(gain), 2, sets);
 }
 
 static dbal_outcome
@@ -267,7 +266,7 @@ static dbal_outcome
 gain_nothing(dbal_connection *connection, void *arg)
 {
     (void)arg;
-    return dbal_wait(dbal_connection_batch(connection, target->sql->gain, 0, NULL));
+    return dbal_wait(dbal_connection_batch(connection, SQL(gain), 0, NULL));
 }
 
 START_TEST(on_a_connection_it_is_a_part_of_the_transaction)
@@ -294,7 +293,7 @@ static dbal_outcome
 leave_one_that_fails(dbal_connection *connection, void *arg)
 {
     (void)arg;
-    dbal_connection_query(connection, target->sql->add, DBAL_PARAMS(dbal_int64(100)));
+    dbal_connection_query(connection, SQL(add), DBAL_PARAMS(dbal_int64(100)));
     gain(connection, 1, -1);
     return dbal_done();
 }
@@ -313,8 +312,8 @@ START_TEST(batches_and_other_writers_take_turns)
     dbal_deferred *all[30];
     numbers self = numbers_of(50, 1);
     for (int i = 0; i < 30; i++)
-        all[i] = i % 2 == 0 ? dbal_pool_batch(pool, target->sql->gain, self.count, self.sets)
-                            : add_to_value(1);
+        all[i] =
+            i % 2 == 0 ? dbal_pool_batch(pool, SQL(gain), self.count, self.sets) : add_to_value(1);
     numbers_free(&self);
     good(dbal_gather(fixture.loop, DBAL_GATHER_OR_FAIL, 30, all));
     ck_assert_int_eq(value_now(), 15 * 50 + 15);

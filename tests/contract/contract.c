@@ -1,82 +1,12 @@
 #include "tests/contract/contract.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "tests/lib/fake_driver.h"
-#include "tests/lib/fake_script.h"
-#include "tests/lib/postgres.h"
-#include "tests/lib/scratch.h"
 #include "tests/lib/suite.h"
 
 const contract_target *target;
 loop_fixture fixture;
 dbal_pool *pool;
-
-static char place[192], folder[SCRATCH_PATH];
-static postgres server;
-static postgres_place schema;
-
-void
-contract_begin(void)
-{
-    /* some tests open a pool more, or several */
-    static const char *const settings[] = {"max_connections=60", NULL};
-    if (target->where == CONTRACT_SERVER)
-        postgres_start(&server, settings);
-}
-
-static void
-make_place(void)
-{
-    switch (target->where) {
-    case CONTRACT_NAMED:
-        snprintf(place, sizeof place, "contract");
-        fake_script_clear(fake_script_get(place));
-        break;
-    case CONTRACT_FILE:
-        scratch_make(folder, "contract");
-        snprintf(place, sizeof place, "%s/db", folder);
-        break;
-    case CONTRACT_SERVER:
-        postgres_place_init(&schema, &server);
-        snprintf(place, sizeof place, "%s", schema.url);
-        break;
-    case CONTRACT_NOWHERE:
-        break;
-    }
-}
-
-static void
-remove_place(void)
-{
-    if (target->where == CONTRACT_FILE)
-        scratch_remove(folder);
-    if (target->where == CONTRACT_SERVER)
-        postgres_place_fini(&schema, &server);
-}
-
-void
-contract_url(char *url, size_t size, const char *settings)
-{
-    const char *more[] = {target->parameters, settings};
-    size_t used = (size_t)snprintf(url, size, "%s%s", target->scheme, place);
-    for (int i = 0; i < 2; i++)
-        if (more[i][0] != '\0')
-            used += (size_t)snprintf(url + used, size - used, "%s%s",
-                                     strchr(url, '?') != NULL ? "&" : "?", more[i]);
-}
-
-void
-contract_backup_target(char *to, size_t size)
-{
-    if (target->sql->backup != NULL)
-        snprintf(to, size, "%s", target->sql->backup);
-    else
-        snprintf(to, size, "%s-copy", target->where == CONTRACT_FILE ? place : "/proc/nowhere/db");
-}
 
 dbal_pool *
 contract_open(dbal_loop *loop, const char *settings)
@@ -98,8 +28,7 @@ create(dbal_connection *connection, void *arg)
 static void
 before(void)
 {
-    fake_drivers_register();
-    make_place();
+    contract_place_make();
     loop_fixture_init(&fixture);
     pool = contract_open(fixture.loop, "");
     good(dbal_pool_ready(pool));
@@ -111,7 +40,7 @@ static void
 after(void)
 {
     loop_fixture_fini(&fixture);
-    remove_place();
+    contract_place_remove();
 }
 
 void
@@ -169,13 +98,13 @@ number(const char *sql)
 int64_t
 value_now(void)
 {
-    return number(target->sql->get);
+    return number(SQL(get));
 }
 
 dbal_deferred *
 add_to_value(int64_t much)
 {
-    return dbal_pool_query(pool, target->sql->add, DBAL_PARAMS(dbal_int64(much)));
+    return dbal_pool_query(pool, SQL(add), DBAL_PARAMS(dbal_int64(much)));
 }
 
 static bool

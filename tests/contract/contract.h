@@ -8,7 +8,7 @@
 #include <check.h>
 #include <dbal.h>
 
-#include "tests/lib/loop_fixture.h"
+#include "tests/lib/loop_await.h"
 
 /* Statements of one database. */
 typedef struct contract_sql {
@@ -77,6 +77,10 @@ typedef struct contract_target {
 
 extern const contract_target contract_targets[];
 
+/* How something is said to this target; one that has no words for it cannot be asked: the test ends. */
+#define SQL(what) contract_said(target->sql->what, #what)
+const char *contract_said(const char *sql, const char *what);
+
 /* The target that this process tests; its pool, new for each test. */
 extern const contract_target *target;
 extern loop_fixture fixture;
@@ -84,6 +88,9 @@ extern dbal_pool *pool;
 
 /* What all tests share: the server. In main(). */
 void contract_begin(void);
+/* Where the database is that a test has: made for it, and removed after it. */
+void contract_place_make(void);
+void contract_place_remove(void);
 
 /* The target's URL, with settings behind its parameters ("" for none). */
 void contract_url(char *url, size_t size, const char *settings);

@@ -69,10 +69,10 @@ START_TEST(it_is_refused_where_it_cannot_be)
     reader out = {.calls = 0};
     if (can())
         return;
-    bad(dbal_pool_copy_in(pool, target->sql->get, room, &in), DBAL_ERROR_NOT_SUPPORTED, "0A000",
+    bad(dbal_pool_copy_in(pool, SQL(get), room, &in), DBAL_ERROR_NOT_SUPPORTED, "0A000",
         DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_copy_out(pool, target->sql->get, read_on, &out), DBAL_ERROR_NOT_SUPPORTED,
-        "0A000", DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_copy_out(pool, SQL(get), read_on, &out), DBAL_ERROR_NOT_SUPPORTED, "0A000",
+        DBAL_EXECUTION_NOT_SENT);
     ck_assert_int_eq(in.calls + out.calls, 0);
 }
 END_TEST
@@ -82,9 +82,9 @@ START_TEST(what_goes_in_is_there)
     writer self = {.data = "2\n3\n4\n"};
     if (!can())
         return;
-    ck_assert_int_eq(affected_by(dbal_pool_copy_in(pool, target->sql->copy_in, room, &self)), 3);
+    ck_assert_int_eq(affected_by(dbal_pool_copy_in(pool, SQL(copy_in), room, &self)), 3);
     ck_assert_int_eq(self.calls, 1);
-    ck_assert_int_eq(number(target->sql->copied), 3);
+    ck_assert_int_eq(number(SQL(copied)), 3);
 }
 END_TEST
 
@@ -93,11 +93,10 @@ START_TEST(what_comes_out_is_whole)
     reader self = {.calls = 0};
     if (!can())
         return;
-    ck_assert_int_eq(affected_by(dbal_pool_copy_out(pool, target->sql->copy_out, read_on, &self)),
-                     3);
+    ck_assert_int_eq(affected_by(dbal_pool_copy_out(pool, SQL(copy_out), read_on, &self)), 3);
     ck_assert_str_eq(self.first, "1\n2\n3\n");
     self = (reader){.stops = 1};
-    good(dbal_pool_copy_out(pool, target->sql->copy_much, read_on, &self));
+    good(dbal_pool_copy_out(pool, SQL(copy_much), read_on, &self));
     ck_assert_int_eq(self.calls, 1);
 }
 END_TEST
@@ -108,10 +107,10 @@ START_TEST(an_aborted_one_leaves_nothing)
     if (!can())
         return;
     dbal_outcome outcome =
-        loop_fixture_await(&fixture, dbal_pool_copy_in(pool, target->sql->copy_in, room, &self));
+        loop_fixture_await(&fixture, dbal_pool_copy_in(pool, SQL(copy_in), room, &self));
     ck_assert_ptr_nonnull(strstr(dbal_error_message(dbal_outcome_error(outcome)), "for a reason"));
     bad_outcome(outcome, DBAL_ERROR_CANCELLED, "57014", DBAL_EXECUTION_FAILED);
-    ck_assert_int_eq(number(target->sql->copied), 0);
+    ck_assert_int_eq(number(SQL(copied)), 0);
 }
 END_TEST
 
@@ -120,9 +119,9 @@ START_TEST(an_error_comes_before_the_end)
     writer self = {.data = "2\n3\n4\nfour\n", .stays = true};
     if (!can())
         return;
-    bad(dbal_pool_copy_in(pool, target->sql->copy_bad, room, &self), DBAL_ERROR_DATA, "22P02",
+    bad(dbal_pool_copy_in(pool, SQL(copy_bad), room, &self), DBAL_ERROR_DATA, "22P02",
         DBAL_EXECUTION_FAILED);
-    ck_assert_int_eq(number(target->sql->copied), 0);
+    ck_assert_int_eq(number(SQL(copied)), 0);
 }
 END_TEST
 
@@ -131,13 +130,12 @@ START_TEST(cancelled_it_leaves_nothing)
     writer self = {.data = "2\n3\n", .stays = true};
     if (!can())
         return;
-    dbal_deferred *copy =
-        dbal_deferred_ref(dbal_pool_copy_in(pool, target->sql->copy_in, room, &self));
+    dbal_deferred *copy = dbal_deferred_ref(dbal_pool_copy_in(pool, SQL(copy_in), room, &self));
     loop_fixture_until(&fixture, has_written, &self);
     dbal_deferred_cancel(copy);
     bad(copy, DBAL_ERROR_CANCELLED, "57014", DBAL_EXECUTION_FAILED);
     dbal_deferred_unref(copy);
-    ck_assert_int_eq(number(target->sql->copied), 0);
+    ck_assert_int_eq(number(SQL(copied)), 0);
 }
 END_TEST
 
@@ -147,12 +145,12 @@ START_TEST(the_other_way_round_is_an_error)
     reader out = {.calls = 0};
     if (!can())
         return;
-    bad(dbal_pool_copy_in(pool, target->sql->copy_out, room, &in), DBAL_ERROR_PROGRAMMING, "42601",
+    bad(dbal_pool_copy_in(pool, SQL(copy_out), room, &in), DBAL_ERROR_PROGRAMMING, "42601",
         DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_copy_out(pool, target->sql->copy_in, read_on, &out), DBAL_ERROR_PROGRAMMING,
-        "42601", DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_query(pool, target->sql->copy_in, DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING,
-        "0A000", DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_copy_out(pool, SQL(copy_in), read_on, &out), DBAL_ERROR_PROGRAMMING, "42601",
+        DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_query(pool, SQL(copy_in), DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "0A000",
+        DBAL_EXECUTION_NOT_SENT);
     ck_assert_int_eq(in.calls + out.calls, 0);
     good(add_to_value(1));
 }
@@ -167,11 +165,10 @@ static dbal_outcome
 work(dbal_connection *connection, void *arg)
 {
     worker *self = arg;
-    dbal_deferred *copy =
-        dbal_connection_copy_in(connection, target->sql->copy_in, room, &self->in);
+    dbal_deferred *copy = dbal_connection_copy_in(connection, SQL(copy_in), room, &self->in);
     if (!self->fails)
         return dbal_wait(copy);
-    dbal_connection_query(connection, target->sql->syntax, DBAL_NO_PARAMS);
+    dbal_connection_query(connection, SQL(syntax), DBAL_NO_PARAMS);
     return dbal_done();
 }
 
@@ -182,10 +179,10 @@ START_TEST(it_belongs_to_its_transaction)
         return;
     bad(dbal_pool_transaction(pool, NULL, work, &self), DBAL_ERROR_PROGRAMMING, "42601",
         DBAL_EXECUTION_FAILED);
-    ck_assert_int_eq(number(target->sql->copied), 0);
+    ck_assert_int_eq(number(SQL(copied)), 0);
     self.fails = false;
     good(dbal_pool_transaction(pool, NULL, work, &self));
-    ck_assert_int_eq(number(target->sql->copied), 2);
+    ck_assert_int_eq(number(SQL(copied)), 2);
 }
 END_TEST
 

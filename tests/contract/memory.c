@@ -1,10 +1,8 @@
 /* Without memory: the nth allocation fails, for all n, and nothing is lost, leaked or left waiting. */
 #include <stdlib.h>
 
-#include "dbal/deferred.h"
 #include "tests/contract/contract.h"
 #include "tests/lib/alloc_fault.h"
-#include "tests/lib/fake_script.h"
 
 /* What a scenario asked for, and what came of it. */
 typedef struct tally {
@@ -32,10 +30,9 @@ static dbal_outcome
 work(dbal_connection *connection, void *arg)
 {
     tally *self = arg;
-    const contract_sql *sql = target->sql;
-    watch(self, dbal_connection_query(connection, sql->add, DBAL_PARAMS(dbal_int64(1))));
-    watch(self, dbal_connection_query(connection, sql->echo, DBAL_PARAMS(dbal_text("text"))));
-    return dbal_wait(dbal_connection_query(connection, sql->get, DBAL_NO_PARAMS));
+    watch(self, dbal_connection_query(connection, SQL(add), DBAL_PARAMS(dbal_int64(1))));
+    watch(self, dbal_connection_query(connection, SQL(echo), DBAL_PARAMS(dbal_text("text"))));
+    return dbal_wait(dbal_connection_query(connection, SQL(get), DBAL_NO_PARAMS));
 }
 
 static dbal_outcome
@@ -50,7 +47,7 @@ static dbal_outcome
 run_script(dbal_connection *connection, void *arg)
 {
     (void)arg;
-    return dbal_wait(dbal_connection_script(connection, target->sql->get));
+    return dbal_wait(dbal_connection_script(connection, SQL(get)));
 }
 
 static void
@@ -58,8 +55,8 @@ ask_batches(tally *self)
 {
     const dbal_params sets[] = {DBAL_PARAMS(dbal_int64(1)), DBAL_PARAMS(dbal_int64(2)),
                                 DBAL_PARAMS(dbal_int64(-1))};
-    watch(self, dbal_pool_batch(self->pool, target->sql->gain, 2, sets));
-    watch(self, dbal_pool_batch(self->pool, target->sql->gain, 3, sets));
+    watch(self, dbal_pool_batch(self->pool, SQL(gain), 2, sets));
+    watch(self, dbal_pool_batch(self->pool, SQL(gain), 3, sets));
 }
 
 static void
@@ -98,17 +95,16 @@ take_bytes(dbal_stream *stream, const void *data, size_t size, void *arg)
 static void
 ask_copies(tally *self)
 {
-    const contract_sql *sql = target->sql;
     bool can = (target->quirks & CONTRACT_NO_COPY) == 0;
-    watch(self, dbal_pool_copy_in(self->pool, can ? sql->copy_in : sql->get, write_some, self));
-    watch(self, dbal_pool_copy_out(self->pool, can ? sql->copy_out : sql->get, take_bytes, self));
+    watch(self, dbal_pool_copy_in(self->pool, can ? SQL(copy_in) : SQL(get), write_some, self));
+    watch(self, dbal_pool_copy_out(self->pool, can ? SQL(copy_out) : SQL(get), take_bytes, self));
 }
 
 static dbal_outcome
 work_with_batch(dbal_connection *connection, void *arg)
 {
     const dbal_params sets[] = {DBAL_PARAMS(dbal_int64(1)), DBAL_PARAMS(dbal_int64(2))};
-    watch(arg, dbal_connection_batch(connection, target->sql->gain, 2, sets));
+    watch(arg, dbal_connection_batch(connection, SQL(gain), 2, sets));
     return dbal_done();
 }
 
@@ -122,17 +118,16 @@ take(dbal_stream *stream, dbal_result *rows, void *arg)
 static void
 ask_everything(tally *self)
 {
-    const contract_sql *sql = target->sql;
     dbal_deferred *two[2];
     watch(self, dbal_pool_ready(self->pool));
-    watch(self, dbal_pool_query(self->pool, sql->echo, DBAL_PARAMS(dbal_text("text"))));
+    watch(self, dbal_pool_query(self->pool, SQL(echo), DBAL_PARAMS(dbal_text("text"))));
     watch(self, dbal_pool_run(self->pool,
-                              DBAL_QUERY(.sql = sql->add, .label = "label",
+                              DBAL_QUERY(.sql = SQL(add), .label = "label",
                                          .params = DBAL_PARAMS(dbal_int64(1)), .timeout = 30)));
-    watch(self, dbal_pool_query(self->pool, sql->by_name,
+    watch(self, dbal_pool_query(self->pool, SQL(by_name),
                                 DBAL_PARAMS(dbal_named("a", dbal_int64(1)),
                                             dbal_named("b", dbal_blob("bytes", 5)))));
-    watch(self, dbal_pool_query(self->pool, sql->duplicate, DBAL_NO_PARAMS));
+    watch(self, dbal_pool_query(self->pool, SQL(duplicate), DBAL_NO_PARAMS));
     watch(self, dbal_pool_transaction(self->pool, DBAL_TRANSACTION(.retries = 1),
                                       work_with_savepoint, self));
     watch(self, dbal_pool_session(self->pool, DBAL_SESSION(.label = "session"), run_script, self));
@@ -142,12 +137,12 @@ ask_everything(tally *self)
     watch(self, dbal_pool_transaction(self->pool, NULL, work_with_batch, self));
     watch(self,
           dbal_pool_stream(self->pool,
-                           DBAL_QUERY(.sql = sql->rows, .params = DBAL_PARAMS(dbal_int64(700))),
+                           DBAL_QUERY(.sql = SQL(rows), .params = DBAL_PARAMS(dbal_int64(700))),
                            take, self));
-    two[0] = dbal_pool_query(self->pool, sql->get, DBAL_NO_PARAMS);
-    two[1] = dbal_pool_query(self->pool, sql->get, DBAL_NO_PARAMS);
+    two[0] = dbal_pool_query(self->pool, SQL(get), DBAL_NO_PARAMS);
+    two[1] = dbal_pool_query(self->pool, SQL(get), DBAL_NO_PARAMS);
     watch(self, dbal_gather(self->loop, DBAL_GATHER_ALL, 2, two));
-    dbal_deferred *cancelled = dbal_pool_query(self->pool, sql->get, DBAL_NO_PARAMS);
+    dbal_deferred *cancelled = dbal_pool_query(self->pool, SQL(get), DBAL_NO_PARAMS);
     watch(self, cancelled);
     dbal_deferred_cancel(cancelled);
 }

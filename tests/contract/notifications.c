@@ -57,7 +57,7 @@ START_TEST(what_is_told_is_heard)
         return;
     self.deferred = dbal_deferred_ref(dbal_pool_listen(pool, "contract", hear, &self));
     loop_fixture_until(&fixture, listens, &self);
-    good(dbal_pool_query(pool, target->sql->notify, DBAL_NO_PARAMS));
+    good(dbal_pool_query(pool, SQL(notify), DBAL_NO_PARAMS));
     loop_fixture_until(&fixture, has_heard, &self);
     ck_assert_str_eq(self.last, "told");
     ck_assert_int_eq(self.messages, 1);
@@ -66,7 +66,7 @@ START_TEST(what_is_told_is_heard)
     dbal_deferred_cancel(self.deferred);
     good(self.deferred);
     dbal_deferred_unref(self.deferred);
-    good(dbal_pool_query(pool, target->sql->notify, DBAL_NO_PARAMS));
+    good(dbal_pool_query(pool, SQL(notify), DBAL_NO_PARAMS));
     good(add_to_value(1));
     ck_assert_int_eq(self.messages, 1);
 }

@@ -23,7 +23,7 @@ START_TEST(never_more_connections_than_allowed)
     int most = (target->quirks & CONTRACT_ONE) != 0 ? 1 : 2;
     dbal_pool *small = contract_open(fixture.loop, "pool_max_size=2");
     for (int i = 0; i < MANY; i++)
-        all[i] = dbal_pool_query(small, target->sql->rows, DBAL_PARAMS(dbal_int64(100 * (i % 20))));
+        all[i] = dbal_pool_query(small, SQL(rows), DBAL_PARAMS(dbal_int64(100 * (i % 20))));
     dbal_deferred *done =
         dbal_deferred_ref(dbal_gather(fixture.loop, DBAL_GATHER_OR_FAIL, MANY, all));
     int settled = 0;
@@ -72,7 +72,7 @@ START_TEST(closing_cancels_what_does_not_end)
     dbal_deferred *session =
         dbal_deferred_ref(dbal_pool_session(short_lived, NULL, hold, dbal_deferred_ref(never)));
     dbal_deferred *running =
-        dbal_deferred_ref(dbal_pool_query(short_lived, target->sql->endless, DBAL_NO_PARAMS));
+        dbal_deferred_ref(dbal_pool_query(short_lived, SQL(endless), DBAL_NO_PARAMS));
     good(dbal_pool_close(short_lived));
     dbal_outcome outcome = loop_fixture_await(&fixture, running);
     ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_CLOSED));
@@ -91,8 +91,7 @@ START_TEST(freeing_the_loop_settles_everything)
 {
     int settled = 0;
     for (int i = 0; i < 50; i++) {
-        dbal_deferred *one = i % 7 == 3
-                                 ? dbal_pool_query(pool, target->sql->endless, DBAL_NO_PARAMS)
+        dbal_deferred *one = i % 7 == 3   ? dbal_pool_query(pool, SQL(endless), DBAL_NO_PARAMS)
                              : i % 7 == 5 ? dbal_pool_ready(pool)
                                           : add_to_value(1);
         dbal_deferred_add_both(one, count_settled, &settled);
@@ -109,9 +108,8 @@ START_TEST(the_event_loop_may_go_first)
 {
     int settled = 0;
     for (int i = 0; i < 20; i++)
-        dbal_deferred_add_both(i % 2 == 0
-                                   ? add_to_value(1)
-                                   : dbal_pool_query(pool, target->sql->endless, DBAL_NO_PARAMS),
+        dbal_deferred_add_both(i % 2 == 0 ? add_to_value(1)
+                                          : dbal_pool_query(pool, SQL(endless), DBAL_NO_PARAMS),
                                count_settled, &settled);
     for (int i = 0; i < 2; i++)
         ev_run(fixture.ev, EVRUN_NOWAIT);

@@ -23,8 +23,7 @@ both(const char *sql, dbal_params params)
 
 START_TEST(parameters_go_by_number)
 {
-    dbal_outcome outcome =
-        both(target->sql->echo_both, DBAL_PARAMS(dbal_int64(1), dbal_text("two")));
+    dbal_outcome outcome = both(SQL(echo_both), DBAL_PARAMS(dbal_int64(1), dbal_text("two")));
     dbal_result *rows = dbal_outcome_result(outcome);
     ck_assert_uint_eq(dbal_result_column_count(rows), 2);
     ck_assert_str_eq(dbal_result_text(rows, 0, 0), "two");
@@ -35,9 +34,8 @@ END_TEST
 
 START_TEST(parameters_go_by_name)
 {
-    dbal_outcome outcome =
-        both(target->sql->by_name,
-             DBAL_PARAMS(dbal_named("a", dbal_int64(1)), dbal_named("b", dbal_text("two"))));
+    dbal_outcome outcome = both(SQL(by_name), DBAL_PARAMS(dbal_named("a", dbal_int64(1)),
+                                                          dbal_named("b", dbal_text("two"))));
     dbal_result *rows = dbal_outcome_result(outcome);
     ck_assert_str_eq(dbal_result_text(rows, 0, 0), "two");
     ck_assert_int_eq(dbal_result_int64(rows, 0, 1), 1);
@@ -47,24 +45,24 @@ END_TEST
 
 START_TEST(wrong_parameters_are_refused_before_anything_is_sent)
 {
-    bad(dbal_pool_query(pool, target->sql->echo, DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "07001",
+    bad(dbal_pool_query(pool, SQL(echo), DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "07001",
         DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_query(pool, target->sql->echo, DBAL_PARAMS(dbal_int64(1), dbal_int64(2))),
+    bad(dbal_pool_query(pool, SQL(echo), DBAL_PARAMS(dbal_int64(1), dbal_int64(2))),
         DBAL_ERROR_PROGRAMMING, "07001", DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_query(pool, target->sql->by_name, DBAL_PARAMS(dbal_named("a", dbal_null()))),
+    bad(dbal_pool_query(pool, SQL(by_name), DBAL_PARAMS(dbal_named("a", dbal_null()))),
         DBAL_ERROR_PROGRAMMING, "07001", DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_query(pool, target->sql->echo, DBAL_PARAMS(dbal_text("\xff"))), DBAL_ERROR_DATA,
-        "22021", DBAL_EXECUTION_NOT_SENT);
-    good(dbal_pool_query(pool, target->sql->echo, DBAL_PARAMS(dbal_null())));
+    bad(dbal_pool_query(pool, SQL(echo), DBAL_PARAMS(dbal_text("\xff"))), DBAL_ERROR_DATA, "22021",
+        DBAL_EXECUTION_NOT_SENT);
+    good(dbal_pool_query(pool, SQL(echo), DBAL_PARAMS(dbal_null())));
 }
 END_TEST
 
 START_TEST(a_second_statement_is_refused)
 {
     char sql[512];
-    strcpy(sql, target->sql->get);
+    strcpy(sql, SQL(get));
     strcat(sql, "; ");
-    strcat(sql, target->sql->get);
+    strcat(sql, SQL(get));
     bad(dbal_pool_query(pool, sql, DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "42601",
         DBAL_EXECUTION_NOT_SENT);
     bad(dbal_pool_query(pool, "", DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "42601",
@@ -78,7 +76,7 @@ START_TEST(rows_come_in_order)
 {
     static const int64_t counts[] = {0, 1, 3, 5000};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        dbal_outcome outcome = both(target->sql->rows, DBAL_PARAMS(dbal_int64(counts[i])));
+        dbal_outcome outcome = both(SQL(rows), DBAL_PARAMS(dbal_int64(counts[i])));
         dbal_result *rows = dbal_outcome_result(outcome);
         ck_assert_uint_eq(dbal_result_row_count(rows), (size_t)counts[i]);
         ck_assert_uint_eq(dbal_result_column_count(rows), 1);
@@ -93,7 +91,7 @@ END_TEST
 
 START_TEST(a_write_says_what_it_affected)
 {
-    dbal_outcome outcome = both(target->sql->add, DBAL_PARAMS(dbal_int64(5)));
+    dbal_outcome outcome = both(SQL(add), DBAL_PARAMS(dbal_int64(5)));
     dbal_result *rows = dbal_outcome_result(outcome);
     ck_assert_int_eq(dbal_result_affected(rows), 1);
     ck_assert_uint_eq(dbal_result_row_count(rows), 0);
@@ -105,7 +103,7 @@ END_TEST
 START_TEST(a_violated_constraint_is_an_integrity_error)
 {
     dbal_outcome outcome =
-        loop_fixture_await(&fixture, dbal_pool_query(pool, target->sql->duplicate, DBAL_NO_PARAMS));
+        loop_fixture_await(&fixture, dbal_pool_query(pool, SQL(duplicate), DBAL_NO_PARAMS));
     dbal_error *error = dbal_outcome_error(outcome);
     ck_assert_ptr_nonnull(error);
     ck_assert_ptr_nonnull(dbal_error_constraint(error));
@@ -119,7 +117,7 @@ END_TEST
 START_TEST(a_syntax_error_has_a_place)
 {
     dbal_outcome outcome =
-        loop_fixture_await(&fixture, dbal_pool_query(pool, target->sql->syntax, DBAL_NO_PARAMS));
+        loop_fixture_await(&fixture, dbal_pool_query(pool, SQL(syntax), DBAL_NO_PARAMS));
     ck_assert_int_eq(dbal_error_position(dbal_outcome_error(outcome)),
                      target->sql->syntax_position);
     bad_outcome(outcome, DBAL_ERROR_PROGRAMMING, "42601", DBAL_EXECUTION_FAILED);
@@ -128,22 +126,22 @@ END_TEST
 
 START_TEST(a_promise_to_read_only_is_kept)
 {
-    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = target->sql->add,
-                                       .params = DBAL_PARAMS(dbal_int64(1)), .read_only = true)),
+    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = SQL(add), .params = DBAL_PARAMS(dbal_int64(1)),
+                                       .read_only = true)),
         DBAL_ERROR_OPERATIONAL, "25006", DBAL_EXECUTION_FAILED);
     ck_assert_int_eq(value_now(), 0);
-    good(dbal_pool_run(pool, DBAL_QUERY(.sql = target->sql->get, .read_only = true)));
+    good(dbal_pool_run(pool, DBAL_QUERY(.sql = SQL(get), .read_only = true)));
 }
 END_TEST
 
 START_TEST(a_statement_of_a_session_is_refused_on_a_pool)
 {
-    bad(dbal_pool_query(pool, target->sql->begin, DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "25001",
+    bad(dbal_pool_query(pool, SQL(begin), DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "25001",
         DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_query(pool, target->sql->setting, DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING,
-        "25001", DBAL_EXECUTION_NOT_SENT);
-    ck_assert(dbal_sql_needs_session(pool, target->sql->begin));
-    ck_assert(!dbal_sql_needs_session(pool, target->sql->get));
+    bad(dbal_pool_query(pool, SQL(setting), DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "25001",
+        DBAL_EXECUTION_NOT_SENT);
+    ck_assert(dbal_sql_needs_session(pool, SQL(begin)));
+    ck_assert(!dbal_sql_needs_session(pool, SQL(get)));
     good(add_to_value(1));
 }
 END_TEST
@@ -155,9 +153,9 @@ in_order(dbal_connection *connection, void *arg)
 {
     dbal_deferred *all[9];
     for (int i = 0; i < 9; i += 3) {
-        all[i] = dbal_connection_query(connection, target->sql->add, DBAL_PARAMS(dbal_int64(1)));
-        all[i + 1] = dbal_connection_query(connection, target->sql->duplicate, DBAL_NO_PARAMS);
-        all[i + 2] = dbal_connection_query(connection, target->sql->get, DBAL_NO_PARAMS);
+        all[i] = dbal_connection_query(connection, SQL(add), DBAL_PARAMS(dbal_int64(1)));
+        all[i + 1] = dbal_connection_query(connection, SQL(duplicate), DBAL_NO_PARAMS);
+        all[i + 2] = dbal_connection_query(connection, SQL(get), DBAL_NO_PARAMS);
     }
     return dbal_wait(dbal_gather(arg, DBAL_GATHER_ALL, 9, all));
 }
@@ -184,10 +182,9 @@ START_TEST(many_at_once_each_get_their_own)
     enum { MANY = 500 };
     dbal_deferred *all[MANY];
     for (int i = 0; i < MANY; i++)
-        all[i] = i % 10 == 3
-                     ? add_to_value(i)
-                     : dbal_pool_query(pool, i % 7 == 5 ? target->sql->rows : target->sql->echo,
-                                       DBAL_PARAMS(dbal_int64(i)));
+        all[i] = i % 10 == 3 ? add_to_value(i)
+                             : dbal_pool_query(pool, i % 7 == 5 ? SQL(rows) : SQL(echo),
+                                               DBAL_PARAMS(dbal_int64(i)));
     dbal_outcome outcome =
         loop_fixture_await(&fixture, dbal_gather(fixture.loop, DBAL_GATHER_ALL, MANY, all));
     int64_t sum = 0;
@@ -216,18 +213,18 @@ run_script(dbal_connection *connection, void *arg)
 START_TEST(a_script_runs_until_one_fails)
 {
     char sql[512];
-    strcpy(sql, target->sql->get);
+    strcpy(sql, SQL(get));
     strcat(sql, ";\n");
-    strcat(sql, target->sql->get);
+    strcat(sql, SQL(get));
     strcat(sql, ";");
     dbal_outcome outcome =
         loop_fixture_await(&fixture, dbal_pool_session(pool, NULL, run_script, sql));
     ck_assert_uint_eq(dbal_outcome_count(outcome), 2);
     ck_assert_int_eq(dbal_result_int64(dbal_outcome_result(dbal_outcome_at(outcome, 1)), 0, 0), 0);
     dbal_outcome_clear(&outcome);
-    strcpy(sql, target->sql->duplicate);
+    strcpy(sql, SQL(duplicate));
     strcat(sql, ";");
-    strcat(sql, target->sql->get);
+    strcat(sql, SQL(get));
     bad(dbal_pool_session(pool, NULL, run_script, sql), DBAL_ERROR_INTEGRITY, "23505",
         DBAL_EXECUTION_FAILED);
 }
@@ -236,7 +233,7 @@ END_TEST
 START_TEST(a_label_stands_in_its_errors)
 {
     dbal_outcome outcome = loop_fixture_await(
-        &fixture, dbal_pool_run(pool, DBAL_QUERY(.sql = target->sql->syntax, .label = "cart")));
+        &fixture, dbal_pool_run(pool, DBAL_QUERY(.sql = SQL(syntax), .label = "cart")));
     ck_assert_str_eq(dbal_error_sqlstate(dbal_outcome_error(outcome)), "42601");
     ck_assert_int_eq(strncmp(dbal_error_message(dbal_outcome_error(outcome)), "cart: ", 6), 0);
     dbal_outcome_clear(&outcome);
@@ -245,7 +242,7 @@ END_TEST
 
 START_TEST(what_is_missing_in_a_call_is_told)
 {
-    dbal_query without_size = {.sql = target->sql->get};
+    dbal_query without_size = {.sql = SQL(get)};
     dbal_session_options nothing = {.label = "x"};
     bad(dbal_pool_run(pool, NULL), DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT);
     bad(dbal_pool_run(pool, &without_size), DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT);
@@ -255,8 +252,8 @@ START_TEST(what_is_missing_in_a_call_is_told)
         DBAL_EXECUTION_NOT_SENT);
     bad(dbal_pool_transaction(pool, NULL, NULL, NULL), DBAL_ERROR_INTERFACE, "",
         DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_stream(pool, DBAL_QUERY(.sql = target->sql->get), NULL, NULL),
-        DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_stream(pool, DBAL_QUERY(.sql = SQL(get)), NULL, NULL), DBAL_ERROR_INTERFACE, "",
+        DBAL_EXECUTION_NOT_SENT);
 }
 END_TEST
 

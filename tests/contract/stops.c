@@ -4,7 +4,7 @@
 static dbal_deferred *
 endless(void)
 {
-    return dbal_pool_query(pool, target->sql->endless, DBAL_NO_PARAMS);
+    return dbal_pool_query(pool, SQL(endless), DBAL_NO_PARAMS);
 }
 
 START_TEST(cancelled_before_it_begins_it_never_runs)
@@ -12,7 +12,7 @@ START_TEST(cancelled_before_it_begins_it_never_runs)
     /* of a pool that has no connection yet, so that it must wait */
     dbal_pool *fresh = contract_open(fixture.loop, "");
     dbal_deferred *deferred =
-        dbal_deferred_ref(dbal_pool_query(fresh, target->sql->add, DBAL_PARAMS(dbal_int64(1))));
+        dbal_deferred_ref(dbal_pool_query(fresh, SQL(add), DBAL_PARAMS(dbal_int64(1))));
     dbal_deferred_cancel(deferred);
     bad(deferred, DBAL_ERROR_CANCELLED, "57014", DBAL_EXECUTION_NOT_SENT);
     dbal_deferred_unref(deferred);
@@ -39,8 +39,8 @@ END_TEST
 
 START_TEST(a_deadline_while_it_runs)
 {
-    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = target->sql->endless, .timeout = 0.2)),
-        DBAL_ERROR_TIMEOUT, "57014", DBAL_EXECUTION_FAILED);
+    bad(dbal_pool_run(pool, DBAL_QUERY(.sql = SQL(endless), .timeout = 0.2)), DBAL_ERROR_TIMEOUT,
+        "57014", DBAL_EXECUTION_FAILED);
     ck_assert_int_eq(value_now(), 0);
 }
 END_TEST
@@ -61,8 +61,8 @@ START_TEST(a_deadline_while_it_waits)
         nevers[i] = dbal_deferred_ref(dbal_deferred_new(fixture.loop, NULL, NULL));
         holders[i] = dbal_deferred_ref(dbal_pool_session(small, NULL, wait_for, nevers[i]));
     }
-    bad(dbal_pool_run(small, DBAL_QUERY(.sql = target->sql->add,
-                                        .params = DBAL_PARAMS(dbal_int64(1)), .timeout = 0.02)),
+    bad(dbal_pool_run(small, DBAL_QUERY(.sql = SQL(add), .params = DBAL_PARAMS(dbal_int64(1)),
+                                        .timeout = 0.02)),
         DBAL_ERROR_TIMEOUT, "57014", DBAL_EXECUTION_NOT_SENT);
     for (int i = 0; i < CONNECTIONS; i++) {
         dbal_deferred_fire(nevers[i], dbal_done());
@@ -93,7 +93,7 @@ START_TEST(a_cancel_never_hits_the_next)
     for (int i = 0; i < ROUNDS; i++) {
         dbal_deferred *victim = dbal_deferred_ref(
             i % 4 == 0 ? endless()
-                       : dbal_pool_query(pool, target->sql->rows, DBAL_PARAMS(dbal_int64(50 * i))));
+                       : dbal_pool_query(pool, SQL(rows), DBAL_PARAMS(dbal_int64(50 * i))));
         if (i % 4 == 0)
             until_running();
         else
@@ -101,7 +101,7 @@ START_TEST(a_cancel_never_hits_the_next)
                 ev_run(fixture.ev, EVRUN_NOWAIT);
         dbal_deferred_cancel(victim);
         dbal_deferred *next =
-            dbal_deferred_ref(dbal_pool_query(pool, target->sql->echo, DBAL_PARAMS(dbal_int64(i))));
+            dbal_deferred_ref(dbal_pool_query(pool, SQL(echo), DBAL_PARAMS(dbal_int64(i))));
         dbal_outcome outcome = loop_fixture_await(&fixture, next);
         ck_assert_msg(outcome.kind == DBAL_OUTCOME_VALUE, "%d: %s", i,
                       dbal_error_message(dbal_outcome_error(outcome)));
@@ -117,8 +117,8 @@ static dbal_outcome
 run_endless(dbal_connection *connection, void *arg)
 {
     (void)arg;
-    dbal_connection_query(connection, target->sql->add, DBAL_PARAMS(dbal_int64(1)));
-    return dbal_wait(dbal_connection_query(connection, target->sql->endless, DBAL_NO_PARAMS));
+    dbal_connection_query(connection, SQL(add), DBAL_PARAMS(dbal_int64(1)));
+    return dbal_wait(dbal_connection_query(connection, SQL(endless), DBAL_NO_PARAMS));
 }
 
 START_TEST(a_cancelled_transaction_is_rolled_back)
@@ -153,8 +153,7 @@ static dbal_outcome
 cancel_oneself(dbal_connection *connection, void *arg)
 {
     dbal_deferred **self = arg;
-    dbal_deferred *write =
-        dbal_connection_query(connection, target->sql->add, DBAL_PARAMS(dbal_int64(1)));
+    dbal_deferred *write = dbal_connection_query(connection, SQL(add), DBAL_PARAMS(dbal_int64(1)));
     dbal_deferred_cancel(*self);
     return dbal_wait(write);
 }
@@ -183,7 +182,7 @@ START_TEST(cancel_inside_a_callback)
     int settled = 0;
     dbal_deferred *victim = dbal_deferred_ref(endless());
     dbal_deferred_add_both(victim, count_settled, &settled);
-    dbal_deferred *trigger = dbal_pool_query(pool, target->sql->echo, DBAL_PARAMS(dbal_null()));
+    dbal_deferred *trigger = dbal_pool_query(pool, SQL(echo), DBAL_PARAMS(dbal_null()));
     if ((target->quirks & CONTRACT_ONE) != 0)
         trigger = dbal_pool_ready(pool);
     /* where all share one connection the trigger waits behind the endless one */

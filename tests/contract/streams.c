@@ -43,8 +43,7 @@ static dbal_deferred *
 stream(int64_t rows, reader *self)
 {
     return dbal_pool_stream(
-        pool, DBAL_QUERY(.sql = target->sql->rows, .params = DBAL_PARAMS(dbal_int64(rows))), take,
-        self);
+        pool, DBAL_QUERY(.sql = SQL(rows), .params = DBAL_PARAMS(dbal_int64(rows))), take, self);
 }
 
 START_TEST(all_rows_come_once_and_in_order)
@@ -124,8 +123,8 @@ START_TEST(a_stream_has_a_deadline_pauses_included)
 {
     reader self = {.waits = true};
     bad(dbal_pool_stream(pool,
-                         DBAL_QUERY(.sql = target->sql->rows,
-                                    .params = DBAL_PARAMS(dbal_int64(100000)), .timeout = 0.05),
+                         DBAL_QUERY(.sql = SQL(rows), .params = DBAL_PARAMS(dbal_int64(100000)),
+                                    .timeout = 0.05),
                          take, &self),
         DBAL_ERROR_TIMEOUT, "57014", DBAL_EXECUTION_FAILED);
     ck_assert_uint_le(self.batches, 1);
@@ -175,10 +174,10 @@ END_TEST
 START_TEST(a_stream_that_fails_says_why)
 {
     reader self = {.last = 0};
-    bad(dbal_pool_stream(pool, DBAL_QUERY(.sql = target->sql->duplicate), take, &self),
+    bad(dbal_pool_stream(pool, DBAL_QUERY(.sql = SQL(duplicate)), take, &self),
         DBAL_ERROR_INTEGRITY, "23505", DBAL_EXECUTION_FAILED);
-    bad(dbal_pool_stream(pool, DBAL_QUERY(.sql = target->sql->begin), take, &self),
-        DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_NOT_SENT);
+    bad(dbal_pool_stream(pool, DBAL_QUERY(.sql = SQL(begin)), take, &self), DBAL_ERROR_PROGRAMMING,
+        "25001", DBAL_EXECUTION_NOT_SENT);
     ck_assert_uint_eq(self.batches, 0);
 }
 END_TEST
@@ -204,8 +203,7 @@ START_TEST(a_stream_that_is_cancelled_inside_its_own_function)
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         canceller self = {.calls = 0};
         self.deferred = dbal_deferred_ref(dbal_pool_stream(
-            pool,
-            DBAL_QUERY(.sql = target->sql->rows, .params = DBAL_PARAMS(dbal_int64(counts[i]))),
+            pool, DBAL_QUERY(.sql = SQL(rows), .params = DBAL_PARAMS(dbal_int64(counts[i]))),
             cancel_it, &self));
         dbal_outcome outcome = loop_fixture_await(&fixture, self.deferred);
         ck_assert_ptr_nonnull(dbal_outcome_error(outcome));
@@ -231,8 +229,8 @@ static dbal_outcome
 stream_and_wait(dbal_connection *connection, void *arg)
 {
     return dbal_wait(dbal_connection_stream(
-        connection, DBAL_QUERY(.sql = target->sql->rows, .params = DBAL_PARAMS(dbal_int64(10))),
-        take, arg));
+        connection, DBAL_QUERY(.sql = SQL(rows), .params = DBAL_PARAMS(dbal_int64(10))), take,
+        arg));
 }
 
 START_TEST(a_stream_that_waits_in_a_session_ends_with_the_pool)
@@ -264,11 +262,11 @@ END_TEST
 static dbal_outcome
 stream_on_connection(dbal_connection *connection, void *arg)
 {
-    dbal_connection_query(connection, target->sql->add, DBAL_PARAMS(dbal_int64(1)));
+    dbal_connection_query(connection, SQL(add), DBAL_PARAMS(dbal_int64(1)));
     dbal_deferred *rows = dbal_connection_stream(
-        connection, DBAL_QUERY(.sql = target->sql->rows, .params = DBAL_PARAMS(dbal_int64(3000))),
-        take, arg);
-    dbal_connection_query(connection, target->sql->add, DBAL_PARAMS(dbal_int64(1)));
+        connection, DBAL_QUERY(.sql = SQL(rows), .params = DBAL_PARAMS(dbal_int64(3000))), take,
+        arg);
+    dbal_connection_query(connection, SQL(add), DBAL_PARAMS(dbal_int64(1)));
     return dbal_wait(rows);
 }
 

@@ -6,7 +6,7 @@
 static dbal_deferred *
 add_on(dbal_connection *connection, int64_t much)
 {
-    return dbal_connection_query(connection, target->sql->add, DBAL_PARAMS(dbal_int64(much)));
+    return dbal_connection_query(connection, SQL(add), DBAL_PARAMS(dbal_int64(much)));
 }
 
 static dbal_outcome
@@ -29,7 +29,7 @@ add_and_leave_an_error(dbal_connection *connection, void *arg)
 {
     (void)arg;
     add_on(connection, 100);
-    dbal_connection_query(connection, target->sql->duplicate, DBAL_NO_PARAMS);
+    dbal_connection_query(connection, SQL(duplicate), DBAL_NO_PARAMS);
     add_on(connection, 1000);
     return dbal_done();
 }
@@ -40,7 +40,7 @@ add_and_handle_an_error(dbal_connection *connection, void *arg)
     (void)arg;
     add_on(connection, 2);
     return dbal_wait(dbal_deferred_add_errback(
-        dbal_connection_query(connection, target->sql->duplicate, DBAL_NO_PARAMS), swallow, NULL));
+        dbal_connection_query(connection, SQL(duplicate), DBAL_NO_PARAMS), swallow, NULL));
 }
 
 START_TEST(a_success_commits)
@@ -106,12 +106,12 @@ START_TEST(a_script_is_part_of_its_work)
 {
     char sql[512] = "";
     for (int i = 0; i < 3; i++) {
-        strcat(sql, target->sql->add_two);
+        strcat(sql, SQL(add_two));
         strcat(sql, ";");
     }
     good(dbal_pool_transaction(pool, NULL, script_without_waiting, sql));
     ck_assert_int_eq(value_now(), 6);
-    strcat(sql, target->sql->duplicate);
+    strcat(sql, SQL(duplicate));
     bad(dbal_pool_transaction(pool, NULL, script_without_waiting, sql), DBAL_ERROR_INTEGRITY,
         "23505", DBAL_EXECUTION_FAILED);
     ck_assert_int_eq(value_now(), 6);
@@ -218,7 +218,7 @@ static dbal_outcome
 leave_a_transaction(dbal_connection *connection, void *arg)
 {
     (void)arg;
-    dbal_connection_query(connection, target->sql->begin, DBAL_NO_PARAMS);
+    dbal_connection_query(connection, SQL(begin), DBAL_NO_PARAMS);
     return dbal_wait(add_on(connection, 7));
 }
 
@@ -237,15 +237,15 @@ static dbal_outcome
 change_session(dbal_connection *connection, void *arg)
 {
     (void)arg;
-    dbal_connection_query(connection, target->sql->setting, DBAL_NO_PARAMS);
-    return dbal_wait(dbal_connection_query(connection, target->sql->changed, DBAL_NO_PARAMS));
+    dbal_connection_query(connection, SQL(setting), DBAL_NO_PARAMS);
+    return dbal_wait(dbal_connection_query(connection, SQL(changed), DBAL_NO_PARAMS));
 }
 
 static dbal_outcome
 ask_whether_changed(dbal_connection *connection, void *arg)
 {
     (void)arg;
-    return dbal_wait(dbal_connection_query(connection, target->sql->changed, DBAL_NO_PARAMS));
+    return dbal_wait(dbal_connection_query(connection, SQL(changed), DBAL_NO_PARAMS));
 }
 
 static int64_t
@@ -285,8 +285,8 @@ static dbal_outcome
 use_after_the_end(dbal_outcome in, void *arg)
 {
     late *self = arg;
-    self->refused = dbal_deferred_ref(
-        dbal_connection_query(self->connection, target->sql->get, DBAL_NO_PARAMS));
+    self->refused =
+        dbal_deferred_ref(dbal_connection_query(self->connection, SQL(get), DBAL_NO_PARAMS));
     return in;
 }
 

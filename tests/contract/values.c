@@ -11,7 +11,7 @@ static dbal_outcome
 echo(dbal_value value)
 {
     dbal_outcome outcome =
-        loop_fixture_await(&fixture, dbal_pool_query(pool, target->sql->echo, DBAL_PARAMS(value)));
+        loop_fixture_await(&fixture, dbal_pool_query(pool, SQL(echo), DBAL_PARAMS(value)));
     ck_assert_msg(outcome.kind == DBAL_OUTCOME_VALUE, "%s",
                   dbal_error_message(dbal_outcome_error(outcome)));
     ck_assert_uint_eq(dbal_result_row_count(dbal_outcome_result(outcome)), 1);
@@ -159,8 +159,7 @@ read_wrongly(dbal_outcome in, void *arg)
 
 START_TEST(a_conversion_error_becomes_the_outcome)
 {
-    dbal_deferred *deferred =
-        dbal_pool_query(pool, target->sql->echo, DBAL_PARAMS(dbal_text("twelve")));
+    dbal_deferred *deferred = dbal_pool_query(pool, SQL(echo), DBAL_PARAMS(dbal_text("twelve")));
     dbal_deferred_add_callback(deferred, read_wrongly, NULL);
     dbal_outcome outcome = loop_fixture_await(&fixture, deferred);
     ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_DATA));
@@ -175,9 +174,9 @@ START_TEST(a_result_that_is_too_large_is_an_error)
     pool = small;
     if ((target->quirks & CONTRACT_PRIVATE) == 0)
         ck_assert_int_eq(value_now(), 0);
-    bad(dbal_pool_query(small, target->sql->rows, DBAL_PARAMS(dbal_int64(100000))), DBAL_ERROR_DATA,
+    bad(dbal_pool_query(small, SQL(rows), DBAL_PARAMS(dbal_int64(100000))), DBAL_ERROR_DATA,
         "54000", DBAL_EXECUTION_UNKNOWN);
-    good(dbal_pool_query(small, target->sql->rows, DBAL_PARAMS(dbal_int64(10))));
+    good(dbal_pool_query(small, SQL(rows), DBAL_PARAMS(dbal_int64(10))));
     pool = large;
 }
 END_TEST

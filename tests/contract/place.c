@@ -1,0 +1,80 @@
+/* Where the databases are that this build folder's targets have. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/contract/contract.h"
+#include "tests/lib/fake_driver.h"
+#include "tests/lib/fake_script.h"
+#include "tests/lib/postgres.h"
+#include "tests/lib/scratch.h"
+
+static char place[192], folder[SCRATCH_PATH];
+static postgres server;
+static postgres_place schema;
+
+void
+contract_begin(void)
+{
+    /* some tests open a pool more, or several */
+    static const char *const settings[] = {"max_connections=60", NULL};
+    if (target->where == CONTRACT_SERVER)
+        postgres_start(&server, settings);
+}
+
+void
+contract_place_make(void)
+{
+    fake_drivers_register();
+    switch (target->where) {
+    case CONTRACT_NAMED:
+        snprintf(place, sizeof place, "contract");
+        fake_script_clear(fake_script_get(place));
+        break;
+    case CONTRACT_FILE:
+        scratch_make(folder, "contract");
+        snprintf(place, sizeof place, "%s/db", folder);
+        break;
+    case CONTRACT_SERVER:
+        postgres_place_init(&schema, &server);
+        snprintf(place, sizeof place, "%s", schema.url);
+        break;
+    case CONTRACT_NOWHERE:
+        break;
+    }
+}
+
+void
+contract_place_remove(void)
+{
+    if (target->where == CONTRACT_FILE)
+        scratch_remove(folder);
+    if (target->where == CONTRACT_SERVER)
+        postgres_place_fini(&schema, &server);
+}
+
+void
+contract_url(char *url, size_t size, const char *settings)
+{
+    const char *more[] = {target->parameters, settings};
+    size_t used = (size_t)snprintf(url, size, "%s%s", target->scheme, place);
+    for (int i = 0; i < 2; i++)
+        if (more[i][0] != '\0')
+            used += (size_t)snprintf(url + used, size - used, "%s%s",
+                                     strchr(url, '?') != NULL ? "&" : "?", more[i]);
+}
+
+void
+contract_backup_target(char *to, size_t size)
+{
+    if (target->sql->backup != NULL)
+        snprintf(to, size, "%s", target->sql->backup);
+    else
+        snprintf(to, size, "%s-copy", target->where == CONTRACT_FILE ? place : "/proc/nowhere/db");
+}
+
+const char *
+contract_said(const char *sql, const char *what)
+{
+    ck_assert_msg(sql != NULL, "%s has no words for %s", target->name, what);
+    return sql;
+}
