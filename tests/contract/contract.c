@@ -32,6 +32,8 @@ before(void)
     loop_fixture_init(&fixture);
     pool = contract_open(fixture.loop, "");
     good(dbal_pool_ready(pool));
+    if ((target->quirks & CONTRACT_STAYS) != 0 && target->sql->drop != NULL)
+        good(dbal_pool_session(pool, NULL, create, (void *)(uintptr_t)target->sql->drop));
     if (target->sql->create != NULL)
         good(dbal_pool_session(pool, NULL, create, (void *)(uintptr_t)target->sql->create));
 }

@@ -13,6 +13,7 @@
 /* Statements of one database. */
 typedef struct contract_sql {
     const char *create;    /* a script that makes what the others need, or NULL */
+    const char *drop;      /* one that removes it, whether it is there or not; where a place stays */
     const char *rows;      /* so many rows as $1, with one column n, from 1 */
     const char *echo;      /* $1 */
     const char *echo_both; /* $2, $1 */
@@ -21,8 +22,10 @@ typedef struct contract_sql {
     const char *gain;      /* the same, but fails with 23502 when it is negative */
     const char *gain_name; /* the same with :much */
     const char *insert;    /* makes a row with the id $1, from 2 */
+    const char *returning; /* the same, and gives the id back; or NULL */
     const char *add_two;   /* adds 2, without a parameter */
     const char *get;       /* that number */
+    const char *array;     /* how many elements the array $1 has; or NULL */
     const char *duplicate; /* violates a unique constraint */
     const char *syntax;    /* is no SQL */
     int syntax_position;
@@ -53,6 +56,7 @@ enum contract_quirk {
     CONTRACT_ANY_JSON = 1024,  /* JSON as a parameter is whatever is wanted where it stands */
     CONTRACT_NO_COPY = 2048,   /* there are no copies in bulk */
     CONTRACT_NO_NOTIFY = 4096, /* nobody can listen */
+    CONTRACT_STAYS = 8192,     /* the place is not new for each test */
     CONTRACT_NO_IDS = 512,     /* a row's id is not told unless it is asked for */
 };
 

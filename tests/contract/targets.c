@@ -32,6 +32,8 @@ static const contract_sql fake_sql = {
 static const contract_sql sqlite_sql = {
     .create = "create table number(n integer not null); insert into number values (0);"
               "create table thing(id integer primary key); insert into thing values (1)",
+    .drop = "drop table if exists number; drop table if exists thing",
+    .returning = "insert into thing values ($1) returning id",
     .rows = "with recursive rows(n) as (select 1 where $1 > 0 union all "
             "select n + 1 from rows where n < $1) select n from rows",
     .echo = "select $1",
@@ -60,6 +62,9 @@ static const contract_sql sqlite_sql = {
 static const contract_sql postgres_sql = {
     .create = "create table number(n bigint not null); insert into number values (0);"
               "create table thing(id bigint primary key); insert into thing values (1)",
+    .drop = "drop table if exists number; drop table if exists thing",
+    .returning = "insert into thing values ($1) returning id",
+    .array = "select cardinality($1::bigint[])",
     /* in the list, where they are made as they are fetched */
     .rows = "select generate_series(1, $1) as n",
     .echo = "select $1",

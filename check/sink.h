@@ -1,0 +1,24 @@
+/*
+ * What a driver says of its requests: the calls go through this program before they reach the
+ * library, and those that may not be are told, and go no further.
+ */
+#ifndef CHECK_SINK_H
+#define CHECK_SINK_H
+
+#include <dbal/driver.h>
+
+/* The driver has it from here on, until sink_end() or dbal_request_finish(). */
+void sink_begin(dbal_request *request);
+void sink_end(dbal_request *request, bool ok);
+/* Whether it was told to stop: then it may fail without a reason. */
+bool sink_stopped(dbal_request *request);
+
+/* Two statements that run at once wait for one another before their first row. */
+extern bool sink_meets;
+
+/* Blocks of dbal_driver_alloc() that were not freed. */
+long sink_blocks(void);
+/* A text that no error may hold, or NULL. */
+void sink_set_password(const char *password);
+
+#endif
