@@ -67,7 +67,7 @@ run()
 }
 
 drivers=$(ask --variable=driverdir)
-for driver in dbal-sqlite.so dbal-postgres.so dbal-postgresql.so; do
+for driver in dbal-fake.so dbal-sqlite.so dbal-postgres.so dbal-postgresql.so; do
     [ -f "$drivers/$driver" ] || fail "$driver is not in $drivers"
 done
 
