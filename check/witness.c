@@ -133,10 +133,11 @@ work(void *connection, dbal_request *request, dbal_fault *fault, bool (*call)(en
 {
     seat *at = seat_of(connection);
     sink_begin(request);
+    at->alone = !dbal_request_in_order(request);
     bool ok =
         enter((entry){.at = at, .name = name, .call = call, .request = request, .fault = fault});
-    if ((at->capabilities & DBAL_CAN_CANCEL) != 0 && late(request) > 2)
-        trial_breach("%s: it went on for seconds after its deadline", name);
+    if ((at->capabilities & DBAL_CAN_CANCEL) != 0 && late(request) > 1)
+        trial_breach("%s: it went on for a second and more after its deadline", name);
     sink_end(request, ok);
     return ok;
 }
