@@ -135,6 +135,8 @@ list_excuses(item *one, const report *known)
         if ((target->quirks & need->quirks) != 0)
             return excuse(one, VERDICT_QUIRK, "a quirk: %s", need->why);
     }
+    if (target->sql->begin == NULL && strcmp(one->area, "batches") == 0)
+        return excuse(one, VERDICT_UNASKED, "%s", "there are no words for it (begin)");
     return excuses_manner(one, known);
 }
 

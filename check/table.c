@@ -75,33 +75,52 @@ print_areas(const item *items, unsigned count)
     }
 }
 
-/* Those of one verdict with their reasons; an area that has all the same is one line. */
+static bool
+is_alike(const item *left, const item *right)
+{
+    return left->came.verdict == right->came.verdict && strcmp(left->area, right->area) == 0 &&
+           strcmp(left->came.why, right->came.why) == 0;
+}
+
+/* Those of one verdict with their reasons; those of an area that have the same are one line. */
 static void
 print_those(const item *items, unsigned count, verdict wanted)
 {
     bool any = false;
     for (unsigned i = 0; i < count; i++) {
         const item *one = &items[i];
-        if (one->came.verdict != wanted)
-            continue;
-        printf("%s", any ? "" : "\n");
-        any = true;
-        unsigned same = 0;
-        while (i + same + 1 < count && items[i + same + 1].came.verdict == wanted &&
-               strcmp(items[i + same + 1].area, one->area) == 0 &&
-               strcmp(items[i + same + 1].came.why, one->came.why) == 0 && wanted != VERDICT_BROKEN)
-            same++;
-        if (same > 2) {
-            printf("%s: %s, %u more: %s\n", marks[wanted], one->area, same, one->came.why);
-            i += same;
-            continue;
+        unsigned before = 0, same = 0;
+        for (unsigned at = 0; at < count; at++) {
+            before += at < i && is_alike(&items[at], one);
+            same += is_alike(&items[at], one);
         }
-        printf("%s: %s: %s: %s\n", marks[wanted], one->area, list_words(one->test->name),
-               one->came.why);
-        unsigned breaches = one->came.breaches;
-        for (unsigned at = 0; at < breaches; at++)
-            if (strcmp(one->came.breach[at], one->came.why) != 0)
-                printf("        and: %s\n", one->came.breach[at]);
+        if (one->came.verdict != wanted || before > 0)
+            continue;
+        printf("%s%s: %s: ", any ? "" : "\n", marks[wanted], one->area);
+        any = true;
+        if (same == 1)
+            printf("%s: %s\n", list_words(one->test->name), one->came.why);
+        else
+            printf("%u tests: %s\n", same, one->came.why);
+    }
+}
+
+/* Each of them, with all that was seen of it. */
+static void
+print_broken(const item *items, unsigned count, const report *known)
+{
+    const char *mark = marks[VERDICT_BROKEN];
+    for (unsigned at = 0; at < known->breaches; at++)
+        printf("%s%s: its table: %s\n", at == 0 ? "\n" : "", mark, known->breach[at]);
+    for (unsigned i = 0; i < count; i++) {
+        const report *came = &items[i].came;
+        if (came->verdict != VERDICT_BROKEN)
+            continue;
+        printf("\n%s: %s: %s: %s\n", mark, items[i].area, list_words(items[i].test->name),
+               came->why);
+        for (unsigned at = 0; at < came->breaches; at++)
+            if (strcmp(came->breach[at], came->why) != 0)
+                printf("        and: %s\n", came->breach[at]);
     }
 }
 
@@ -119,10 +138,7 @@ table_print(const item *items, unsigned count, const report *known, const char *
     print_areas(items, count);
     print_those(items, count, VERDICT_QUIRK);
     print_those(items, count, VERDICT_UNASKED);
-    for (unsigned i = 0; i < known->breaches; i++)
-        printf("%s%s: its table: %s\n", i == 0 ? "\n" : "", marks[VERDICT_BROKEN],
-               known->breach[i]);
-    print_those(items, count, VERDICT_BROKEN);
+    print_broken(items, count, known);
     if (known->witnessed)
         printf("\n%lu entries into the driver were watched\n", entries);
     else

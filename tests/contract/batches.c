@@ -271,12 +271,11 @@ gain_nothing(dbal_connection *connection, void *arg)
 
 START_TEST(on_a_connection_it_is_a_part_of_the_transaction)
 {
-    good(dbal_pool_transaction(pool, NULL, gain_in_turn, NULL));
+    good(transaction(NULL, gain_in_turn, NULL));
     ck_assert_int_eq(value_now(), 33);
-    good(dbal_pool_transaction(pool, NULL, lose_one_of_two, NULL));
+    good(transaction(NULL, lose_one_of_two, NULL));
     ck_assert_int_eq(value_now(), 63);
-    check_rows(loop_fixture_await(&fixture, dbal_pool_transaction(pool, NULL, gain_nothing, NULL)),
-               0);
+    check_rows(loop_fixture_await(&fixture, transaction(NULL, gain_nothing, NULL)), 0);
 }
 END_TEST
 
@@ -300,8 +299,7 @@ leave_one_that_fails(dbal_connection *connection, void *arg)
 
 START_TEST(one_that_nobody_waits_for_is_a_part_of_its_work)
 {
-    bad_at(dbal_pool_transaction(pool, NULL, leave_one_that_fails, NULL), DBAL_ERROR_INTEGRITY,
-           "23502", 1);
+    bad_at(transaction(NULL, leave_one_that_fails, NULL), DBAL_ERROR_INTEGRITY, "23502", 1);
     ck_assert_int_eq(value_now(), 0);
     ck_assert_uint_eq(fixture.log.count, 0);
 }

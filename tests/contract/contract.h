@@ -12,10 +12,10 @@
 
 /* Statements of one database. */
 typedef struct contract_sql {
-    const char *create;    /* a script that makes what the others need, or NULL */
-    const char *drop;      /* one that removes it, whether it is there or not; where a place stays */
-    const char *rows;      /* so many rows as $1, with one column n, from 1 */
-    const char *echo;      /* $1 */
+    const char *create; /* a script that makes what the others need, or NULL */
+    const char *drop;   /* one that removes it, whether it is there or not; where a place stays */
+    const char *rows;   /* so many rows as $1, with one column n, from 1 */
+    const char *echo;   /* $1 */
     const char *echo_both; /* $2, $1 */
     const char *by_name;   /* :b, :a */
     const char *add;       /* adds $1 to the one number there is */
@@ -84,6 +84,8 @@ extern const contract_target contract_targets[];
 /* How something is said to this target; one that has no words for it cannot be asked: the test ends. */
 #define SQL(what) contract_said(target->sql->what, #what)
 const char *contract_said(const char *sql, const char *what);
+/* A transaction on the pool, for a target that knows how one begins. */
+#define transaction(...) ((void)SQL(begin), dbal_pool_transaction(pool, __VA_ARGS__))
 
 /* The target that this process tests; its pool, new for each test. */
 extern const contract_target *target;

@@ -181,10 +181,11 @@ START_TEST(many_at_once_each_get_their_own)
 {
     enum { MANY = 500 };
     dbal_deferred *all[MANY];
+    bool writes = target->sql->add != NULL;
     for (int i = 0; i < MANY; i++)
-        all[i] = i % 10 == 3 ? add_to_value(i)
-                             : dbal_pool_query(pool, i % 7 == 5 ? SQL(rows) : SQL(echo),
-                                               DBAL_PARAMS(dbal_int64(i)));
+        all[i] = writes && i % 10 == 3 ? add_to_value(i)
+                                       : dbal_pool_query(pool, i % 7 == 5 ? SQL(rows) : SQL(echo),
+                                                         DBAL_PARAMS(dbal_int64(i)));
     dbal_outcome outcome =
         loop_fixture_await(&fixture, dbal_gather(fixture.loop, DBAL_GATHER_ALL, MANY, all));
     int64_t sum = 0;
@@ -192,7 +193,7 @@ START_TEST(many_at_once_each_get_their_own)
         dbal_outcome one = dbal_outcome_at(outcome, (size_t)i);
         dbal_result *rows = dbal_outcome_result(one);
         ck_assert_msg(rows != NULL, "%d: %s", i, dbal_error_message(dbal_outcome_error(one)));
-        if (i % 10 == 3)
+        if (writes && i % 10 == 3)
             sum += i;
         else if (i % 7 == 5)
             ck_assert_uint_eq(dbal_result_row_count(rows), (size_t)i);
@@ -200,7 +201,8 @@ START_TEST(many_at_once_each_get_their_own)
             ck_assert_int_eq(dbal_result_int64(rows, 0, 0), i);
     }
     dbal_outcome_clear(&outcome);
-    ck_assert_int_eq(value_now(), sum);
+    if (writes)
+        ck_assert_int_eq(value_now(), sum);
 }
 END_TEST
 

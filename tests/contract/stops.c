@@ -123,8 +123,7 @@ run_endless(dbal_connection *connection, void *arg)
 
 START_TEST(a_cancelled_transaction_is_rolled_back)
 {
-    dbal_deferred *deferred =
-        dbal_deferred_ref(dbal_pool_transaction(pool, NULL, run_endless, NULL));
+    dbal_deferred *deferred = dbal_deferred_ref(transaction(NULL, run_endless, NULL));
     until_running();
     dbal_deferred_cancel(deferred);
     dbal_outcome outcome = loop_fixture_await(&fixture, deferred);
@@ -140,9 +139,8 @@ END_TEST
 
 START_TEST(a_transaction_has_a_deadline)
 {
-    dbal_outcome outcome =
-        loop_fixture_await(&fixture, dbal_pool_transaction(pool, DBAL_TRANSACTION(.timeout = 0.03),
-                                                           run_endless, NULL));
+    dbal_outcome outcome = loop_fixture_await(
+        &fixture, transaction(DBAL_TRANSACTION(.timeout = 0.03), run_endless, NULL));
     ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_TIMEOUT));
     dbal_outcome_clear(&outcome);
     ck_assert_int_eq(value_now(), 0);
@@ -161,7 +159,7 @@ cancel_oneself(dbal_connection *connection, void *arg)
 START_TEST(a_transaction_that_cancels_itself)
 {
     dbal_deferred *self = NULL;
-    self = dbal_deferred_ref(dbal_pool_transaction(pool, NULL, cancel_oneself, &self));
+    self = dbal_deferred_ref(transaction(NULL, cancel_oneself, &self));
     dbal_outcome outcome = loop_fixture_await(&fixture, self);
     ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_CANCELLED));
     dbal_outcome_clear(&outcome);

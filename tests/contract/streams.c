@@ -273,7 +273,7 @@ stream_on_connection(dbal_connection *connection, void *arg)
 START_TEST(a_stream_in_a_transaction)
 {
     reader self = {.pauses = true};
-    good(dbal_pool_transaction(pool, NULL, stream_on_connection, &self));
+    good(transaction(NULL, stream_on_connection, &self));
     ck_assert_uint_eq(self.rows, 3000);
     ck_assert_int_eq(value_now(), 2);
 }

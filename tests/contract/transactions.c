@@ -45,23 +45,22 @@ add_and_handle_an_error(dbal_connection *connection, void *arg)
 
 START_TEST(a_success_commits)
 {
-    good(dbal_pool_transaction(pool, NULL, add_one, NULL));
+    good(transaction(NULL, add_one, NULL));
     ck_assert_int_eq(value_now(), 1);
 }
 END_TEST
 
 START_TEST(an_error_rolls_back)
 {
-    bad(dbal_pool_transaction(pool, NULL, add_and_fail, NULL), DBAL_ERROR_APPLICATION, "",
-        DBAL_EXECUTION_NOT_SENT);
+    bad(transaction(NULL, add_and_fail, NULL), DBAL_ERROR_APPLICATION, "", DBAL_EXECUTION_NOT_SENT);
     ck_assert_int_eq(value_now(), 0);
 }
 END_TEST
 
 START_TEST(an_error_that_nobody_handled_rolls_back)
 {
-    bad(dbal_pool_transaction(pool, NULL, add_and_leave_an_error, NULL), DBAL_ERROR_INTEGRITY,
-        "23505", DBAL_EXECUTION_FAILED);
+    bad(transaction(NULL, add_and_leave_an_error, NULL), DBAL_ERROR_INTEGRITY, "23505",
+        DBAL_EXECUTION_FAILED);
     ck_assert_int_eq(value_now(), 0);
     ck_assert_uint_eq(fixture.log.count, 0);
 }
@@ -70,7 +69,7 @@ END_TEST
 START_TEST(a_handled_error_does_not)
 {
     bool spoilt = (target->quirks & CONTRACT_SPOILS) != 0;
-    dbal_deferred *work = dbal_pool_transaction(pool, NULL, add_and_handle_an_error, NULL);
+    dbal_deferred *work = transaction(NULL, add_and_handle_an_error, NULL);
     if (spoilt)
         bad(work, DBAL_ERROR_INTERNAL, "25P02", DBAL_EXECUTION_FAILED);
     else
@@ -90,7 +89,7 @@ add_without_waiting(dbal_connection *connection, void *arg)
 
 START_TEST(all_statements_settle_before_the_commit)
 {
-    good(dbal_pool_transaction(pool, NULL, add_without_waiting, NULL));
+    good(transaction(NULL, add_without_waiting, NULL));
     ck_assert_int_eq(value_now(), 40);
 }
 END_TEST
@@ -109,11 +108,11 @@ START_TEST(a_script_is_part_of_its_work)
         strcat(sql, SQL(add_two));
         strcat(sql, ";");
     }
-    good(dbal_pool_transaction(pool, NULL, script_without_waiting, sql));
+    good(transaction(NULL, script_without_waiting, sql));
     ck_assert_int_eq(value_now(), 6);
     strcat(sql, SQL(duplicate));
-    bad(dbal_pool_transaction(pool, NULL, script_without_waiting, sql), DBAL_ERROR_INTEGRITY,
-        "23505", DBAL_EXECUTION_FAILED);
+    bad(transaction(NULL, script_without_waiting, sql), DBAL_ERROR_INTEGRITY, "23505",
+        DBAL_EXECUTION_FAILED);
     ck_assert_int_eq(value_now(), 6);
 }
 END_TEST
@@ -135,9 +134,9 @@ nest(dbal_connection *connection, void *arg)
 
 START_TEST(a_savepoint_is_undone_alone)
 {
-    good(dbal_pool_transaction(pool, NULL, fail_inside, NULL));
+    good(transaction(NULL, fail_inside, NULL));
     ck_assert_int_eq(value_now(), 5);
-    good(dbal_pool_transaction(pool, NULL, nest, NULL));
+    good(transaction(NULL, nest, NULL));
     ck_assert_int_eq(value_now(), 13);
 }
 END_TEST
@@ -156,8 +155,7 @@ savepoint_alone(dbal_connection *connection, void *arg)
 
 START_TEST(scopes_in_the_wrong_place_are_refused)
 {
-    bad(dbal_pool_transaction(pool, NULL, nest_wrongly, NULL), DBAL_ERROR_INTERFACE, "",
-        DBAL_EXECUTION_NOT_SENT);
+    bad(transaction(NULL, nest_wrongly, NULL), DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT);
     bad(dbal_pool_session(pool, NULL, savepoint_alone, NULL), DBAL_ERROR_INTERFACE, "",
         DBAL_EXECUTION_NOT_SENT);
     ck_assert_int_eq(value_now(), 0);
@@ -186,7 +184,7 @@ count_attempts(dbal_connection *connection, void *arg)
 START_TEST(only_what_may_pass_is_run_again)
 {
     unsigned attempts = 0;
-    bad(dbal_pool_transaction(pool, DBAL_TRANSACTION(.retries = 5), count_attempts, &attempts),
+    bad(transaction(DBAL_TRANSACTION(.retries = 5), count_attempts, &attempts),
         DBAL_ERROR_APPLICATION, "", DBAL_EXECUTION_NOT_SENT);
     ck_assert_uint_eq(attempts, 1);
     ck_assert_int_eq(value_now(), 0);
@@ -204,10 +202,10 @@ end_it_by_hand(dbal_connection *connection, void *arg)
 
 START_TEST(a_transaction_is_not_ended_by_a_statement)
 {
-    bad(dbal_pool_transaction(pool, NULL, end_it_by_hand, (void *)(uintptr_t) "commit"),
-        DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_NOT_SENT);
-    bad(dbal_pool_transaction(pool, NULL, end_it_by_hand, (void *)(uintptr_t) "rollback"),
-        DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_NOT_SENT);
+    bad(transaction(NULL, end_it_by_hand, (void *)(uintptr_t) "commit"), DBAL_ERROR_PROGRAMMING,
+        "25001", DBAL_EXECUTION_NOT_SENT);
+    bad(transaction(NULL, end_it_by_hand, (void *)(uintptr_t) "rollback"), DBAL_ERROR_PROGRAMMING,
+        "25001", DBAL_EXECUTION_NOT_SENT);
     ck_assert_int_eq(value_now(), 0);
 }
 END_TEST
@@ -305,7 +303,7 @@ START_TEST(writers_in_sessions_and_on_the_pool_take_turns)
 {
     dbal_deferred *all[60];
     for (int i = 0; i < 60; i++)
-        all[i] = i % 3 == 0   ? dbal_pool_transaction(pool, NULL, add_one, NULL)
+        all[i] = i % 3 == 0   ? transaction(NULL, add_one, NULL)
                  : i % 3 == 1 ? dbal_pool_session(pool, NULL, add_one, NULL)
                               : add_to_value(1);
     good(dbal_gather(fixture.loop, DBAL_GATHER_OR_FAIL, 60, all));
