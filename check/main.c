@@ -234,7 +234,8 @@ main(int argc, char **argv)
     if (!find_out() || !learn_words())
         return 2;
     learn_quirks();
-    unsigned count = pick(items, list_make(&items));
+    unsigned count = list_make(&items);
+    count = pick(items, count);
     try_all(items, count);
     if (said.markdown)
         table_print_markdown(items, count, &known);

@@ -6,6 +6,7 @@
 #define CHECK_SEAT_H
 
 #include <dbal/driver.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 /* Stands in front of the driver's own connection. */
@@ -15,6 +16,8 @@ typedef struct seat {
     atomic_int depth;        /* how many are inside, at level 3 */
     atomic_bool open, closing;
     bool alone; /* the last statement was of no session */
+    bool has_last;
+    pthread_t last; /* where it was entered before, when each entry has a thread of its own */
     int threadlevel;
     unsigned capabilities;
     _Alignas(16) char connection[];

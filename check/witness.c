@@ -25,7 +25,7 @@ typedef struct entry {
     seat *at;
     const char *name;
     bool (*call)(struct entry *self);
-    bool ok;
+    bool ok, done;
     dbal_opening *opening;
     dbal_request *request;
     dbal_fault *fault;
@@ -33,24 +33,63 @@ typedef struct entry {
     bool keep;
 } entry;
 
-static void *
-do_enter(void *arg)
+static bool call_open(entry *self);
+static bool call_close(entry *self);
+
+static void
+do_enter(entry *self)
 {
-    entry *self = arg;
     seat_enter(self->at, self->name);
     self->ok = self->call(self);
     seat_leave(self->at);
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
+
+static void *
+do_enter_elsewhere(void *arg)
+{
+    entry *self = arg;
+    do_enter(self);
+    pthread_mutex_lock(&lock);
+    self->done = true;
+    pthread_cond_broadcast(&moved);
+    pthread_mutex_unlock(&lock);
     return NULL;
+}
+
+/*
+ * In a new thread. The one before is there until it has been in, so that the two are told apart by
+ * whatever means: the system gives the name of a thread that is gone to the next.
+ */
+static bool
+enter_elsewhere(entry *self, bool ends)
+{
+    pthread_t thread, before;
+    if (pthread_create(&thread, NULL, do_enter_elsewhere, self) != 0)
+        return false;
+    pthread_mutex_lock(&lock);
+    while (!self->done)
+        pthread_cond_wait(&moved, &lock);
+    bool has_before = self->at->has_last;
+    before = self->at->last;
+    self->at->last = thread;
+    self->at->has_last = !ends && (self->call != call_open || self->ok);
+    bool goes = !self->at->has_last;
+    pthread_mutex_unlock(&lock);
+    if (has_before)
+        pthread_join(before, NULL);
+    if (goes)
+        pthread_join(thread, NULL);
+    return true;
 }
 
 static bool
 enter(entry self)
 {
-    pthread_t thread;
     bool moves = witness_moves && self.at->threadlevel >= 2;
-    if (moves && pthread_create(&thread, NULL, do_enter, &self) == 0)
-        pthread_join(thread, NULL);
-    else
+    if (!moves || !enter_elsewhere(&self, self.call == call_close))
         do_enter(&self);
     if (!self.ok && self.fault != NULL && !dbal_fault_is_set(self.fault) &&
         (self.request == NULL ||
