@@ -68,6 +68,7 @@ load(void)
         return;
     if (!witness_register(known.file))
         trial_fail("its file could not be loaded a second time");
+    sink_watch();
     trial_report->witnessed = true;
 }
 

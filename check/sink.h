@@ -7,6 +7,9 @@
 
 #include <dbal/driver.h>
 
+/* From now on; before, and for a driver that is built in, calls are passed on as they are. */
+void sink_watch(void);
+
 /* The driver has it from here on, until sink_end() or dbal_request_finish(). */
 void sink_begin(dbal_request *request);
 void sink_end(dbal_request *request, bool ok);
