@@ -347,8 +347,8 @@ START_TEST(the_reader_is_strict)
         "# HELP a b\n# TYPE a gauge\na{x=\"1\",x=\"2\"} 1\n",
         "# HELP a b\n# TYPE a gauge\na 1,5\n",
         "# TYPE a gauge\na 1\n",
-        "# HELP a b\n# TYPE a histogram\na_bucket{le=\"1\"} 2\na_bucket{le=\"+Inf\"} 1\na_sum 1\n"
-        "a_count 1\n",
+        ("# HELP a b\n# TYPE a histogram\na_bucket{le=\"1\"} 2\na_bucket{le=\"+Inf\"} 1\na_sum 1\n"
+         "a_count 1\n"),
         "# HELP a b\n# TYPE a histogram\na_bucket{le=\"1\"} 2\na_sum 1\na_count 2\n",
         "# HELP a b\n# TYPE a histogram\na_bucket{le=\"+Inf\"} 2\na_sum 1\na_count 1\n",
     };

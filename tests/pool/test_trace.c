@@ -116,6 +116,23 @@ START_TEST(statements_that_end_by_themselves)
 }
 END_TEST
 
+/* Whoever calls finds everything as it left it: nothing is told within a call. */
+START_TEST(not_within_a_call)
+{
+    seen first, second;
+    open_target(_i, (dbal_pool_options){.max_size = 1});
+    settle();
+    size_t so_far = told.count;
+    watch(ask("get"), &first);
+    dbal_deferred *stopped = watch(ask("add 1"), &second);
+    dbal_deferred_cancel(stopped);
+    ck_assert_uint_eq(told.count, so_far);
+    until_ended(&first);
+    until_ended(&second);
+    ck_assert_uint_gt(told.count, so_far);
+}
+END_TEST
+
 START_TEST(phases_take_their_time)
 {
     seen held, waits;
@@ -556,6 +573,7 @@ main(void)
 {
     Suite *suite = suite_create("pool-trace");
     add(suite, statements_that_end_by_themselves, TARGETS);
+    add(suite, not_within_a_call, TARGETS);
     TCase *times = tcase_create("phases_take_their_time");
     tcase_add_checked_fixture(times, before, after);
     tcase_add_loop_test(times, phases_take_their_time, NATIVE, TARGETS);
