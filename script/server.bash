@@ -1,5 +1,5 @@
 #!/bin/bash
-# What script/postgres and script/pgbouncer share: a private server with all that is its own in
+# What script/postgres, script/mariadb and script/pgbouncer share: a private server with all that is its own in
 # $dir, run by an unprivileged user, that is removed with what needed it. Sourced by them; they
 # say what $work is, the folder in which its processes stand, and define find_tools, make_data,
 # configure, start (false: the log says why), is_ready, end_processes, forget and print_url.
@@ -172,7 +172,10 @@ run()
     trap 'exit 143' TERM
     read -r url <&"${SERVER[0]}" || exit 1
     ours=yes
-    export DBAL_POSTGRES_URL=$url
+    case "$url" in
+    mariadb:*) export DBAL_MARIADB_URL=$url ;;
+    *) export DBAL_POSTGRES_URL=$url ;;
+    esac
     # in a group of its own, so that each signal reaches it once
     set -m
     setpriv --pdeathsig TERM -- "${command[@]//\{\}/"$url"}" <&0 {hold}>&- &
