@@ -19,6 +19,7 @@ const quirk words_quirks[] = {
     {"no-copy", CONTRACT_NO_COPY, "there are no copies in bulk"},
     {"no-notify", CONTRACT_NO_NOTIFY, "nobody can listen"},
     {"no-ids", CONTRACT_NO_IDS, "a row's id is not told unless it is asked for"},
+    {"finite", CONTRACT_FINITE, "a double is a finite number"},
     {NULL, 0, NULL},
 };
 

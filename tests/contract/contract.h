@@ -57,6 +57,7 @@ enum contract_quirk {
     CONTRACT_NO_COPY = 2048,   /* there are no copies in bulk */
     CONTRACT_NO_NOTIFY = 4096, /* nobody can listen */
     CONTRACT_STAYS = 8192,     /* the place is not new for each test */
+    CONTRACT_FINITE = 16384,   /* a double is a finite number */
     CONTRACT_NO_IDS = 512,     /* a row's id is not told unless it is asked for */
 };
 
@@ -66,6 +67,7 @@ enum contract_where {
     CONTRACT_NOWHERE, /* the scheme says all */
     CONTRACT_FILE,    /* a file in a new folder */
     CONTRACT_SERVER,  /* a schema of a real server, which this program starts */
+    CONTRACT_MARIADB, /* a database of such a server */
 };
 
 typedef struct contract_target {

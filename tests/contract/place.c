@@ -5,12 +5,60 @@
 #include "tests/contract/contract.h"
 #include "tests/lib/fake_driver.h"
 #include "tests/lib/fake_script.h"
+#ifdef TESTS_MARIADB
+#include "tests/lib/mariadb.h"
+#endif
 #include "tests/lib/postgres.h"
 #include "tests/lib/scratch.h"
 
-static char place[192], folder[SCRATCH_PATH];
+static char place[224], folder[SCRATCH_PATH];
 static postgres server;
 static postgres_place schema;
+
+/* ---- MariaDB, where its client library is ---- */
+
+#ifdef TESTS_MARIADB
+static mariadb other;
+static mariadb_place database;
+
+static void
+start_other(void)
+{
+    static const char *const settings[] = {"max_connections=80", NULL};
+    mariadb_start(&other, settings);
+}
+
+static const char *
+make_other_place(void)
+{
+    mariadb_place_init(&database, &other);
+    return database.url;
+}
+
+static void
+remove_other_place(void)
+{
+    mariadb_place_fini(&database, &other);
+}
+#else
+static void
+start_other(void)
+{
+}
+
+static const char *
+make_other_place(void)
+{
+    return "";
+}
+
+static void
+remove_other_place(void)
+{
+}
+#endif
+
+/* ---- the place ---- */
 
 void
 contract_begin(void)
@@ -19,6 +67,8 @@ contract_begin(void)
     static const char *const settings[] = {"max_connections=60", NULL};
     if (target->where == CONTRACT_SERVER)
         postgres_start(&server, settings);
+    if (target->where == CONTRACT_MARIADB)
+        start_other();
 }
 
 void
@@ -38,6 +88,9 @@ contract_place_make(void)
         postgres_place_init(&schema, &server);
         snprintf(place, sizeof place, "%s", schema.url);
         break;
+    case CONTRACT_MARIADB:
+        snprintf(place, sizeof place, "%s", make_other_place());
+        break;
     case CONTRACT_NOWHERE:
         break;
     }
@@ -50,6 +103,8 @@ contract_place_remove(void)
         scratch_remove(folder);
     if (target->where == CONTRACT_SERVER)
         postgres_place_fini(&schema, &server);
+    if (target->where == CONTRACT_MARIADB)
+        remove_other_place();
 }
 
 void

@@ -59,6 +59,32 @@ static const contract_sql sqlite_sql = {
     .changed = "select count(*) from temp.sqlite_schema",
 };
 
+#ifdef TESTS_MARIADB
+static const contract_sql mariadb_sql = {
+    .create = "create table number(n bigint not null); insert into number values (0);"
+              "create table thing(id bigint primary key auto_increment);"
+              "insert into thing values (1)",
+    .rows = "select seq as n from seq_1_to_1000000000 limit $1",
+    .echo = "select $1",
+    .echo_both = "select $2, $1",
+    .by_name = "select :b, :a",
+    .add = "update number set n = n + $1",
+    .gain = "update number set n = n + case when $1 >= 0 then $1 end",
+    .gain_name = "update number set n = n + case when :much >= 0 then :much end",
+    .insert = "insert into thing values ($1)",
+    .add_two = "update number set n = n + 2",
+    .get = "select n from number",
+    .duplicate = "insert into thing values (1)",
+    .syntax = "select n fron number",
+    .syntax_position = 15,
+    .endless = "select sleep(100000)",
+    .begin = "begin",
+    .rollback = "rollback",
+    .setting = "set lc_time_names = 'de_DE'",
+    .changed = "select @@lc_time_names = 'de_DE'",
+};
+#endif
+
 static const contract_sql postgres_sql = {
     .create = "create table number(n bigint not null); insert into number values (0);"
               "create table thing(id bigint primary key); insert into thing values (1)",
@@ -107,6 +133,13 @@ static const contract_sql postgres_sql = {
         name, "sqlite:", CONTRACT_FILE, parameters, &sqlite_sql,                                   \
             (quirks) | CONTRACT_UNTYPED | CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY, gate, level       \
     }
+#define MARIADB(name, parameters, quirks, gate)                                                    \
+    {                                                                                              \
+        name, "", CONTRACT_MARIADB, parameters, &mariadb_sql,                                      \
+            (quirks) | CONTRACT_NO_BACKUP | CONTRACT_UNTYPED | CONTRACT_NO_COPY |                  \
+                CONTRACT_NO_NOTIFY | CONTRACT_FINITE,                                              \
+            gate, 1                                                                                \
+    }
 #define POSTGRES(name, parameters, quirks, gate)                                                   \
     {                                                                                              \
         name, "", CONTRACT_SERVER, parameters, &postgres_sql,                                      \
@@ -129,6 +162,13 @@ const contract_target contract_targets[] = {
     FAKE("fake-sharing", "token=on&sharing=on", 0, "thread", 1),
     FAKE("fake-sharing-driver-thread", "token=on&sharing=on&level=0", 0, "driver-thread", 0),
     FAKE("fake-single", "connections=1", CONTRACT_ONE, "thread", 1),
+#ifdef TESTS_MARIADB
+    MARIADB("mariadb", "", 0, "thread"),
+    /* in one thread, one that waits for another's lock would keep that from giving it back */
+    MARIADB("mariadb-driver-thread", "pool_gate=driver-thread&max_connections=1", CONTRACT_ONE,
+            "driver-thread"),
+    MARIADB("mariadb-process", "pool_gate=process", 0, "process"),
+#endif
     NATIVE("native", "", 0, "loop"),
     NATIVE("native-single", "pipeline=off", 0, "loop"),
     NATIVE("native-token", "token=on", 0, "loop"),

@@ -44,6 +44,7 @@ spawn(const char *const *words, int input, int output)
     sigfillset(&all);
     sigemptyset(&none);
     setenv("DBAL_POSTGRES_TEMPLATE", DBAL_BUILD_FOLDER "/postgres-template", 0);
+    setenv("DBAL_MARIADB_TEMPLATE", DBAL_BUILD_FOLDER "/mariadb-template", 0);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -131,9 +132,9 @@ read_url(postgres *self, int output)
     return true;
 }
 
-static void
-serve(postgres *self, const char *script, const char *kind, const char *first,
-      const char *const *settings)
+void
+postgres_serve(postgres *self, const char *script, const char *kind, const char *first,
+               const char *const *settings)
 {
     const char *words[MOST_SETTINGS + 5] = {script, "serve", self->folder};
     const char *parent = getenv("TMPDIR");
@@ -168,7 +169,7 @@ serve(postgres *self, const char *script, const char *kind, const char *first,
 void
 postgres_start(postgres *self, const char *const *settings)
 {
-    serve(self, server_script, "postgres", NULL, settings);
+    postgres_serve(self, server_script, "postgres", NULL, settings);
 }
 
 void
@@ -176,7 +177,7 @@ postgres_bouncer_start(postgres *self, const postgres *server, const char *const
 {
     char where[80];
     snprintf(where, sizeof where, "postgres=%s", server->folder);
-    serve(self, bouncer_script, "pgbouncer", where, settings);
+    postgres_serve(self, bouncer_script, "pgbouncer", where, settings);
 }
 
 void
@@ -226,9 +227,8 @@ postmaster(const postgres *self)
     return (pid_t)id;
 }
 
-/* All that work in its folder; how many there are. */
-static int
-signal_all(const postgres *self, int number)
+int
+postgres_signal(const postgres *self, int number)
 {
     char work[96], link[300], place[300];
     int found = 0;
@@ -236,7 +236,7 @@ signal_all(const postgres *self, int number)
     if (all == NULL)
         give_up("/proc: %s", strerror(errno));
     snprintf(work, sizeof work, "%s/%s", self->folder,
-             self->script == server_script ? "data" : "work");
+             self->script == bouncer_script ? "work" : "data");
     for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
         long id = strtol(entry->d_name, NULL, 10);
         snprintf(link, sizeof link, "/proc/%s/cwd", entry->d_name);
@@ -266,14 +266,14 @@ postgres_freeze(const postgres *self)
     /* first the one that makes others */
     if (id != 0)
         kill(id, SIGSTOP);
-    if (signal_all(self, SIGSTOP) == 0)
+    if (postgres_signal(self, SIGSTOP) == 0)
         give_up("%s does not run", self->folder);
 }
 
 void
 postgres_thaw(const postgres *self)
 {
-    signal_all(self, SIGCONT);
+    postgres_signal(self, SIGCONT);
 }
 
 void

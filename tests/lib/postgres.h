@@ -23,6 +23,9 @@ typedef struct postgres {
 
 /* Settings as of the script ("--tcp", "max_connections=20"), NULL at the end; NULL for none. */
 void postgres_start(postgres *self, const char *const *settings);
+/* A server of another kind, by a script that is told the same things; `first`: a setting before the others, or NULL. */
+void postgres_serve(postgres *self, const char *script, const char *kind, const char *first,
+                    const char *const *settings);
 /* In front of a server; one connection string logs in to either but for host and port. */
 void postgres_bouncer_start(postgres *self, const postgres *server, const char *const *settings);
 void postgres_remove(postgres *self);
@@ -36,6 +39,8 @@ void postgres_kill(const postgres *self);
 /* Stops all its processes in the middle of what they do, and lets them go on. */
 void postgres_freeze(const postgres *self);
 void postgres_thaw(const postgres *self);
+/* Sends all its processes a signal; how many there are. */
+int postgres_signal(const postgres *self, int number);
 /* For the next test, whatever this one has done: thaws it, and starts it if it does not run. */
 void postgres_heal(const postgres *self);
 
