@@ -4,7 +4,7 @@
 #
 #   check-demo.sh DEMO sqlite|URL [--quick]
 #
-# sqlite: in a file of its own and in one that is named; else at a PostgreSQL server.
+# sqlite: in a file of its own and in one that is named; else at a PostgreSQL or MariaDB server.
 set -euo pipefail
 
 demo=$(realpath "$1")
@@ -18,6 +18,7 @@ else
     own=("$database")
     named=$database
     driver=postgres gate=loop level=2
+    [[ $database != mariadb:* ]] || driver=mariadb gate=thread level=1
 fi
 # filling memory, which a test runner may ask the C library for, is no work of dbal's
 unset MALLOC_PERTURB_
@@ -44,7 +45,11 @@ nothing_left()
 {
     local left=
     [ -z "$(ls -A tmp)" ] || fail "left behind: $(ls -A tmp)"
-    [ "$database" = sqlite ] || left=$(psql -XAtc '\d' "$database" 2>/dev/null)
+    case "$driver" in
+    postgres) left=$(psql -XAtc '\d' "$database" 2>/dev/null) ;;
+    # no client's program need be there: each table is a file beside the socket
+    mariadb) left=$(find "$(dirname "${database##*socket=}")/data/test" -name '*.frm') ;;
+    esac
     [ -z "$left" ] || fail "left behind: $left"
     [ ! -e bank.db ] || python3 -c '
 import sqlite3, sys
