@@ -53,7 +53,7 @@ is_name(const char *text, size_t size, const char *name)
 static bool
 is_secret(const char *name, size_t size)
 {
-    static const char *const secrets[] = {"password", "passfile", "sslpassword"};
+    static const char *const secrets[] = {"password", "passfile", "sslpassword", "pwd"};
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
         if (is_name(name, size, secrets[i]))
             return true;

@@ -11,7 +11,7 @@ dbal_pool *pool;
 dbal_pool *
 contract_open(dbal_loop *loop, const char *settings)
 {
-    char url[320];
+    char url[512];
     dbal_error *error = NULL;
     contract_url(url, sizeof url, settings);
     dbal_pool *made = dbal_pool_open(loop, url, NULL, &error);

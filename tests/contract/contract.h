@@ -16,6 +16,7 @@ typedef struct contract_sql {
     const char *drop;   /* one that removes it, whether it is there or not; where a place stays */
     const char *rows;   /* so many rows as $1, with one column n, from 1 */
     const char *echo;   /* $1 */
+    const char *echo_blob; /* the same for one of bytes, where that needs to be said; or NULL */
     const char *echo_both; /* $2, $1 */
     const char *by_name;   /* :b, :a */
     const char *add;       /* adds $1 to the one number there is */
@@ -58,6 +59,9 @@ enum contract_quirk {
     CONTRACT_NO_NOTIFY = 4096, /* nobody can listen */
     CONTRACT_STAYS = 8192,     /* the place is not new for each test */
     CONTRACT_FINITE = 16384,   /* a double is a finite number */
+    CONTRACT_ROUNDS = 32768,   /* a double keeps fifteen digits */
+    CONTRACT_GATHERS = 65536,  /* all rows are there before the first is given */
+    CONTRACT_GUESSES = 131072, /* parameters have no type but what the statement gives them: text */
     CONTRACT_NO_IDS = 512,     /* a row's id is not told unless it is asked for */
 };
 

@@ -157,7 +157,7 @@ scenario(void *arg)
     self.loop = dbal_loop_new(ev);
     if (self.loop != NULL) {
         dbal_loop_set_log(self.loop, log_lines_add, &log);
-        char url[320];
+        char url[512];
         contract_url(url, sizeof url, settings);
         self.pool = dbal_pool_open(self.loop, url, NULL, NULL);
     }

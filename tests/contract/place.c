@@ -8,12 +8,14 @@
 #ifdef TESTS_MARIADB
 #include "tests/lib/mariadb.h"
 #endif
+#include "tests/lib/odbc.h"
 #include "tests/lib/postgres.h"
 #include "tests/lib/scratch.h"
 
-static char place[224], folder[SCRATCH_PATH];
+static char place[256], folder[SCRATCH_PATH];
 static postgres server;
 static postgres_place schema;
+static odbc_files files;
 
 /* ---- MariaDB, where its client library is ---- */
 
@@ -69,6 +71,8 @@ contract_begin(void)
         postgres_start(&server, settings);
     if (target->where == CONTRACT_MARIADB)
         start_other();
+    if (strncmp(target->scheme, "odbc:", 5) == 0)
+        odbc_files_make(&files, odbc_drivers, "");
 }
 
 void
@@ -86,7 +90,10 @@ contract_place_make(void)
         break;
     case CONTRACT_SERVER:
         postgres_place_init(&schema, &server);
-        snprintf(place, sizeof place, "%s", schema.url);
+        if (strcmp(target->scheme, "odbc:") == 0)
+            odbc_url_of_postgres("PostgreSQL", schema.url, place, sizeof place);
+        else
+            snprintf(place, sizeof place, "%s", schema.url);
         break;
     case CONTRACT_MARIADB:
         snprintf(place, sizeof place, "%s", make_other_place());
@@ -111,7 +118,8 @@ void
 contract_url(char *url, size_t size, const char *settings)
 {
     const char *more[] = {target->parameters, settings};
-    size_t used = (size_t)snprintf(url, size, "%s%s", target->scheme, place);
+    const char *scheme = strncmp(place, "odbc:", 5) == 0 ? "" : target->scheme;
+    size_t used = (size_t)snprintf(url, size, "%s%s", scheme, place);
     for (int i = 0; i < 2; i++)
         if (more[i][0] != '\0')
             used += (size_t)snprintf(url + used, size - used, "%s%s",

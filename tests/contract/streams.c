@@ -95,6 +95,8 @@ END_TEST
 
 START_TEST(a_consumer_that_has_enough_stops_it)
 {
+    if ((target->quirks & CONTRACT_GATHERS) != 0)
+        return; /* there would be no end of it */
     reader self = {.stop_at = 1000};
     good(stream(INT64_C(1000000000000), &self));
     ck_assert_uint_ge(self.rows, 1000);
@@ -105,6 +107,8 @@ END_TEST
 
 START_TEST(a_stream_that_is_cancelled_while_it_runs)
 {
+    if ((target->quirks & CONTRACT_GATHERS) != 0)
+        return;
     for (int i = 0; i < 20; i++) {
         reader self = {.pauses = i % 2 == 0};
         dbal_deferred *deferred = dbal_deferred_ref(stream(INT64_C(1000000000000), &self));

@@ -118,6 +118,55 @@ static const contract_sql postgres_sql = {
     .notify = "notify contract, 'told'",
 };
 
+/* its ODBC driver does not tell the place, and lets the server guess what parameters are */
+static const contract_sql odbc_postgres_sql = {
+    .create = "create table number(n bigint not null); insert into number values (0);"
+              "create table thing(id bigint primary key); insert into thing values (1)",
+    .rows = "select generate_series(1, $1::bigint) as n",
+    .echo = "select $1",
+    .echo_blob = "select $1::bytea",
+    .echo_both = "select $2, $1",
+    .by_name = "select :b, :a",
+    .add = "update number set n = n + $1",
+    .gain = "update number set n = n + case when $1::bigint >= 0 then $1::bigint end",
+    .gain_name = "update number set n = n + case when :much::bigint >= 0 then :much::bigint end",
+    .insert = "insert into thing values ($1)",
+    .add_two = "update number set n = n + 2",
+    .get = "select n from number",
+    .duplicate = "insert into thing values (1)",
+    .syntax = "select n fron number",
+    .endless = "select pg_sleep(100000)",
+    .begin = "begin",
+    .rollback = "rollback",
+    .setting = "set application_name = 'changed'",
+    .changed = "select (current_setting('application_name') = 'changed')::int",
+};
+
+/* through SQLite's ODBC driver */
+static const contract_sql odbc_sqlite_sql = {
+    .create = "create table number(n integer not null); insert into number values (0);"
+              "create table thing(id integer primary key); insert into thing values (1)",
+    .rows = "with recursive rows(n) as (select 1 where $1 > 0 union all "
+            "select n + 1 from rows where n < $1) select n from rows",
+    .echo = "select $1",
+    .echo_both = "select $2, $1",
+    .by_name = "select :b, :a",
+    .add = "update number set n = n + $1",
+    .gain = "update number set n = n + case when $1 >= 0 then $1 end",
+    .gain_name = "update number set n = n + case when :much >= 0 then :much end",
+    .insert = "insert into thing values ($1)",
+    .add_two = "update number set n = n + 2",
+    .get = "select n from number",
+    .duplicate = "insert into thing values (1)",
+    .syntax = "select n fron number",
+    .endless =
+        "with recursive e(i) as (select 1 union all select i + 1 from e) select max(i) from e",
+    .begin = "begin",
+    .rollback = "rollback",
+    .setting = "create temp table changed(n)",
+    .changed = "select count(*) from sqlite_temp_master",
+};
+
 #define FAKE(name, parameters, quirks, gate, level)                                                \
     {                                                                                              \
         name, "fake:", CONTRACT_NAMED, parameters, &fake_sql,                                      \
@@ -145,6 +194,26 @@ static const contract_sql postgres_sql = {
         name, "", CONTRACT_SERVER, parameters, &postgres_sql,                                      \
             (quirks) | CONTRACT_NO_BACKUP | CONTRACT_NO_NUL | CONTRACT_ZONED | CONTRACT_SPOILS |   \
                 CONTRACT_NO_IDS | CONTRACT_ANY_JSON,                                               \
+            gate, 2                                                                                \
+    }
+
+#define ODBC_SQLITE(name, parameters, gate)                                                        \
+    {                                                                                              \
+        name, "odbc:?driver=SQLite&BigInt=1&JournalMode=WAL&database=", CONTRACT_FILE, parameters, \
+            &odbc_sqlite_sql,                                                                      \
+            CONTRACT_UNTYPED | CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY | CONTRACT_NO_BACKUP |        \
+                CONTRACT_NO_NUL | CONTRACT_SPOILS | CONTRACT_NO_IDS | CONTRACT_ROUNDS |            \
+                CONTRACT_GATHERS,                                                                  \
+            gate, 1                                                                                \
+    }
+#define ODBC_POSTGRES(name, parameters, gate)                                                      \
+    {                                                                                              \
+        name, "odbc:", CONTRACT_SERVER,                                                            \
+            "UseDeclareFetch=1&UseServerSidePrepare=0&ByteaAsLongVarBinary=1" parameters,          \
+            &odbc_postgres_sql,                                                                    \
+            CONTRACT_UNTYPED | CONTRACT_GUESSES | CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY |          \
+                CONTRACT_NO_BACKUP | CONTRACT_NO_NUL | CONTRACT_SPOILS | CONTRACT_NO_IDS |         \
+                CONTRACT_ANY_JSON,                                                                 \
             gate, 2                                                                                \
     }
 
@@ -186,6 +255,9 @@ const contract_target contract_targets[] = {
      CONTRACT_UNTYPED | CONTRACT_ONE | CONTRACT_FORGETS | CONTRACT_PRIVATE | CONTRACT_NO_COPY |
          CONTRACT_NO_NOTIFY,
      "thread", 1},
+    ODBC_SQLITE("odbc-sqlite", "", "thread"),
+    ODBC_SQLITE("odbc-sqlite-process", "pool_gate=process", "process"),
+    ODBC_POSTGRES("odbc-postgres", "", "thread"),
     POSTGRES("postgres", "", 0, "loop"),
     POSTGRES("postgres-thread", "pool_gate=thread", CONTRACT_NO_COPY | CONTRACT_NO_NOTIFY,
              "thread"),

@@ -10,12 +10,21 @@
 static dbal_outcome
 echo(dbal_value value)
 {
+    bool blob = value.type == DBAL_BLOB && target->sql->echo_blob != NULL;
+    const char *sql = blob ? target->sql->echo_blob : SQL(echo);
     dbal_outcome outcome =
-        loop_fixture_await(&fixture, dbal_pool_query(pool, SQL(echo), DBAL_PARAMS(value)));
+        loop_fixture_await(&fixture, dbal_pool_query(pool, sql, DBAL_PARAMS(value)));
     ck_assert_msg(outcome.kind == DBAL_OUTCOME_VALUE, "%s",
                   dbal_error_message(dbal_outcome_error(outcome)));
     ck_assert_uint_eq(dbal_result_row_count(dbal_outcome_result(outcome)), 1);
     return outcome;
+}
+
+static void
+check_type(dbal_result *rows, dbal_type type)
+{
+    if ((target->quirks & CONTRACT_GUESSES) == 0)
+        ck_assert_int_eq(dbal_result_get(rows, 0, 0).type, type);
 }
 
 START_TEST(integers_survive)
@@ -25,7 +34,7 @@ START_TEST(integers_survive)
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         dbal_outcome outcome = echo(dbal_int64(values[i]));
         dbal_result *rows = dbal_outcome_result(outcome);
-        ck_assert_int_eq(dbal_result_get(rows, 0, 0).type, DBAL_INT64);
+        check_type(rows, DBAL_INT64);
         ck_assert_int_eq(dbal_result_int64(rows, 0, 0), values[i]);
         dbal_outcome_clear(&outcome);
     }
@@ -43,8 +52,13 @@ START_TEST(doubles_survive)
         }
         dbal_outcome outcome = echo(dbal_double(values[i]));
         dbal_result *rows = dbal_outcome_result(outcome);
-        ck_assert_int_eq(dbal_result_get(rows, 0, 0).type, DBAL_DOUBLE);
-        ck_assert(dbal_result_double(rows, 0, 0) == values[i]);
+        check_type(rows, DBAL_DOUBLE);
+        double real = dbal_result_double(rows, 0, 0);
+        if ((target->quirks & CONTRACT_ROUNDS) != 0 && isfinite(values[i]) && values[i] > DBL_MIN &&
+            values[i] < DBL_MAX)
+            ck_assert(fabs(real - values[i]) <= fabs(values[i]) * 1e-14);
+        else if ((target->quirks & CONTRACT_ROUNDS) == 0)
+            ck_assert(real == values[i]);
         dbal_outcome_clear(&outcome);
     }
 }

@@ -76,7 +76,7 @@ lean()
 {
     local file
     for file in "$@"; do
-        ! LD_LIBRARY_PATH=$libraries ldd "$file" | grep -E 'libpq|sqlite' || fail "$file needs it"
+        ! LD_LIBRARY_PATH=$libraries ldd "$file" | grep -E 'libpq|sqlite|odbc' || fail "$file needs it"
     done
 }
 

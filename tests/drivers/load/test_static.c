@@ -5,23 +5,18 @@
 
 #include "tests/lib/suite.h"
 
-#ifdef TESTS_MARIADB
-#define MARIADB_TOO ", mariadb, mysql"
-enum { FIRST = 1 }; /* behind mariadb */
-#else
-#define MARIADB_TOO ""
-enum { FIRST };
-#endif
-
 START_TEST(test_built_in)
 {
     dbal_error *error = NULL;
     ck_assert(dbal_driver_load("sqlite", NULL) && dbal_driver_load("postgres", NULL));
     ck_assert(!dbal_driver_load("nobody", &error));
-    ck_assert_str_eq(dbal_error_message(error),
-                     "no driver for URLs that begin with nobody:; there are drivers for: sqlite, "
-                     "postgresql, postgres" MARIADB_TOO
-                     "; this program has all of its drivers built in");
+    /* others too, where they were built */
+    const char *message = dbal_error_message(error);
+    ck_assert_ptr_eq(
+        strstr(message, "no driver for URLs that begin with nobody:; there are drivers for: "),
+        message);
+    ck_assert_ptr_nonnull(strstr(message, "sqlite, postgresql, postgres"));
+    ck_assert_ptr_nonnull(strstr(message, "; this program has all of its drivers built in"));
     dbal_error_unref(error);
 }
 END_TEST
@@ -33,10 +28,12 @@ START_TEST(test_path_ignored)
     setenv("DBAL_DRIVER_PATH", "not/absolute", 1);
     const dbal_driver_info *const *drivers = dbal_drivers(DBAL_DRIVERS_ALL, NULL);
     ck_assert_ptr_nonnull(drivers);
-    ck_assert_str_eq(drivers[FIRST]->name, "postgres");
-    ck_assert_str_eq(drivers[FIRST + 1]->name, "sqlite");
-    ck_assert_ptr_null(drivers[0]->file);
-    ck_assert_ptr_null(drivers[FIRST + 2]);
+    size_t count = 0;
+    for (; drivers[count] != NULL; count++)
+        ck_assert_ptr_null(drivers[count]->file);
+    ck_assert_uint_ge(count, 2); /* sorted, and others may have been built */
+    ck_assert_str_eq(drivers[count - 2]->name, "postgres");
+    ck_assert_str_eq(drivers[count - 1]->name, "sqlite");
     dbal_drivers_free(drivers);
     if (path != NULL)
         setenv("DBAL_DRIVER_PATH", path, 1);

@@ -1,0 +1,15 @@
+/*
+ * When a statement may be cancelled from another thread: while a call of ODBC works at it, and only
+ * then. Between two calls SQLCancel() would close its cursor, or hit the next one.
+ */
+#ifndef DBAL__ODBC_CANCEL_H
+#define DBAL__ODBC_CANCEL_H
+
+#include "connection.h"
+
+/* From here on it may be cancelled; whoever stopped it before has to be asked for now. */
+void dbal__odbc_cancel_expose(dbal__odbc_connection *connection, SQLHSTMT handle);
+/* When this has returned nobody cancels it any more: one who is at it is waited for. */
+void dbal__odbc_cancel_cover(dbal__odbc_connection *connection);
+
+#endif
