@@ -12,6 +12,14 @@ const char odbc_drivers[] = "[SQLite]\nDriver = libsqlite3odbc.so\nThreading = 2
 
 static odbc_files *made;
 
+/* PostgreSQL's ODBC driver 13.02 keeps 48 bytes of what it learns for SQLDescribeCol() */
+const char *__lsan_default_suppressions(void);
+const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:psqlodbcw.so\n";
+}
+
 static void
 write_file(const odbc_files *self, const char *name, const char *text)
 {
@@ -45,7 +53,7 @@ odbc_files_make(odbc_files *self, const char *drivers, const char *sources)
     self->owner = getpid();
     write_file(self, "odbcinst.ini", drivers);
     write_file(self, "odbc.ini", sources);
-    snprintf(path, sizeof path, "%s/odbc.ini", self->folder);
+    strcat(strcpy(path, self->folder), "/odbc.ini");
     setenv("ODBCSYSINI", self->folder, 1);
     setenv("ODBCINI", path, 1);
     if (made == NULL)
