@@ -284,8 +284,8 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, bool next, dbal__worker *
     } else if (runner->dead) {
         job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
     } else if (!bounced(runner, job, own)) {
-        /* what is the thread's own nobody else looks after, see crew.h */
-        if (own || !dbal__job_is_quick(job))
+        /* what is the thread's own nobody else may look after, see crew.h */
+        if ((own && !runner->watched) || !dbal__job_is_quick(job))
             dbal__worker_announce(worker);
         if (next)
             execute_next(runner, job);

@@ -16,6 +16,7 @@ typedef struct dbal__runner {
     dbal__channel *channel;
     dbal__home *home; /* where its results come back to */
     bool dedicated;   /* its thread has no other connection */
+    bool watched;     /* the loop looks after all answers that its thread keeps back */
     bool dead;        /* the connection is lost, and is not entered but to be closed */
     bool bounces;     /* one wanted the token, and none behind may overtake it */
     bool interruptible;

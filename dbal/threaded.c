@@ -289,6 +289,7 @@ dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, dbal__line *shar
         return NULL;
     }
     self->interruptions.loop = loop;
+    self->runner.watched = worker != NULL;
     self->worker = worker;
     self->dedicated = worker == NULL;
     self->shared = shared;

@@ -139,6 +139,7 @@ allocate(dbal_loop *loop)
 static void
 release(dbal_pool *pool)
 {
+    dbal__collect_stop(pool);
     dbal__crew_fini(&pool->crew);
     dbal__threads_free(pool->threads);
     dbal__sql_table_free(pool->table);

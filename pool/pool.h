@@ -17,6 +17,7 @@
 #include "dbal/sql.h"
 #include "dbal/token.h"
 #include "pool/backoff.h"
+#include "pool/collect.h"
 #include "pool/ear.h"
 #include "pool/histograms.h"
 #include "pool/holders.h"
@@ -83,6 +84,7 @@ struct dbal_pool {
     dbal_error *last_error; /* of connecting */
     unsigned failures;      /* connects in a row that failed, or were good for nothing */
     dbal__backoff backoff;
+    dbal__collect collect;
     uint64_t jitter; /* state of the back-off's random numbers */
     dbal__life life;
     dbal__watch watch;

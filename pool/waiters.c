@@ -62,6 +62,8 @@ dbal__waiters_submit(dbal__ticket *ticket, dbal__slot *slot)
     if (DBAL__SELDOM(ticket->journey != NULL))
         dbal__journey_handed(ticket);
     slot->channel->ops->submit(slot->channel, &ticket->job);
+    if (slot->pool->gate == DBAL_GATE_DRIVER_THREAD)
+        dbal__collect_later(slot->pool);
 }
 
 static void

@@ -311,6 +311,33 @@ START_TEST(a_writer_that_hangs_loses_the_token)
 }
 END_TEST
 
+/*
+ * The one thread keeps back the answer of a quick statement for the next, which is quick as far as
+ * anybody knows; when it is not, the loop fetches what is there.
+ */
+START_TEST(what_is_kept_back_behind_one_that_hangs_is_fetched)
+{
+    seen hangs;
+    open_pool("fake", "level=0&pool_max_size=1");
+    fake_script_open_gate(script, "g");
+    for (int i = 0; i < 200; i++) {
+        dbal_deferred *first = dbal_deferred_ref(ask("get"));
+        good(ask("wait g get"));
+        good(first);
+        dbal_deferred_unref(first);
+    }
+    fake_script_close_gate(script, "g");
+    dbal_deferred *quick = dbal_deferred_ref(ask("get"));
+    dbal_deferred *slow = watch(dbal_deferred_ref(ask("wait g get")), &hangs);
+    good(quick);
+    ck_assert_int_eq(hangs.settled, 0);
+    fake_script_open_gate(script, "g");
+    until_settled(&hangs);
+    dbal_deferred_unref(quick);
+    dbal_deferred_unref(slow);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -333,6 +360,8 @@ main(void)
     add(suite, a_commit_that_hangs_does_not_keep_the_pool_open);
     add(suite, a_writer_that_hangs_loses_the_token);
     add(suite, a_session_that_is_lost_does_not_keep_the_token);
+    suite_add(suite, what_is_kept_back_behind_one_that_hangs_is_fetched, pool_fixture_init,
+              pool_fixture_fini);
     suite_add(suite, what_stands_behind_on_the_one_thread_settles, pool_fixture_init,
               pool_fixture_fini);
     /* it leaves memory behind, which must go with a process of its own */
