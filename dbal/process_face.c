@@ -105,12 +105,17 @@ place_of_work(const dbal__process *self)
     return 0;
 }
 
-/* It was killed since its driver cannot stop: that is what became of the statement it was at. */
+/* It was killed since its driver cannot stop: that is what became of the statement that was cancelled. */
 static void
 finish_killed(dbal__process *self)
 {
-    size_t at = place_of_work(self);
-    if (!self->killed || self->written == 0 || !flight_at(self, at)->cancelled)
+    size_t last = place_of_work(self), at = 0;
+    if (!self->killed || self->written == 0)
+        return;
+    /* it may have gone on to another before it died */
+    while (at < last && !flight_at(self, at)->cancelled)
+        at++;
+    if (!flight_at(self, at)->cancelled)
         return;
     dbal_request *request = flight_at(self, at)->request;
     dbal_fault *fault = dbal_request_fault(request);
@@ -131,10 +136,12 @@ finish_killed(dbal__process *self)
 static void
 judge(dbal__process *self)
 {
-    size_t at = place_of_work(self);
-    for (size_t i = 0; i < self->written && i <= at; i++) {
+    uint64_t begun = dbal__child_begun(&self->child);
+    for (size_t i = 0; i < self->written; i++) {
         dbal__flight *flight = flight_at(self, i);
-        flight->request->sent = i == at || !flight->harmless;
+        /* nor is the one it was at to blame when another was to be killed */
+        bool guilty = flight->number == begun && (!self->killed || flight->cancelled);
+        flight->request->sent = flight->number <= begun && (guilty || !flight->harmless);
     }
 }
 
@@ -265,7 +272,7 @@ static void
 flush(dbal__process *self)
 {
     bool alive = true;
-    if (self->state != DBAL__PROCESS_WORKS)
+    if (self->state != DBAL__PROCESS_WORKS || self->killed)
         return; /* what is not written was not sent, and goes elsewhere */
     do {
         while (self->written < self->flying && self->out.size - self->out_at < OUT_MOST)

@@ -191,6 +191,7 @@ dbal_worker_main(void)
     static dbal__server server = {.data = DBAL__CHILD_DATA,
                                   .control = DBAL__CHILD_CONTROL,
                                   .parent = -1,
+                                  .alarm = -1,
                                   .guard = PTHREAD_MUTEX_INITIALIZER,
                                   .changed = PTHREAD_COND_INITIALIZER};
     server.mark =

@@ -32,6 +32,7 @@ typedef struct dbal__known {
 typedef struct dbal__server {
     int data, control;
     int parent; /* readable when the application has ended, or -1 */
+    int alarm;  /* readable when answers have been held back for long, or -1 */
     dbal__driver_entry *entry;
     const dbal_driver *driver;
     void *config;
@@ -45,7 +46,8 @@ typedef struct dbal__server {
     char *body; /* of the frame that was taken last */
     size_t body_room;
     dbal__ink out;
-    size_t held;        /* bytes of it that are answers, to be sent with the next */
+    size_t
+        held; /* bytes of it that are answers, to be sent with the next; see dbal__serve_rescue() */
     int64_t held_since; /* when the first of them was there */
     dbal__known known[DBAL__SERVE_KNOWN];
     dbal__mark *mark;
@@ -83,6 +85,11 @@ bool dbal__serve_send(dbal__server *server);
 bool dbal__serve_hold(dbal__server *server);
 /* Sends what was held back. */
 void dbal__serve_flush(dbal__server *server);
+/*
+ * In the other thread, with the guard, while a request runs: sends what was held back for it. The main
+ * thread touches neither then, but for a stream, before which nothing is held back.
+ */
+void dbal__serve_rescue(dbal__server *server);
 /* Whether the next request, or some of it, is here already. */
 bool dbal__serve_has_more(const dbal__server *server);
 

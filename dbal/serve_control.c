@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "dbal/serve.h"
@@ -29,6 +30,8 @@ hear(dbal__server *server, const dbal__frame *frame)
     pthread_mutex_lock(&server->guard);
     if (frame->kind == DBAL__FRAME_CANCEL)
         server->cancelled[frame->number % DBAL__SERVE_CANCELLED] = frame->number;
+    if (frame->number != server->current)
+        dbal__serve_rescue(server); /* it may have ended already */
     if (frame->number == server->current && server->current != 0) {
         if (frame->kind == DBAL__FRAME_CANCEL)
             stop_current(server);
@@ -38,6 +41,17 @@ hear(dbal__server *server, const dbal__frame *frame)
             server->credit++;
         pthread_cond_broadcast(&server->changed);
     }
+    pthread_mutex_unlock(&server->guard);
+}
+
+static void
+on_alarm(dbal__server *server)
+{
+    uint64_t count;
+    if (read(server->alarm, &count, sizeof count) < 0)
+        return; /* it was set anew */
+    pthread_mutex_lock(&server->guard);
+    dbal__serve_rescue(server);
     pthread_mutex_unlock(&server->guard);
 }
 
@@ -61,13 +75,18 @@ listen_on(void *arg)
 {
     dbal__server *server = arg;
     for (;;) {
-        struct pollfd both[] = {{.fd = server->control, .events = POLLIN},
-                                {.fd = server->parent, .events = POLLIN}};
+        struct pollfd all[] = {{.fd = server->control, .events = POLLIN},
+                               {.fd = server->parent, .events = POLLIN},
+                               {.fd = server->alarm, .events = POLLIN}};
         dbal__frame frame;
-        if (poll(both, 2, -1) < 0 && errno == EINTR)
+        if (poll(all, 3, -1) < 0 && errno == EINTR)
             continue;
-        if (both[1].revents != 0)
+        if (all[1].revents != 0)
             break;
+        if (all[2].revents != 0)
+            on_alarm(server);
+        if (all[0].revents == 0)
+            continue;
         ssize_t got = recv(server->control, &frame, sizeof frame, MSG_WAITALL);
         if (got < 0 && errno == EINTR)
             continue;
@@ -83,6 +102,7 @@ bool
 dbal__serve_listen(dbal__server *server)
 {
     pthread_t thread;
+    server->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (dbal__thread_start(&thread, listen_on, server) != 0)
         return false;
     pthread_detach(thread);

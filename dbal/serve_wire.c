@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -16,6 +17,9 @@ enum { AHEAD = 64 * 1024 };
 
 /* So much of answers is held back at most. */
 enum { HELD_MOST = 16 * 1024 };
+
+/* When the other thread looks whether some still are (ns). */
+enum { ALARM = 1000000 };
 
 /* Waits until there is something. */
 static size_t
@@ -128,6 +132,8 @@ write_with(int fd, const void *data, size_t size, int passed)
 static void
 send_held(dbal__server *server)
 {
+    if (server->held == 0)
+        return;
     server->lost = server->lost || !write_all(server->data, server->out.data, server->held);
     server->held = 0;
 }
@@ -181,21 +187,40 @@ dbal__serve_send(dbal__server *server)
     } else {
         server->lost = server->lost || !write_all(server->data, out->data, out->size);
     }
-    server->held = 0;
+    if (server->held != 0) /* a stream never has any, and the other thread may look */
+        server->held = 0;
     out->size = 0;
     if (out->room > BODY_KEPT)
         dbal__ink_fini(out);
     return true;
 }
 
+/* The other thread is woken in a moment: what is known to be quick may take long all the same. */
+static bool
+set_alarm(const dbal__server *server)
+{
+    static const struct itimerspec in_a_moment = {.it_value = {0, ALARM}};
+    return server->alarm >= 0 && timerfd_settime(server->alarm, 0, &in_a_moment, NULL) == 0;
+}
+
 bool
 dbal__serve_hold(dbal__server *server)
 {
     dbal__ink *out = &server->out;
-    if (out->failed || size_of_last(server) > DBAL__FRAME_INSIDE || out->size > HELD_MOST)
+    if (out->failed || size_of_last(server) > DBAL__FRAME_INSIDE || out->size > HELD_MOST ||
+        (server->held == 0 && !set_alarm(server)))
         return dbal__serve_send(server);
     server->held = out->size;
     return true;
+}
+
+void
+dbal__serve_rescue(dbal__server *server)
+{
+    if (server->current == 0 || server->held == 0)
+        return;
+    send_held(server);
+    server->out.size = 0;
 }
 
 void

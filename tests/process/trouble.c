@@ -60,6 +60,18 @@ do_value(const statement *one)
     return row_of_integer(one, one->number);
 }
 
+/* The same, but the one of that number waits until it is stopped. */
+static bool
+do_pause(const statement *one)
+{
+    if (one->on->statements != (unsigned)one->number)
+        return row_of_integer(one, one->on->statements);
+    while (!dbal_request_stopped(one->request))
+        usleep(1000);
+    dbal_fault_set(one->fault, DBAL_ERROR_CANCELLED, "57014", "stopped");
+    return false;
+}
+
 /* How many statements this connection has run, with this one; so many are too many. */
 static bool
 do_until(const statement *one)
@@ -277,18 +289,31 @@ static const struct word {
     const char *name;
     bool (*run)(const statement *one);
 } words[] = {
-    {"value", do_value},     {"until", do_until},
-    {"pid", do_pid},         {"rows", do_rows},
-    {"bytes", do_bytes},     {"fail", do_fail},
-    {"wait", do_wait},       {"hang", do_hang},
-    {"crash", do_abort},     {"segv", do_segv},
-    {"kill", do_kill},       {"exit", do_exit},
-    {"lie", do_lie},         {"size", do_size},
-    {"meet", do_meet},       {"leak", do_leak},
-    {"open", do_descriptor}, {"env", do_environment},
-    {"cwd", do_directory},   {"core", do_core},
-    {"blocked", do_blocked}, {"statements", do_statements},
-    {"begin", do_begin},     {"commit", do_end},
+    {"value", do_value},
+    {"until", do_until},
+    {"pause", do_pause},
+    {"pid", do_pid},
+    {"rows", do_rows},
+    {"bytes", do_bytes},
+    {"fail", do_fail},
+    {"wait", do_wait},
+    {"hang", do_hang},
+    {"crash", do_abort},
+    {"segv", do_segv},
+    {"kill", do_kill},
+    {"exit", do_exit},
+    {"lie", do_lie},
+    {"size", do_size},
+    {"meet", do_meet},
+    {"leak", do_leak},
+    {"open", do_descriptor},
+    {"env", do_environment},
+    {"cwd", do_directory},
+    {"core", do_core},
+    {"blocked", do_blocked},
+    {"statements", do_statements},
+    {"begin", do_begin},
+    {"commit", do_end},
     {"rollback", do_end},
 };
 
