@@ -16,28 +16,32 @@
 #include "dbal/module.h"
 #include "dbal/outcome.h"
 #include "dbal/process.h"
+#include "dbal/result.h"
 #include "dbal/value.h"
 
 static const double START_TIMEOUT = 20;       /* seconds */
 static const size_t ANSWER_MOST = 256u << 20; /* bytes, as of a pool's results */
-static const size_t DATA_MOST = 1u << 30;     /* bytes; a frame has less than four times that */
+static const size_t DATA_MOST = 256u << 20;   /* bytes; a frame may have much more */
 
 /* A worker, or the room for one. */
 typedef struct desk {
     dbal_gate *gate;
     dbal__channel *channel; /* NULL: none */
     bool open, leaving;
-    struct call *at; /* the call it is at, or NULL */
+    dbal__list waiting; /* calls that must go to it, oldest first */
+    struct call *at;    /* the call it is at, or NULL */
 } desk;
 
 struct dbal__gate_module {
     dbal__driver_entry *driver;
     dbal__process_config *config;
     dbal__sql *sql;
-    dbal__list waiting; /* calls */
-    size_t waiting_count;
-    uint64_t last; /* number that a job was given */
-    desk desks[];  /* as many as the gate has threads */
+    dbal__list waiting;   /* calls that may go to any worker, oldest first */
+    size_t free_count;    /* how many */
+    size_t waiting_count; /* these and the desks' */
+    bool enough;          /* a worker could not be started: those that are there must do */
+    uint64_t last;        /* number that a job was given */
+    desk desks[];         /* as many as the gate has threads */
 };
 
 typedef struct call {
@@ -74,16 +78,16 @@ leave_line(call *one)
 {
     dbal__list_remove(&one->link);
     one->gate->module->waiting_count--;
+    one->gate->module->free_count -= one->only == NULL;
 }
 
 static void
-fail_waiting(dbal_gate *gate, dbal_error *error)
+fail_line(dbal__list *line, dbal_error *error)
 {
-    dbal__list *link;
-    while ((link = dbal__list_pop(&gate->module->waiting)) != NULL) {
-        gate->module->waiting_count--;
-        finish(DBAL__OF(link, call, link),
-               dbal_fail(dbal__error_copy(error, DBAL_EXECUTION_NOT_SENT)));
+    while (!dbal__list_empty(line)) {
+        call *one = DBAL__OF(line->next, call, link);
+        leave_line(one);
+        finish(one, dbal_fail(dbal__error_copy(error, DBAL_EXECUTION_NOT_SENT)));
     }
 }
 
@@ -102,14 +106,25 @@ cancel_call(dbal_deferred *deferred, void *arg)
     one->at->channel->ops->cancel(one->at->channel, &one->job);
 }
 
+/* What is large is freed by a helper, whoever drops it. */
+static dbal_result *
+take_result(call *one)
+{
+    dbal__job *job = &one->job;
+    dbal_result *result = job->request.result;
+    job->request.result = NULL;
+    if (result != NULL && dbal__result_is_large(result))
+        dbal__result_set_reaper(result, dbal__helpers_reaper(one->gate->loop->helpers));
+    return result;
+}
+
 static dbal_outcome
 outcome_of(call *one)
 {
     dbal__job *job = &one->job;
     dbal_error *error = job->error;
-    dbal_result *result = job->request.result;
+    dbal_result *result = take_result(one);
     job->error = NULL;
-    job->request.result = NULL;
     if (one->cancelled && (error == NULL || dbal_error_kind(error) != DBAL_ERROR_CANCELLED)) {
         dbal_error_unref(error);
         dbal_result_unref(result);
@@ -151,7 +166,8 @@ static void
 clear(desk *room)
 {
     room->channel->ops->free(room->channel);
-    *room = (desk){.gate = room->gate};
+    room->channel = NULL;
+    room->open = room->leaving = false;
 }
 
 static void
@@ -174,7 +190,26 @@ on_lost(dbal__channel *channel, dbal_error *error)
     room->leaving = true; /* it closes by itself, and its call comes back before */
 }
 
-/* One that cannot be started fails what waits for it: a worker that others have would be no better. */
+static size_t
+open_workers(const dbal_gate *gate)
+{
+    size_t count = 0;
+    for (int i = 0; i < gate->most_threads; i++)
+        count += gate->module->desks[i].open && !gate->module->desks[i].leaving;
+    return count;
+}
+
+/* A worker could not be started: what only it could have done fails, and all when there is no other. */
+static void
+fail_for(desk *room, dbal_error *error)
+{
+    dbal_gate *gate = room->gate;
+    fail_line(&room->waiting, error);
+    gate->module->enough = open_workers(gate) > 0;
+    if (!gate->module->enough)
+        fail_line(&gate->module->waiting, error);
+}
+
 static void
 did_not_open(desk *room, dbal_error *error)
 {
@@ -182,7 +217,7 @@ did_not_open(desk *room, dbal_error *error)
     bool unwanted = room->leaving;
     clear(room);
     if (!unwanted)
-        fail_waiting(gate, error);
+        fail_for(room, error);
     dbal_error_unref(error);
     dbal__gate_check_closed(gate);
 }
@@ -196,6 +231,7 @@ on_opened(dbal__channel *channel, dbal_error *error)
         return;
     }
     room->open = true;
+    room->gate->module->enough = false;
     if (room->leaving)
         channel->ops->close(channel);
     else
@@ -235,23 +271,6 @@ is_free(const desk *room)
     return room->open && !room->leaving && room->at == NULL;
 }
 
-/* A free worker for it, or NULL: then *ret_room is room for one more, or NULL too. */
-static desk *
-worker_for(dbal_gate *gate, const call *one, desk **ret_room)
-{
-    *ret_room = NULL;
-    for (int i = 0; i < gate->most_threads; i++) {
-        desk *room = &gate->module->desks[i];
-        if (one->only != NULL && one->only != room)
-            continue;
-        if (is_free(room))
-            return room;
-        if (room->channel == NULL && *ret_room == NULL)
-            *ret_room = room;
-    }
-    return NULL;
-}
-
 static void
 hand_down(call *one, desk *room)
 {
@@ -261,28 +280,64 @@ hand_down(call *one, desk *room)
     room->channel->ops->submit(room->channel, &one->job);
 }
 
-/* Workers that are being started take one call each of those that wait. */
+static call *
+first_of(const dbal__list *line)
+{
+    return dbal__list_empty(line) ? NULL : DBAL__OF(line->next, call, link);
+}
+
+/* The oldest that may go to this one, or NULL. */
+static call *
+next_for(const desk *room)
+{
+    call *mine = first_of(&room->waiting), *any = first_of(&room->gate->module->waiting);
+    if (mine == NULL || any == NULL)
+        return mine != NULL ? mine : any;
+    return mine->job.number < any->job.number ? mine : any;
+}
+
+/* Workers that are being started and have nothing yet that must go to them take one call each. */
 static size_t
 starting(const dbal_gate *gate)
 {
     size_t count = 0;
     for (int i = 0; i < gate->most_threads; i++) {
         const desk *room = &gate->module->desks[i];
-        count += room->channel != NULL && !room->open && !room->leaving;
+        count += room->channel != NULL && !room->open && !room->leaving &&
+                 dbal__list_empty(&room->waiting);
     }
     return count;
 }
 
-/* False: what waited has failed. */
-static bool
-start_for(dbal_gate *gate, desk *room)
+static void
+start_here(desk *room)
 {
     dbal_error *error = NULL;
-    if (room == NULL || start(room, &error))
-        return true;
-    fail_waiting(gate, error);
+    if (start(room, &error))
+        return;
+    fail_for(room, error);
     dbal_error_unref(error);
-    return false;
+}
+
+/* Starts workers for what waits and nobody who is there will take. */
+static void
+start_more(dbal_gate *gate)
+{
+    struct dbal__gate_module *module = gate->module;
+    size_t coming = starting(gate);
+    bool enough = module->enough && open_workers(gate) > 0;
+    for (int i = 0; i < gate->most_threads && module->waiting_count > 0; i++) {
+        desk *room = &module->desks[i];
+        if (room->channel != NULL)
+            continue;
+        if (!dbal__list_empty(&room->waiting)) {
+            start_here(room);
+        } else if (module->free_count > coming && !enough) {
+            coming++;
+            start_here(room);
+            enough = module->enough;
+        }
+    }
 }
 
 /* Hands down what can go. */
@@ -294,19 +349,14 @@ serve(dbal_gate *gate)
         dbal__gate_module_close(gate);
         return;
     }
-    size_t coming = starting(gate);
-    dbal__list *next;
-    for (dbal__list *link = module->waiting.next; link != &module->waiting; link = next) {
-        call *one = DBAL__OF(link, call, link);
-        desk *room, *worker = worker_for(gate, one, &room);
-        next = link->next;
-        if (worker != NULL)
-            hand_down(one, worker);
-        else if (one->only == NULL && coming > 0)
-            coming--;
-        else if (!start_for(gate, room))
-            return;
+    for (int i = 0; i < gate->most_threads && module->waiting_count > 0; i++) {
+        desk *room = &module->desks[i];
+        call *one = is_free(room) ? next_for(room) : NULL;
+        if (one != NULL)
+            hand_down(one, room);
     }
+    if (module->waiting_count > 0)
+        start_more(gate);
 }
 
 /* ---- the gate's side ----------------------------------------------------------------------------- */
@@ -346,9 +396,10 @@ static call *
 make(dbal_gate *gate, const void *object, const void *data, size_t size)
 {
     dbal_value value = dbal_blob(data, size);
-    call *one = dbal__zalloc(sizeof *one + dbal__pack_size(&value, NULL, 1));
+    call *one = dbal__alloc(sizeof *one + dbal__pack_size(&value, NULL, 1));
     if (one == NULL)
         return NULL;
+    dbal__clear(one, sizeof *one);
     dbal__job_init(&one->job, did_run);
     dbal__pack(one->block, &value, NULL, 1);
     one->gate = gate;
@@ -378,8 +429,9 @@ dbal_gate_call_module(dbal_gate *gate, const void *object, const void *data, siz
         dbal__free(one);
         return NULL;
     }
-    dbal__list_push(&gate->module->waiting, &one->link);
+    dbal__list_push(one->only != NULL ? &one->only->waiting : &gate->module->waiting, &one->link);
     gate->module->waiting_count++;
+    gate->module->free_count += one->only == NULL;
     serve(gate);
     return deferred;
 }
@@ -388,9 +440,11 @@ void
 dbal__gate_module_close(dbal_gate *gate)
 {
     struct dbal__gate_module *module = gate->module;
-    fail_waiting(gate, dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT));
+    dbal_error *closed = dbal__error_constant(DBAL_ERROR_CLOSED, DBAL_EXECUTION_NOT_SENT);
+    fail_line(&module->waiting, closed);
     for (int i = 0; i < gate->most_threads; i++) {
         desk *room = &module->desks[i];
+        fail_line(&room->waiting, closed);
         if (room->channel != NULL && room->at == NULL)
             part_with(room);
     }
@@ -399,7 +453,7 @@ dbal__gate_module_close(dbal_gate *gate)
 bool
 dbal__gate_module_is_over(const dbal_gate *gate)
 {
-    bool over = dbal__list_empty(&gate->module->waiting);
+    bool over = gate->module->waiting_count == 0;
     for (int i = 0; over && i < gate->most_threads; i++)
         over = gate->module->desks[i].channel == NULL;
     return over;
@@ -465,8 +519,10 @@ dbal__gate_module_init(dbal_gate *gate, const char *path, dbal_error **ret_error
     if (gate->module == NULL)
         return false;
     dbal__list_init(&gate->module->waiting);
-    for (size_t i = 0; i < desks; i++)
+    for (size_t i = 0; i < desks; i++) {
         gate->module->desks[i].gate = gate;
+        dbal__list_init(&gate->module->desks[i].waiting);
+    }
     if (prepare(gate, file, ret_error))
         return true;
     dbal__gate_module_fini(gate);

@@ -66,6 +66,8 @@ dbal__histograms_get(dbal__histograms *self, const char *label)
         return &self->none;
     char cleaned[DBAL__LABEL_ROOM];
     size_t size = dbal__utf8_clip(label, strlen(label), DBAL__LABEL_ROOM - 1);
+    if (size == 0)
+        return &self->none; /* nothing of it is left */
     if (!dbal__utf8_valid(label, size))
         label = cleanse(label, size, cleaned);
     if (size == strlen(self->other.label) && memcmp(label, self->other.label, size) == 0)

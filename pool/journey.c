@@ -104,7 +104,10 @@ tell_some(dbal__task *task)
 {
     dbal_pool *pool = DBAL__OF(task, dbal_pool, trace.task);
     dbal__trace *trace = &pool->trace;
-    for (int i = 0; i < TOLD_AT_ONCE && trace->told < trace->count; i++) {
+    /* when more come than are told, more are told: what waits must not grow for ever */
+    size_t most = (trace->count - trace->told) / 4;
+    most = most > TOLD_AT_ONCE ? most : TOLD_AT_ONCE;
+    for (size_t i = 0; i < most && trace->told < trace->count; i++) {
         struct dbal__event event = trace->events[trace->told++];
         tell(pool, &event);
         drop(&event);

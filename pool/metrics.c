@@ -258,19 +258,26 @@ add_histograms(text *self, const source *of)
 
 /* ---- all ---- */
 
+static bool
+is_taken(const source *sources, size_t index, const char *name)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(sources[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Its name, or with a number when one before it is called so. */
 static char *
 name_for(const source *sources, size_t index)
 {
     const char *name = sources[index].pool->name;
-    size_t same = 1;
-    for (size_t i = 0; i < index; i++)
-        same += strcmp(sources[i].pool->name, name) == 0;
     char *copy = dbal__alloc(strlen(name) + 32);
-    if (copy != NULL && same == 1)
-        strcpy(copy, name);
-    else if (copy != NULL)
-        sprintf(copy, "%s (%zu)", name, same);
+    if (copy == NULL)
+        return NULL;
+    strcpy(copy, name);
+    for (size_t number = 2; is_taken(sources, index, copy); number++)
+        sprintf(copy, "%s (%zu)", name, number);
     return copy;
 }
 

@@ -12,6 +12,9 @@ enum { LINES = 10 };
 static const double SECOND = 1;
 enum { SQL_SHOWN = 400, LABEL_SHOWN = 60, TEXT = 512 };
 
+/* How much later than it was the time of asking may be (ns). */
+enum { NEAR = 10000000 };
+
 static int64_t
 limit_of(double seconds)
 {
@@ -24,7 +27,10 @@ dbal__slow_init(dbal_pool *pool)
     dbal__slow *slow = &pool->slow;
     slow->query = limit_of(pool->settings.slow_query);
     slow->acquire = limit_of(pool->settings.slow_acquire);
+    /* in the threads' gates the time of asking is known roughly alone: what is near is looked at closely */
     slow->least = slow->query < slow->acquire ? slow->query : slow->acquire;
+    if (slow->least != DBAL__NEVER)
+        slow->least -= slow->least < NEAR ? slow->least : NEAR;
 }
 
 /* ---- lines ---- */

@@ -42,7 +42,8 @@ dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts)
     counts.threadlevel = pool->threadlevel;
     counts.connections = pool->open;
     counts.idle = dbal__pool_idle(pool);
-    counts.held = pool->held;
+    /* the one that writes go to is kept for them, and no session's */
+    counts.held = pool->held - (pool->writes_slot != NULL && pool->writes_slot->held);
     counts.connecting = pool->connecting;
     counts.max_size = pool->limit;
     counts.waiting = dbal__waiters_count(pool);

@@ -69,7 +69,7 @@ dbal_deferred *dbal_gate_call(dbal_gate *gate, const void *object, dbal_outcome 
  *                for what the module keeps in its variables, until that worker dies; NULL: any worker.
  *                It is only compared
  * @param data    the function's bytes, copied; may be NULL when size is 0
- * @param size    bytes of it, 1 GiB at most
+ * @param size    bytes of it, 256 MiB at most; what waits is kept in memory, see max_waiting
  * @return floating; a result of one row and one column, a BLOB with the function's answer, of 256 MiB
  *         at most: `dbal_result_blob(result, 0, 0)`. APPLICATION with the text that the function
  *         gave when it failed; OPERATIONAL when its worker died (execution unknown) or could not be

@@ -1,6 +1,7 @@
 /* What is slow is told to the log, once, and a flood of it in a few lines. */
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -59,6 +60,18 @@ lines(const char *text)
     return log_lines_count(&fixture.log, text);
 }
 
+/* A number behind a text, as it should be but for what a slow machine adds. */
+static void
+has_about(const char *text, double wanted)
+{
+    char *found = NULL;
+    for (unsigned i = 0; found == NULL && i < fixture.log.count && i < LOG_LINES_MOST; i++)
+        found = strstr(fixture.log.lines[i], text);
+    ck_assert_msg(found != NULL, "no \"%s\" in: %s", text, fixture.log.lines[0]);
+    double number = strtod(found + strlen(text), NULL);
+    ck_assert_msg(number > wanted - 1 && number < wanted + 1, "%s", found);
+}
+
 static void
 has_line(const char *text)
 {
@@ -85,8 +98,8 @@ START_TEST(a_slow_query)
     run_slowly("cart", "wait g", 2);
     ck_assert_uint_eq(fixture.log.count, 0);
     run_slowly("cart", "wait\ng add 1", 5);
-    has_line("slow query: waited 0.0");
-    has_line("ran 5.0");
+    has_about("slow query: waited ", 0);
+    has_about("ran ", 5);
     has_line("s: cart: wait g add 1");
     ck_assert_uint_eq(fixture.log.count, 1);
     ck_assert_int_eq(fixture.log.levels[0], DBAL_LOG_WARNING);
@@ -103,8 +116,8 @@ START_TEST(fetching_is_told_apart_where_it_is_followed)
     open_target(_i, "pool_max_size=1&pool_histograms=on");
     run_slowly(NULL, "rows 1 wait g rows 1", 5);
     has_line("s: rows 1 wait g rows 1");
-    has_line("executed 0.0");
-    has_line("fetched 5.0");
+    has_about("executed ", 0);
+    has_about("fetched ", 5);
 }
 END_TEST
 
@@ -161,7 +174,8 @@ START_TEST(a_slow_acquire)
     has_line("waiting): cart: get");
     has_line("waiting): holder");
     ck_assert_uint_eq(lines("s for a connection (now 1 open of at most 1,"), 2);
-    ck_assert_uint_eq(lines("slow acquire: waited 5.0") + lines("slow acquire: waited 4.9"), 2);
+    ck_assert_uint_eq(lines("slow acquire: waited "), 2);
+    has_about("slow acquire: waited ", 5);
     ck_assert_uint_eq(fixture.log.count, 2);
     ck_assert_uint_eq(counts_now().slow_acquires, 2);
     let_go(&second);

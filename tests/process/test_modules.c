@@ -255,6 +255,35 @@ START_TEST(a_module_that_is_none_says_so)
 }
 END_TEST
 
+/* Those that are there do what others might have done; only what needs the missing one fails. */
+START_TEST(a_worker_that_cannot_be_started_is_done_without)
+{
+    char file[SCRATCH_PATH + 16], command[SCRATCH_PATH + 600];
+    static const char objects[64];
+    int failed = 0;
+    snprintf(file, sizeof file, "%s/module.so", folder);
+    snprintf(command, sizeof command, "cp %s %s", getenv("DBAL_TEST_MODULE"), file);
+    ck_assert_int_eq(system(command), 0);
+    gate = dbal_gate_new(fixture.loop, 1, DBAL_GATE(.module = file, .threads = 2), NULL);
+    expect(tell(NULL, "ehere"), "here", 4);
+    ck_assert_int_eq(unlink(file), 0);
+    dbal_deferred *calls[8];
+    for (int i = 0; i < 8; i++)
+        calls[i] = dbal_deferred_ref(tell(NULL, "ehere"));
+    for (int i = 0; i < 8; i++) {
+        expect(calls[i], "here", 4);
+        dbal_deferred_unref(calls[i]);
+    }
+    for (int i = 0; i < 64; i++) {
+        dbal_outcome outcome = loop_fixture_await(&fixture, tell(&objects[i], "e"));
+        failed += dbal_outcome_error(outcome) != NULL;
+        dbal_outcome_clear(&outcome);
+    }
+    ck_assert_int_gt(failed, 0); /* those of the other */
+    ck_assert_int_lt(failed, 64);
+}
+END_TEST
+
 START_TEST(too_many_wait)
 {
     dbal_gate *narrow = dbal_gate_new(
@@ -333,6 +362,7 @@ main(void)
                             the_loop_may_end_while_one_hangs,
                             bad_options_are_refused,
                             a_module_that_is_none_says_so,
+                            a_worker_that_cannot_be_started_is_done_without,
                             too_many_wait,
                             nothing_is_lost_without_memory};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
