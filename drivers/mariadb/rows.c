@@ -102,7 +102,8 @@ bind_columns(dbal__mariadb_statement *s)
                              .error = &cell->is_cut,
                              .is_unsigned = cell->kind == DBAL__MARIADB_UNSIGNED};
     }
-    return mysql_stmt_bind_result(s->stmt, s->taken) == 0;
+    s->bound = mysql_stmt_bind_result(s->stmt, s->taken) == 0;
+    return s->bound;
 }
 
 static bool
@@ -134,6 +135,7 @@ dbal__mariadb_rows_begin(dbal__mariadb_statement *s, dbal_request *request, bool
 {
     int columns = (int)mysql_stmt_field_count(s->stmt);
     bool known = is_known(s, columns, truth);
+    s->bound = false;
     if (!known) {
         s->stale = s->shared != NULL;
         dbal__mariadb_statement_forget_columns(s);
@@ -262,6 +264,20 @@ dbal__mariadb_rows_take(dbal__mariadb_statement *s, dbal_request *request)
     if (grown && mysql_stmt_bind_result(s->stmt, s->taken) != 0)
         return DBAL__MARIADB_FAILED;
     return dbal_request_row(request) ? DBAL__MARIADB_TAKEN : DBAL__MARIADB_REFUSED;
+}
+
+bool
+dbal__mariadb_rows_drain(dbal__mariadb_statement *s)
+{
+    /* what the library has of the columns may be their memory of before fetch_whole() */
+    if (!s->bound || mysql_stmt_bind_result(s->stmt, s->taken) != 0) {
+        mysql_stmt_free_result(s->stmt);
+        return mysql_errno(s->stmt->mysql) == 0;
+    }
+    int code = 0;
+    while (code == 0 || code == MYSQL_DATA_TRUNCATED)
+        code = mysql_stmt_fetch(s->stmt);
+    return code == MYSQL_NO_DATA;
 }
 
 void

@@ -21,6 +21,8 @@ dbal__mariadb_taken dbal__mariadb_rows_begin(dbal__mariadb_statement *statement,
 /* Takes the row that was fetched. */
 dbal__mariadb_taken dbal__mariadb_rows_take(dbal__mariadb_statement *statement,
                                             dbal_request *request);
+/* Reads over what is left of one that was given up. Whether it ended well. */
+bool dbal__mariadb_rows_drain(dbal__mariadb_statement *statement);
 /* Behind the last: gives back what unusually large cells took. */
 void dbal__mariadb_rows_end(dbal__mariadb_statement *statement);
 

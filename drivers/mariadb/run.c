@@ -156,16 +156,6 @@ take_rows(connection *self, course *c, statement *s, int64_t *ret_rows)
     return taken == DBAL__MARIADB_TAKEN && code != MYSQL_NO_DATA ? fail(self, c, s) : taken;
 }
 
-/* What is left of a statement that was given up; whether it ended well. */
-static bool
-drain(statement *s)
-{
-    int code = 0;
-    while (code == 0 || code == MYSQL_DATA_TRUNCATED)
-        code = mysql_stmt_fetch(s->stmt);
-    return code == MYSQL_NO_DATA;
-}
-
 /* A procedure's further results. */
 static dbal__mariadb_taken
 drop_others(connection *self, course *c, statement *s)
@@ -207,7 +197,7 @@ execute(connection *self, course *c, statement *s)
     c->taken = gives_rows ? take_rows(self, c, s, &rows) : DBAL__MARIADB_TAKEN;
     if (c->taken == DBAL__MARIADB_REFUSED || c->taken == DBAL__MARIADB_NO_MEMORY) {
         stop_early(self, c, &s->meaning);
-        drain(s);
+        dbal__mariadb_rows_drain(s);
     }
     if (c->taken == DBAL__MARIADB_TAKEN)
         tell_changes(self->request, s, gives_rows, rows);

@@ -47,6 +47,7 @@ struct dbal__mariadb_statement {
     MYSQL_BIND *given;         /* `parameters` of them */
     dbal__mariadb_slot *slots; /* as many */
     int columns;               /* 0: it gives no rows, or none were seen yet */
+    bool bound;                /* the library knows where the running one's cells go */
     MYSQL_BIND *taken;         /* `columns` of them */
     dbal__mariadb_cell *cells; /* as many */
     dbal_columns *shared;      /* names and types, for all its results */

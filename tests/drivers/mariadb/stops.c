@@ -106,6 +106,20 @@ START_TEST(a_stream_that_is_given_up_ends_at_the_server)
 }
 END_TEST
 
+/* The row that is too much has cells that had to be given more memory. */
+START_TEST(long_cells_that_are_given_up_are_read_over)
+{
+    dbal_pool *small = session_open("pool_max_size=1&pool_max_result_bytes=64k");
+    for (int i = 0; i < 2; i++)
+        ends_badly(dbal_pool_query(small,
+                                   "select repeat('x', 100000 + seq), repeat('y', 1000 + seq) from "
+                                   "seq_1_to_100",
+                                   DBAL_NO_PARAMS),
+                   DBAL_ERROR_DATA, "54000");
+    ends_well(dbal_pool_query(small, "select 1", DBAL_NO_PARAMS));
+}
+END_TEST
+
 START_TEST(a_deadline_ends_a_wait_for_a_lock)
 {
     MYSQL *other = mariadb_log_in(&server, place.name);
@@ -187,6 +201,7 @@ add_stops(Suite *suite)
     suite_add(suite, a_thousand_cancels_never_hit_the_next, before, session_end);
     suite_add(suite, what_was_cancelled_has_ended_at_the_server, before, session_end);
     suite_add(suite, a_stream_that_is_given_up_ends_at_the_server, before, session_end);
+    suite_add(suite, long_cells_that_are_given_up_are_read_over, before, session_end);
     suite_add(suite, a_deadline_ends_a_wait_for_a_lock, before, session_end);
     suite_add(suite, a_wait_for_a_lock_ends_by_itself, before, session_end);
     suite_add(suite, the_servers_own_limit, before, session_end);
