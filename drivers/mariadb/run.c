@@ -95,19 +95,10 @@ on_stop(void *arg)
 typedef struct course {
     dbal__mariadb_wait wait;
     dbal__mariadb_taken taken;
+    bool may_be_done;          /* it was given up, but has changed what it changes, or may have */
     dbal__mariadb_error error; /* with FAILED: the texts below */
     char sqlstate[SQLSTATE_LENGTH + 1], message[MYSQL_ERRMSG_SIZE];
 } course;
-
-/* The rest is not wanted; what a RETURNING shows has to be done all the same. */
-static void
-stop_early(connection *self, course *c, const dbal__mariadb_meaning *meaning)
-{
-    bool writes = (meaning->kinds & DBAL_SQL_WRITES) != 0;
-    if (c->taken == DBAL__MARIADB_TAKEN || (writes && dbal_request_satisfied(self->request)))
-        return;
-    c->wait.again = dbal__mariadb_kill_send(&self->kill);
-}
 
 /* ---- running a prepared statement ------------------------------------------------------------ */
 
@@ -156,6 +147,30 @@ take_rows(connection *self, course *c, statement *s, int64_t *ret_rows)
     return taken == DBAL__MARIADB_TAKEN && code != MYSQL_NO_DATA ? fail(self, c, s) : taken;
 }
 
+/* The rest of the rows is not wanted; what a RETURNING shows has to be done all the same. */
+static bool
+is_wanted(const connection *self, const statement *s)
+{
+    return (s->meaning.kinds & DBAL_SQL_WRITES) != 0 && dbal_request_satisfied(self->request);
+}
+
+/* Tells the server of it, and reads over what is left. */
+static void
+give_up(connection *self, course *c, statement *s)
+{
+    bool writes = (s->meaning.kinds & DBAL_SQL_WRITES) != 0, wanted = is_wanted(self, s);
+    dbal__mariadb_taken taken = c->taken;
+    if (!wanted)
+        c->wait.again = dbal__mariadb_kill_send(&self->kill);
+    c->may_be_done = writes;
+    if (dbal__mariadb_rows_drain(s))
+        return;
+    fail(self, c, s);
+    c->may_be_done = writes && dbal__mariadb_failure_is_lost(c->error.code);
+    if (!wanted)
+        c->taken = taken;
+}
+
 /* A procedure's further results. */
 static dbal__mariadb_taken
 drop_others(connection *self, course *c, statement *s)
@@ -195,15 +210,14 @@ execute(connection *self, course *c, statement *s)
         return fail(self, c, s);
     bool gives_rows = mysql_stmt_field_count(s->stmt) != 0;
     c->taken = gives_rows ? take_rows(self, c, s, &rows) : DBAL__MARIADB_TAKEN;
-    if (c->taken == DBAL__MARIADB_REFUSED || c->taken == DBAL__MARIADB_NO_MEMORY) {
-        stop_early(self, c, &s->meaning);
-        dbal__mariadb_rows_drain(s);
-    }
+    if (c->taken == DBAL__MARIADB_REFUSED || c->taken == DBAL__MARIADB_NO_MEMORY)
+        give_up(self, c, s);
     if (c->taken == DBAL__MARIADB_TAKEN)
         tell_changes(self->request, s, gives_rows, rows);
     if (c->taken != DBAL__MARIADB_FAILED) {
         dbal__mariadb_taken taken = c->taken, others = drop_others(self, c, s);
-        c->taken = taken == DBAL__MARIADB_TAKEN ? others : taken;
+        bool failed = others == DBAL__MARIADB_FAILED && is_wanted(self, s);
+        c->taken = taken == DBAL__MARIADB_TAKEN || failed ? others : taken;
     }
     if (gives_rows) {
         dbal__mariadb_rows_end(s);
@@ -342,6 +356,8 @@ is_spoilt(unsigned code)
 static bool
 conclude(connection *self, course *c, dbal_fault *fault)
 {
+    /* whatever is said of the statement */
+    self->lost = self->lost || c->wait.given_up || dbal__mariadb_failure_is_lost(c->error.code);
     if (c->taken == DBAL__MARIADB_TAKEN)
         return true;
     if (c->taken == DBAL__MARIADB_REFUSED && dbal_request_satisfied(self->request))
@@ -356,7 +372,8 @@ conclude(connection *self, course *c, dbal_fault *fault)
         dbal__mariadb_failure(fault, c->error, self->request);
     else if (stopped)
         dbal__mariadb_failure_stopped(fault);
-    self->lost = self->lost || c->wait.given_up || dbal__mariadb_failure_is_lost(c->error.code);
+    if (c->may_be_done && dbal_fault_is_set(fault))
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
     return false;
 }
 

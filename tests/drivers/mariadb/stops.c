@@ -120,6 +120,23 @@ START_TEST(long_cells_that_are_given_up_are_read_over)
 }
 END_TEST
 
+static dbal_flow
+want_no_more(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    (void)stream, (void)rows, (void)arg;
+    return DBAL_STOP;
+}
+
+START_TEST(what_fails_behind_the_rows_that_were_wanted_has_failed)
+{
+    static const char sql[] = "insert into t select if(seq = 100000, 1, seq + 1), 0 from "
+                              "seq_1_to_100000 returning id";
+    ends_badly(dbal_pool_stream(pool, DBAL_QUERY(.sql = sql), want_no_more, NULL),
+               DBAL_ERROR_INTEGRITY, "23505");
+    ck_assert_int_eq(run_number("select count(*) from t"), 1);
+}
+END_TEST
+
 START_TEST(a_deadline_ends_a_wait_for_a_lock)
 {
     MYSQL *other = mariadb_log_in(&server, place.name);
@@ -202,6 +219,7 @@ add_stops(Suite *suite)
     suite_add(suite, what_was_cancelled_has_ended_at_the_server, before, session_end);
     suite_add(suite, a_stream_that_is_given_up_ends_at_the_server, before, session_end);
     suite_add(suite, long_cells_that_are_given_up_are_read_over, before, session_end);
+    suite_add(suite, what_fails_behind_the_rows_that_were_wanted_has_failed, before, session_end);
     suite_add(suite, a_deadline_ends_a_wait_for_a_lock, before, session_end);
     suite_add(suite, a_wait_for_a_lock_ends_by_itself, before, session_end);
     suite_add(suite, the_servers_own_limit, before, session_end);
