@@ -16,7 +16,8 @@
 typedef enum dbal__mariadb_ended {
     DBAL__MARIADB_NOT_ENDED,
     DBAL__MARIADB_UNDONE, /* by the server, after an error */
-    DBAL__MARIADB_KEPT    /* by a statement in it that commits by itself */
+    DBAL__MARIADB_KEPT,   /* by a statement in it that commits by itself */
+    DBAL__MARIADB_GONE    /* by a program that ran in it: nobody knows which */
 } dbal__mariadb_ended;
 
 typedef struct dbal__mariadb_connection {

@@ -35,11 +35,19 @@ static bool
 run_ended(connection *self, dbal__mariadb_control control, dbal_fault *fault)
 {
     dbal__mariadb_ended how = self->ended;
-    if (control == DBAL__MARIADB_ROLLS_BACK || control == DBAL__MARIADB_COMMITS)
+    bool commits = control == DBAL__MARIADB_COMMITS, undoes = control == DBAL__MARIADB_ROLLS_BACK;
+    if (commits || undoes)
         self->ended = DBAL__MARIADB_NOT_ENDED;
-    if (control == (how == DBAL__MARIADB_UNDONE ? DBAL__MARIADB_ROLLS_BACK : DBAL__MARIADB_COMMITS))
+    if ((how == DBAL__MARIADB_UNDONE && undoes) || (how == DBAL__MARIADB_KEPT && commits))
         return true;
-    if (how == DBAL__MARIADB_UNDONE)
+    if (how == DBAL__MARIADB_GONE) {
+        dbal_fault_set(
+            fault, DBAL_ERROR_OPERATIONAL, "25000",
+            "the transaction was ended by a program that ran in it: nobody knows what of "
+            "it is kept, and nothing runs until it is ended");
+        if (commits || undoes)
+            dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
+    } else if (how == DBAL__MARIADB_UNDONE)
         dbal_fault_set(
             fault, DBAL_ERROR_OPERATIONAL, "25P02",
             "the transaction was ended by the database after an error: nothing of it was "
@@ -423,8 +431,25 @@ sweep(connection *self)
     self->lost = self->lost || mysql_errno(self->mysql) != 0;
 }
 
+/*
+ * How a transaction has ended that nobody ended. A deadlock undoes all of it; else an error does so only
+ * to what is no program: a procedure may have committed or rolled back before it failed, or without.
+ */
+static dbal__mariadb_ended
+ended_by(const course *c, const dbal__mariadb_meaning *meaning, bool ok)
+{
+    bool program = (meaning->kinds & DBAL_SQL_UNSHARED) != 0;
+    if (!ok && (!program || c->error.code == ER_LOCK_DEADLOCK))
+        return DBAL__MARIADB_UNDONE;
+    if (ok && (meaning->control == DBAL__MARIADB_COMMITS_BY_ITSELF ||
+               meaning->control == DBAL__MARIADB_SETS))
+        return DBAL__MARIADB_KEPT;
+    return DBAL__MARIADB_GONE;
+}
+
 static void
-settle(connection *self, const dbal__mariadb_meaning *meaning, bool was_open, bool ok)
+settle(connection *self, const course *c, const dbal__mariadb_meaning *meaning, bool was_open,
+       bool ok)
 {
     bool killed = dbal__mariadb_kill_end(&self->kill);
     self->lost = self->lost || self->kill.doubts;
@@ -435,7 +460,7 @@ settle(connection *self, const dbal__mariadb_meaning *meaning, bool was_open, bo
     bool ends =
         meaning->control == DBAL__MARIADB_COMMITS || meaning->control == DBAL__MARIADB_ROLLS_BACK;
     if (was_open && !ends && !self->lost && !dbal__mariadb_is_in_transaction(self))
-        self->ended = ok ? DBAL__MARIADB_KEPT : DBAL__MARIADB_UNDONE;
+        self->ended = ended_by(c, meaning, ok);
 }
 
 static bool
@@ -456,7 +481,7 @@ run_waited(connection *self, statement *s, const dbal__mariadb_meaning *meaning,
     bool ok = run(self, &c, s, meaning, fault);
     dbal__mariadb_cache_trim(&self->cache, dbal_request_statement_cache(self->request));
     dbal__mariadb_wait_end(&c.wait);
-    settle(self, meaning, was_open, ok);
+    settle(self, &c, meaning, was_open, ok);
     return ok;
 }
 

@@ -67,6 +67,15 @@ START_TEST(ddl_is_refused_in_a_transaction)
 }
 END_TEST
 
+static void
+ends_unknown(dbal_deferred *deferred)
+{
+    dbal_outcome outcome = loop_fixture_await(&fixture, deferred);
+    ck_assert_ptr_nonnull(dbal_outcome_error(outcome));
+    ck_assert_int_eq(dbal_error_execution(dbal_outcome_error(outcome)), DBAL_EXECUTION_UNKNOWN);
+    outcome_is(outcome, DBAL_ERROR_OPERATIONAL, "25000");
+}
+
 START_TEST(what_commits_behind_the_back_ends_it_visibly)
 {
     RUN("create procedure commits() begin update t set n = 5; commit; end");
@@ -74,7 +83,33 @@ START_TEST(what_commits_behind_the_back_ends_it_visibly)
                     {"call commits()", NULL, ""},
                     {"update t set n = 6", "25000", ""},
                     {NULL, NULL, ""}};
-    ends_well(dbal_pool_transaction(pool, NULL, take_steps, steps));
+    /* it may as well have rolled back */
+    ends_unknown(dbal_pool_transaction(pool, NULL, take_steps, steps));
+    check_steps(steps);
+    ck_assert_int_eq(run_number("select sum(n) from t"), 10);
+}
+END_TEST
+
+START_TEST(what_rolls_back_behind_the_back_is_no_success)
+{
+    RUN("create procedure undoes() rollback");
+    step steps[] = {{"update t set n = 4 where id = 1", NULL, ""},
+                    {"call undoes()", NULL, ""},
+                    {NULL, NULL, ""}};
+    ends_unknown(dbal_pool_transaction(pool, NULL, take_steps, steps));
+    check_steps(steps);
+    ck_assert_int_eq(run_number("select sum(n) from t"), 0);
+}
+END_TEST
+
+/* What it did before it failed is kept, so that a rollback must not be a success. */
+START_TEST(what_commits_and_fails_is_not_undone)
+{
+    RUN("create procedure fails() begin update t set n = 5; commit; "
+        "signal sqlstate '45000'; end");
+    step steps[] = {
+        {"call fails()", "45000", ""}, {"update t set n = 6", "25000", ""}, {NULL, NULL, ""}};
+    ends_unknown(dbal_pool_transaction(pool, NULL, take_steps, steps));
     check_steps(steps);
     ck_assert_int_eq(run_number("select sum(n) from t"), 10);
 }
@@ -315,6 +350,8 @@ add_transactions(Suite *suite)
 {
     suite_add(suite, ddl_is_refused_in_a_transaction, before, session_end);
     suite_add(suite, what_commits_behind_the_back_ends_it_visibly, before, session_end);
+    suite_add(suite, what_rolls_back_behind_the_back_is_no_success, before, session_end);
+    suite_add(suite, what_commits_and_fails_is_not_undone, before, session_end);
     suite_add(suite, a_rollback_that_cannot_undo_is_no_success, before, session_end);
     suite_add(suite, a_deadlock_is_run_again, before, session_end);
     suite_add(suite, a_deadlock_that_was_handled_ends_it_all_the_same, before, session_end);
