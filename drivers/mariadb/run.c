@@ -453,7 +453,9 @@ settle(connection *self, const course *c, const dbal__mariadb_meaning *meaning, 
 {
     bool killed = dbal__mariadb_kill_end(&self->kill);
     self->lost = self->lost || self->kill.doubts;
-    if (!self->lost && (killed || (!ok && was_open)))
+    /* a procedure may have begun one before it failed */
+    bool may_begin = self->was_sent && (meaning->kinds & DBAL_SQL_UNSHARED) != 0;
+    if (!self->lost && (killed || (!ok && (was_open || may_begin))))
         sweep(self);
     if (ok && meaning->control == DBAL__MARIADB_MOVES)
         self->moved = true;

@@ -123,6 +123,21 @@ fail_after_commit(dbal_connection *connection, void *arg)
     return dbal_wait(dbal_connection_query(connection, "select * from nowhere", DBAL_NO_PARAMS));
 }
 
+/* The server's error does not say that a transaction is open. */
+START_TEST(one_that_a_failed_procedure_began_is_found)
+{
+    RUN("create procedure begins() begin start transaction; update t set n = 5; "
+        "signal sqlstate '45000'; end");
+    step steps[] = {{"call begins()", "45000", ""},
+                    {"begin", "25001", ""},
+                    {"rollback", NULL, ""},
+                    {NULL, NULL, ""}};
+    ends_well(dbal_pool_session(pool, NULL, take_steps, steps));
+    check_steps(steps);
+    ck_assert_int_eq(run_number("select sum(n) from t"), 0);
+}
+END_TEST
+
 START_TEST(a_rollback_that_cannot_undo_is_no_success)
 {
     step ignored = {"", NULL, ""};
@@ -352,6 +367,7 @@ add_transactions(Suite *suite)
     suite_add(suite, what_commits_behind_the_back_ends_it_visibly, before, session_end);
     suite_add(suite, what_rolls_back_behind_the_back_is_no_success, before, session_end);
     suite_add(suite, what_commits_and_fails_is_not_undone, before, session_end);
+    suite_add(suite, one_that_a_failed_procedure_began_is_found, before, session_end);
     suite_add(suite, a_rollback_that_cannot_undo_is_no_success, before, session_end);
     suite_add(suite, a_deadlock_is_run_again, before, session_end);
     suite_add(suite, a_deadlock_that_was_handled_ends_it_all_the_same, before, session_end);
