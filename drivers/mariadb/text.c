@@ -76,7 +76,8 @@ dbal__mariadb_text(dbal__mariadb_connection *self, dbal_request *request)
     if (result != NULL)
         taken = take_rows(self->mysql, result, request);
     mysql_free_result(result);
-    if (!drop_others(self->mysql) && taken == DBAL__MARIADB_TAKEN)
+    /* behind an error nothing comes, and to ask for it would forget the error */
+    if (taken != DBAL__MARIADB_FAILED && !drop_others(self->mysql) && taken == DBAL__MARIADB_TAKEN)
         taken = DBAL__MARIADB_FAILED;
     return taken;
 }
