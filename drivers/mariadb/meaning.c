@@ -41,6 +41,10 @@ commits_by_itself(unsigned more)
                      .instead = (more & SESSION) != 0 ? session : NULL};
 }
 
+/* What stands behind ANALYZE, EXPLAIN or SET STATEMENT, so many of them deep at most. */
+enum { DEEPEST = 16 };
+static meaning of_inner(const char *sql, int depth);
+
 /* ---- statements that read or change rows ---------------------------------------------------- */
 
 /* FOR UPDATE | SHARE, or LOCK IN SHARE MODE: it locks rows */
@@ -98,8 +102,9 @@ of_query(dbal__mariadb_control control, unsigned kinds, const char *cursor)
 
 /* ROLLBACK [WORK] TO …, or the end of a transaction */
 static meaning
-rolls_back(const char *cursor)
+rolls_back(const char *cursor, int depth)
 {
+    (void)depth;
     token t = dbal__mariadb_next(&cursor);
     if (dbal__mariadb_is(t, "work"))
         t = dbal__mariadb_next(&cursor);
@@ -110,8 +115,9 @@ rolls_back(const char *cursor)
 
 /* START TRANSACTION; others of that verb are the administrator's */
 static meaning
-starts(const char *cursor)
+starts(const char *cursor, int depth)
 {
+    (void)depth;
     if (dbal__mariadb_is(dbal__mariadb_peek(cursor), "transaction"))
         return belongs(DBAL__MARIADB_BEGINS, DBAL_SQL_BEGINS, transaction);
     return commits_by_itself(0);
@@ -119,8 +125,9 @@ starts(const char *cursor)
 
 /* BEGIN [WORK], or BEGIN NOT ATOMIC, which is a program */
 static meaning
-begins(const char *cursor)
+begins(const char *cursor, int depth)
 {
+    (void)depth;
     if (dbal__mariadb_is(dbal__mariadb_peek(cursor), "not"))
         return plain(WRITES | ALONE);
     return belongs(DBAL__MARIADB_BEGINS, DBAL_SQL_BEGINS, transaction);
@@ -128,27 +135,27 @@ begins(const char *cursor)
 
 /* SET STATEMENT name = value, … FOR statement */
 static meaning
-for_one(const char *cursor)
+for_one(const char *cursor, int depth)
 {
-    unsigned depth = 0;
+    unsigned parentheses = 0;
     for (token t = dbal__mariadb_next(&cursor); !dbal__mariadb_is_end(t);
          t = dbal__mariadb_next(&cursor)) {
         if (dbal__mariadb_is_byte(t, '('))
-            depth++;
+            parentheses++;
         else if (dbal__mariadb_is_byte(t, ')'))
-            depth -= depth != 0;
-        else if (depth == 0 && dbal__mariadb_is(t, "for"))
-            return dbal__mariadb_meaning_of(cursor);
+            parentheses -= parentheses != 0;
+        else if (parentheses == 0 && dbal__mariadb_is(t, "for"))
+            return of_inner(cursor, depth + 1);
     }
     return plain(WRITES | ALONE);
 }
 
 static meaning
-sets(const char *cursor)
+sets(const char *cursor, int depth)
 {
     token t = dbal__mariadb_next(&cursor);
     if (dbal__mariadb_is(t, "statement"))
-        return for_one(cursor);
+        return for_one(cursor, depth);
     if (dbal__mariadb_is(t, "global"))
         return (meaning){
             .control = DBAL__MARIADB_SETS, .kinds = WRITES | SESSION, .instead = session};
@@ -163,8 +170,9 @@ sets(const char *cursor)
 
 /* CREATE [OR REPLACE] TEMPORARY, DROP TEMPORARY */
 static meaning
-defines(const char *cursor)
+defines(const char *cursor, int depth)
 {
+    (void)depth;
     token t = dbal__mariadb_next(&cursor);
     while (dbal__mariadb_is(t, "or") || dbal__mariadb_is(t, "replace"))
         t = dbal__mariadb_next(&cursor);
@@ -175,8 +183,9 @@ defines(const char *cursor)
 
 /* FLUSH TABLES … WITH READ LOCK | FOR EXPORT holds locks */
 static meaning
-flushes(const char *cursor)
+flushes(const char *cursor, int depth)
 {
+    (void)depth;
     for (token t = dbal__mariadb_next(&cursor); !dbal__mariadb_is_end(t);
          t = dbal__mariadb_next(&cursor))
         if (dbal__mariadb_is(t, "lock") || dbal__mariadb_is(t, "export"))
@@ -188,8 +197,9 @@ flushes(const char *cursor)
 
 /* SHOW WARNINGS | ERRORS | COUNT(*) …: of the statement before */
 static meaning
-shows(const char *cursor)
+shows(const char *cursor, int depth)
 {
+    (void)depth;
     token t = dbal__mariadb_next(&cursor);
     bool last = dbal__mariadb_is(t, "warnings") || dbal__mariadb_is(t, "errors") ||
                 dbal__mariadb_is(t, "count");
@@ -198,7 +208,7 @@ shows(const char *cursor)
 
 /* ANALYZE [FORMAT = JSON] statement runs it; ANALYZE TABLE is of another kind */
 static meaning
-analyzes(const char *cursor)
+analyzes(const char *cursor, int depth)
 {
     token t = dbal__mariadb_peek(cursor);
     const char *behind = cursor;
@@ -208,23 +218,23 @@ analyzes(const char *cursor)
     if (dbal__mariadb_is(t, "format"))
         for (int i = 0; i < 3; i++)
             dbal__mariadb_next(&behind);
-    meaning m = dbal__mariadb_meaning_of(behind);
+    meaning m = of_inner(behind, depth + 1);
     m.kinds |= ALONE;
     return m;
 }
 
 static meaning
-explains(const char *cursor)
+explains(const char *cursor, int depth)
 {
     token t = dbal__mariadb_peek(cursor);
-    return dbal__mariadb_is(t, "analyze") ? dbal__mariadb_meaning_of(cursor) : plain(READS | ALONE);
+    return dbal__mariadb_is(t, "analyze") ? of_inner(cursor, depth + 1) : plain(READS | ALONE);
 }
 
 /* ---- the verb --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *verb;
-    meaning (*reads)(const char *cursor); /* what follows tells, or NULL */
+    meaning (*reads)(const char *cursor, int depth); /* what follows tells, or NULL */
     meaning meaning;
 } verbs[] = {
     {"begin", begins, {0}},
@@ -281,28 +291,36 @@ static const struct {
 };
 
 static meaning
-of_verb(token t, const char *cursor)
+of_verb(token t, const char *cursor, int depth)
 {
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
         if (dbal__mariadb_is(t, queries[i].verb))
             return of_query(queries[i].control, queries[i].kinds, cursor);
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
         if (dbal__mariadb_is(t, verbs[i].verb))
-            return verbs[i].reads != NULL ? verbs[i].reads(cursor) : verbs[i].meaning;
+            return verbs[i].reads != NULL ? verbs[i].reads(cursor, depth) : verbs[i].meaning;
     /* CALL, LOAD, KILL … or nothing that MariaDB knows: it says where it goes wrong */
     return plain(WRITES | ALONE);
 }
 
-meaning
-dbal__mariadb_meaning_of(const char *sql)
+static meaning
+of_inner(const char *sql, int depth)
 {
     const char *cursor = sql;
+    if (depth > DEEPEST)
+        return plain(WRITES | ALONE);
     token t = dbal__mariadb_next(&cursor);
     while (t.kind == DBAL_SQL_SEMICOLON || dbal__mariadb_is_byte(t, '('))
         t = dbal__mariadb_next(&cursor);
     if (t.kind == DBAL_SQL_END)
         return plain(READS | ALONE);
-    return of_verb(t, cursor);
+    return of_verb(t, cursor, depth);
+}
+
+meaning
+dbal__mariadb_meaning_of(const char *sql)
+{
+    return of_inner(sql, 0);
 }
 
 dbal_sql_class

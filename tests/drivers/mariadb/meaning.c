@@ -1,6 +1,7 @@
 /* What the driver makes of a statement's text. */
 #include "drivers/mariadb/meaning.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "session.h"
@@ -117,6 +118,24 @@ START_TEST(what_a_text_means)
 }
 END_TEST
 
+/* What is nested is followed for a while, and not for as long as there is memory to nest in. */
+START_TEST(what_is_nested_has_an_end)
+{
+    static const char *const words[] = {"analyze ", "explain analyze ", "set statement a = 1 for "};
+    enum { TIMES = 1000000 };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t size = strlen(words[i]);
+        char *sql = malloc(TIMES * size + 1);
+        ck_assert_ptr_nonnull(sql);
+        for (size_t at = 0; at < TIMES; at++)
+            memcpy(sql + at * size, words[i], size);
+        sql[TIMES * size] = '\0';
+        ck_assert_uint_eq(dbal__mariadb_meaning_of(sql).kinds & (R | W | U), W | U);
+        free(sql);
+    }
+}
+END_TEST
+
 static void
 nothing(void)
 {
@@ -126,4 +145,5 @@ void
 add_meaning(Suite *suite)
 {
     suite_add(suite, what_a_text_means, nothing, nothing);
+    suite_add(suite, what_is_nested_has_an_end, nothing, nothing);
 }
