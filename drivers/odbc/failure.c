@@ -202,7 +202,7 @@ dbal__odbc_failure(dbal__odbc_connection *c, SQLSMALLINT kind, SQLHANDLE handle,
 {
     record r = {.native = 0};
     bool said = read_record(c, kind, handle, &r, false) || read_record(c, kind, handle, &r, true);
-    bool dead = is_dead(c);
+    bool dead = is_dead(c) || (said && c->connected && map(r.sqlstate).lost);
     if (dbal__odbc_is_stopped(c) && !dead) {
         dbal__odbc_failure_stopped(fault);
         dbal_fault_set_vendor_code(fault, (int)r.native);
