@@ -39,6 +39,7 @@ typedef struct dbal__odbc_connection {
     SQLUINTEGER usual, level; /* the one by default, and now */
 
     bool lasting;          /* the session was changed in a way that reset() cannot undo */
+    bool writes;           /* the running one may write */
     dbal_request *request; /* the running one, or NULL */
 } dbal__odbc_connection;
 

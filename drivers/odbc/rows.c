@@ -17,6 +17,10 @@ fail(dbal__odbc_connection *c, SQLHSTMT handle, dbal__odbc_taken taken, dbal_fau
         return DBAL__ODBC_END_SATISFIED;
     else if (dbal__odbc_is_stopped(c))
         dbal__odbc_failure_stopped(fault);
+    /* it was executed: only its rows are missing */
+    bool ours = taken == DBAL__ODBC_NO_MEMORY || dbal__odbc_is_stopped(c);
+    if (ours && c->writes && dbal_fault_is_set(fault))
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
     return DBAL__ODBC_END_FAILED;
 }
 

@@ -175,7 +175,8 @@ run(dbal__odbc_connection *c, dbal_fault *fault)
         return !c->open || dbal__odbc_transaction_commit(c, fault);
     if (c->spoilt && m.verb != DBAL__ODBC_ROLLBACK_TO)
         return dbal__odbc_failure_spoilt(fault);
-    if ((m.kinds & DBAL_SQL_WRITES) != 0 && (c->read_only || dbal_request_read_only(c->request)))
+    c->writes = (m.kinds & DBAL_SQL_WRITES) != 0;
+    if (c->writes && (c->read_only || dbal_request_read_only(c->request)))
         return dbal__odbc_failure_promise(fault);
     c->lasting = c->lasting || m.verb == DBAL__ODBC_SETTING;
     bool ok = run_statement(c, m.verb, fault);
