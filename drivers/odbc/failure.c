@@ -19,6 +19,7 @@ static const mapping mappings[] = {
     {"40P01", DBAL_ERROR_OPERATIONAL, true, false},
     {"55P03", DBAL_ERROR_OPERATIONAL, true, false},
     {"40002", DBAL_ERROR_INTEGRITY, false, false},
+    {"40003", DBAL_ERROR_OPERATIONAL, false, true}, /* nobody knows how it ended */
     {"44000", DBAL_ERROR_INTEGRITY, false, false},
     {"23", DBAL_ERROR_INTEGRITY, false, false},
     {"42", DBAL_ERROR_PROGRAMMING, false, false},
@@ -28,6 +29,7 @@ static const mapping mappings[] = {
     {"3F", DBAL_ERROR_PROGRAMMING, false, false},
     {"22", DBAL_ERROR_DATA, false, false},
     {"25006", DBAL_ERROR_OPERATIONAL, false, false},
+    {"25S01", DBAL_ERROR_OPERATIONAL, false, true}, /* … how the transaction did */
     {"24", DBAL_ERROR_INTERNAL, false, false},
     {"25", DBAL_ERROR_INTERNAL, false, false},
     {"0A", DBAL_ERROR_NOT_SUPPORTED, false, false},
@@ -37,6 +39,7 @@ static const mapping mappings[] = {
     {"HY013", DBAL_ERROR_NO_MEMORY, false, false},
     {"HY008", DBAL_ERROR_CANCELLED, false, false},
     {"57014", DBAL_ERROR_CANCELLED, false, false},
+    {"HYT01", DBAL_ERROR_OPERATIONAL, false, true},
     {"57P", DBAL_ERROR_OPERATIONAL, false, true},
     {"08", DBAL_ERROR_OPERATIONAL, false, true},
     {"", DBAL_ERROR_OPERATIONAL, false, false},
