@@ -139,9 +139,12 @@ dbal__odbc_transaction_commit(dbal__odbc_connection *c, dbal_fault *fault)
         return give_up(fault, "");
     }
     fail(c, fault);
-    if (!end(c, SQL_ROLLBACK) || !settle(c)) {
+    if (!end(c, SQL_ROLLBACK)) {
         c->open = false;
+        /* neither was done, as far as the ODBC driver knows: it may have been committed */
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
+        dbal_fault_set_retryable(fault, false);
         return give_up(fault, "");
     }
-    return false;
+    return settle(c) ? false : give_up(fault, "");
 }
