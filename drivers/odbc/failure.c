@@ -6,6 +6,7 @@
 
 #include "constraint.h"
 #include "lite.h"
+#include "message.h"
 
 typedef struct mapping {
     const char *sqlstate; /* or how it begins */
@@ -109,19 +110,6 @@ dbal__odbc_is_stopped(const dbal__odbc_connection *c)
 
 /* ---- records ----------------------------------------------------------------------------------- */
 
-/* "[unixODBC][Driver Manager]Data source name not found": who says so is of no use */
-static void
-strip_names(char *text)
-{
-    char *at = text;
-    while (*at == '[' && strchr(at, ']') != NULL)
-        at = strchr(at, ']') + 1;
-    memmove(text, at, strlen(at) + 1);
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == '\n' || *c == '\r')
-            *c = ' ';
-}
-
 /* no driver should show it, but who knows */
 static void
 hide(char *text, const char *secret)
@@ -155,7 +143,7 @@ read_record(const dbal__odbc_connection *c, SQLSMALLINT kind, SQLHANDLE handle, 
         memcpy(ret->sqlstate, warning ? (c->connected ? "HY000" : "IM003") : (char *)state, 5);
         ret->sqlstate[5] = '\0';
         ret->text[sizeof ret->text - 1] = '\0';
-        strip_names(ret->text);
+        dbal__odbc_message_strip(ret->text);
         hide(ret->text, c->config->secret);
         return true;
     }
@@ -184,13 +172,14 @@ static void
 set(dbal__odbc_connection *c, const record *r, dbal_fault *fault)
 {
     const char *sqlstate = r->sqlstate;
-    char name[128];
+    char name[128], text[sizeof r->text];
     if (c->database == DBAL__ODBC_SQLITE)
         sqlstate = dbal__odbc_lite_sqlstate(sqlstate, r->native, r->text);
     mapping m = map(sqlstate);
     if (m.error_class == DBAL_ERROR_CANCELLED)
         sqlstate = "57014";
-    dbal_fault_set(fault, m.error_class, sqlstate, "%s", r->text);
+    dbal__odbc_message_hide(r->text, c->request, text, sizeof text);
+    dbal_fault_set(fault, m.error_class, sqlstate, "%s", text);
     dbal_fault_set_vendor_code(fault, (int)r->native);
     dbal_fault_set_retryable(fault, m.retryable);
     if (m.error_class == DBAL_ERROR_INTEGRITY &&

@@ -78,6 +78,33 @@ START_TEST(a_constraint_is_found_in_the_message)
 }
 END_TEST
 
+static void
+check_secret(const char *sql, const char *secret)
+{
+    dbal_outcome outcome =
+        loop_fixture_await(&fixture, dbal_pool_query(pool, sql, DBAL_PARAMS(dbal_text(secret))));
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_msg(error != NULL, "%s", sql);
+    ck_assert_msg(strstr(dbal_error_message(error), secret) == NULL, "%s",
+                  dbal_error_message(error));
+    dbal_outcome_clear(&outcome);
+}
+
+START_TEST(values_are_kept_secret)
+{
+    static const char insert[] = "insert into secret values ($1)";
+    open_postgres("");
+    run("create table secret(s text primary key check (s <> 'it''s'))");
+    dbal_outcome outcome = ask(insert, DBAL_PARAMS(dbal_text("s3cret")));
+    dbal_outcome_clear(&outcome);
+    check_secret(insert, "s3cret"); /* the detail */
+    check_secret(insert, "it's");
+    check_secret("select cast(cast($1 as text) as integer)", "s3cret");
+    check_secret("select cast(cast($1 as text) as integer)", "the \"s3cret\" one");
+    run("drop table secret");
+}
+END_TEST
+
 START_TEST(a_connection_that_the_server_ends_is_lost)
 {
     open_postgres("");
@@ -100,5 +127,6 @@ add_failure(Suite *suite)
     suite_add(suite, errors_have_their_class_and_the_native_code, before, after);
     suite_add(suite, what_sqlite_does_not_say_is_known_by_its_code, before, after);
     suite_add(suite, a_constraint_is_found_in_the_message, before, after);
+    suite_add(suite, values_are_kept_secret, before, after);
     suite_add(suite, a_connection_that_the_server_ends_is_lost, before, after);
 }
