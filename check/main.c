@@ -237,6 +237,10 @@ main(int argc, char **argv)
     learn_quirks();
     unsigned count = list_make(&items);
     count = pick(items, count);
+    if (count == 0) {
+        fprintf(stderr, "dbal-check-driver: nothing has \"%s\" in its name\n", said.only);
+        return 2;
+    }
     try_all(items, count);
     if (said.markdown)
         table_print_markdown(items, count, &known);

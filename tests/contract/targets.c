@@ -61,6 +61,7 @@ static const contract_sql sqlite_sql = {
 
 #ifdef TESTS_MARIADB
 static const contract_sql mariadb_sql = {
+    .drop = "drop table if exists number; drop table if exists thing",
     .create = "create table number(n bigint not null); insert into number values (0);"
               "create table thing(id bigint primary key auto_increment);"
               "insert into thing values (1)",
