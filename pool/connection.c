@@ -35,6 +35,8 @@ dbal__connection_unref(dbal_connection *connection)
     dbal_error_unref(connection->loss);
     if (connection->last != NULL)
         dbal__sql_unref(connection->last);
+    if (connection->soiler != NULL)
+        dbal__sql_unref(connection->soiler);
     dbal__free(connection);
 }
 
@@ -361,9 +363,9 @@ dbal__connection_add_ticket(dbal__scope *scope, dbal__ticket *ticket, dbal__tick
     return deferred;
 }
 
-static void
-start_control(dbal_connection *connection, dbal__ticket *ticket, bool first,
-              void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
+void
+dbal__connection_start_control(dbal_connection *connection, dbal__ticket *ticket, bool first,
+                               void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
 {
     ticket->internal = true;
     ticket->done = done;
@@ -371,22 +373,6 @@ start_control(dbal_connection *connection, dbal__ticket *ticket, bool first,
     dbal__ticket_start(ticket);
     enqueue(connection, ticket, first);
     dbal__connection_pump(connection);
-}
-
-bool
-dbal__connection_reset(dbal_connection *connection,
-                       void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
-{
-    dbal_pool *pool = connection->pool;
-    const dbal_driver *driver = pool->driver->driver;
-    if (dbal__pool_is_native(pool) ? driver->native->reset == NULL
-                                   : driver->blocking->reset == NULL)
-        return false;
-    dbal__ticket *ticket = dbal__ticket_new_reset(pool);
-    if (ticket == NULL)
-        return false;
-    start_control(connection, ticket, true, done, arg);
-    return true;
 }
 
 void
@@ -405,7 +391,7 @@ dbal__connection_control(dbal_connection *connection, const char *sql, dbal__sco
     ticket->writes = writes;
     if (beginning != NULL)
         ticket->scope = dbal__scope_ref(beginning);
-    start_control(connection, ticket, beginning == NULL, done, arg);
+    dbal__connection_start_control(connection, ticket, beginning == NULL, done, arg);
 }
 
 void
@@ -476,8 +462,11 @@ take_state(dbal_connection *connection, const dbal__ticket *ticket)
     const dbal__job *job = &ticket->job;
     if (connection->lost)
         return;
+    bool soiled = ticket->soils || job->soiled;
     connection->in_transaction = job->in_transaction;
-    connection->dirty = (connection->dirty || ticket->soils || job->soiled) && !job->cleaned;
+    connection->dirty = (connection->dirty || soiled) && !job->cleaned;
+    if (soiled && connection->soiler == NULL && ticket->sql != NULL)
+        connection->soiler = dbal__sql_ref(ticket->sql);
 }
 
 void

@@ -48,6 +48,8 @@ struct dbal_connection {
     bool in_transaction, lost, over;
     dbal_error *loss;     /* why it was lost, where that is known */
     bool dirty;           /* a statement left the session changed: not to be used by others so */
+    bool spoiled;         /* what was open could not be undone: not to be used by others at all */
+    dbal__sql *soiler;    /* the first that changed it; a reference, or NULL */
     dbal_error_class why; /* 0, or why it was stopped */
     bool has_token, claiming;
     bool settling; /* statements went back for the token: all come home before any is handed down */
@@ -95,9 +97,6 @@ void dbal__connection_forget(dbal__ticket *ticket);
 void dbal__connection_control(dbal_connection *connection, const char *sql, dbal__scope *beginning,
                               bool writes, void (*done)(dbal__ticket *ticket, dbal_outcome outcome),
                               void *arg);
-/* Makes the session as new, where the driver can; `done` is told. False: it cannot. */
-bool dbal__connection_reset(dbal_connection *connection,
-                            void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg);
 void dbal__connection_pump(dbal_connection *connection);
 /* NULL, or an INTERFACE error: the work is over. */
 dbal_error *dbal__connection_refusal(const dbal_connection *connection, const char *call);
@@ -115,6 +114,23 @@ dbal__connection_ran(dbal_connection *connection, dbal__sql *sql)
         dbal__sql_unref(connection->last);
     connection->last = dbal__sql_ref(sql);
 }
+
+/* Puts a statement of dbal's own in line, first or last; `done` is told. */
+void dbal__connection_start_control(dbal_connection *connection, dbal__ticket *ticket, bool first,
+                                    void (*done)(dbal__ticket *ticket, dbal_outcome outcome),
+                                    void *arg);
+
+/* ---- reset.c ---- */
+
+/*
+ * A session is over: makes its connection as new, where the settings want that. True: `done` is to
+ * call dbal__reset_done(); false: there is nothing to wait for. After either, the connection is dirty
+ * when nobody else is to have it.
+ */
+bool dbal__reset_begin(dbal_connection *connection,
+                       void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg);
+/* The outcome is taken over. */
+void dbal__reset_done(dbal_connection *connection, dbal_outcome outcome);
 
 /* ---- scope.c ---- */
 

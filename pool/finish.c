@@ -218,10 +218,15 @@ static void
 check_lane(const dbal__ticket *ticket, dbal__slot *slot)
 {
     const dbal__job *job = &ticket->job;
-    if (!dbal__pool_is_native(ticket->pool) || job->began == 0 ||
-        (!job->in_transaction && !job->soiled))
+    dbal_pool *pool = ticket->pool;
+    if (!dbal__pool_is_native(pool) || job->began == 0 || (!job->in_transaction && !job->soiled))
         return;
-    dbal__ready_log(&ticket->pool->loop->ready, DBAL_LOG_WARNING,
+    bool handed_on = pool->settings.reset == DBAL_RESET_NONE && !job->in_transaction;
+    if (job->soiled)
+        dbal__reset_report(pool, dbal__ticket_name(ticket), handed_on);
+    if (handed_on)
+        return;
+    dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
                     "%s %s its connection, which is closed: use a session",
                     dbal__ticket_name(ticket),
                     job->in_transaction ? "left a transaction open on" : "changed the session of");

@@ -160,6 +160,9 @@ static const metric metrics[] = {
      true},
     {"slow_acquires_total", "Requests that waited for slow_acquire or longer.", LONG,
      AT(slow_acquires), true},
+    {"dirty_sessions_total", "Sessions that ended with their connection changed.", LONG,
+     AT(dirty_sessions), true},
+    {"resets_total", "Times a connection was made as new.", LONG, AT(resets), true},
 };
 
 static uint64_t

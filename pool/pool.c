@@ -70,6 +70,8 @@ set_up(dbal_pool *pool, const char *text, dbal_url *url, const dbal_pool_options
         error = configure(pool, url);
     if (error == NULL)
         error = dbal__pool_choose_gate(pool, text);
+    if (error == NULL)
+        error = dbal__reset_check(pool);
     if (error != NULL)
         return error;
     if (pool->settings.max_size == 0)
@@ -147,6 +149,7 @@ release(dbal_pool *pool)
         pool->driver->driver->configure_free(pool->config);
     dbal_error_unref(pool->last_error);
     dbal__notes_fini(&pool->notes);
+    dbal__notes_fini(&pool->changes);
     dbal__ticket_free(pool->writer);
     dbal__list_remove(&pool->writes_task.link);
     dbal__list_remove(&pool->serve_task.link);

@@ -102,6 +102,7 @@ struct dbal_pool {
     size_t waiting_count; /* on that list */
     size_t waiting_most;  /* max_waiting, or none while what waits is to fail */
     dbal_notes notes;     /* of opening connections, which the log has */
+    dbal_notes changes;   /* the same, of who changed his connection */
     dbal__ticket *spare;  /* memory for the next ones */
     unsigned spare_count;
     uint64_t last_job;                  /* the number it was given */
@@ -360,6 +361,13 @@ void dbal__slots_give_up(dbal_pool *pool, bool busy_only);
 bool dbal__slots_join(dbal_pool *pool, int64_t deadline);
 void dbal__slots_free(dbal_pool *pool);
 dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
+
+/* ---- reset.c ---- */
+
+/* NULL, or why its connections cannot be made as new as the settings want. */
+dbal_error *dbal__reset_check(const dbal_pool *pool);
+/* Somebody changed his connection and is done with it: counts, and tells the log what becomes of it. */
+void dbal__reset_report(dbal_pool *pool, const char *who, bool handed_on);
 
 /* ---- stats.c ---- */
 

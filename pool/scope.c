@@ -223,7 +223,7 @@ on_undone(dbal__ticket *ticket, dbal_outcome outcome)
     dbal__scope *scope = ticket->done_arg;
     dbal_error *error = dbal_outcome_error(outcome);
     if (error != NULL)
-        scope->connection->dirty = true; /* whatever is open there must not reach others */
+        scope->connection->spoiled = true; /* whatever is open there must not reach others */
     dbal__outcome_fini(outcome);
     finish(scope);
     dbal__scope_unref(scope);
@@ -426,26 +426,19 @@ static void
 on_reset(dbal__ticket *ticket, dbal_outcome outcome)
 {
     dbal__scope *scope = ticket->done_arg;
-    /* one that cannot be made as new is closed when it is given back */
-    scope->connection->dirty = dbal_outcome_error(outcome) != NULL;
-    dbal__outcome_fini(outcome);
+    dbal__reset_done(scope->connection, outcome);
     give_connection_back(scope);
     dbal__scope_unref(scope);
 }
 
-/* The outermost scope is over; a session that changed more than data is cleaned for the next. */
+/* The outermost scope is over. */
 static void
 end_session(dbal__scope *scope)
 {
-    dbal_connection *connection = scope->connection;
-    bool unclean = connection->dirty || connection->in_transaction;
-    if (!unclean || connection->lost)
-        give_connection_back(scope);
-    else if (!dbal__connection_reset(connection, on_reset, dbal__scope_ref(scope))) {
-        connection->dirty = true;
-        give_connection_back(scope);
-        dbal__scope_unref(scope);
-    }
+    if (dbal__reset_begin(scope->connection, on_reset, dbal__scope_ref(scope)))
+        return;
+    give_connection_back(scope);
+    dbal__scope_unref(scope);
 }
 
 static void

@@ -27,6 +27,7 @@ typedef struct setting {
 static const char *const gates[] = {"auto", "loop", "thread", "driver-thread", "process", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const poolers[] = {"none", "transaction", NULL};
+static const char *const resets[] = {"auto", "full", "none", NULL};
 
 #define AT(field) offsetof(dbal_pool_options, field), offsetof(dbal__settings, field)
 
@@ -54,6 +55,7 @@ static const setting known[] = {
     {"pooler", WORD, AT(pooler), DBAL_POOLER_NONE, DBAL_POOLER_TRANSACTION, 0, false, false,
      poolers},
     {"query_timeout", SECONDS, AT(query_timeout), 0, 1e9, DBAL_OFF, true},
+    {"reset", WORD, AT(reset), DBAL_RESET_AUTO, DBAL_RESET_NONE, 0, false, false, resets},
     {"slow_acquire", SECONDS, AT(slow_acquire), 0.001, 1e9, 2, true},
     {"slow_query", SECONDS, AT(slow_query), 0.001, 1e9, 1, true},
     {"statement_cache", COUNT, AT(statement_cache), 0, 100000, 100, true},

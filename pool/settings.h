@@ -29,6 +29,7 @@ typedef struct dbal__settings {
     bool fail_fast;
     double slow_query, slow_acquire;
     bool histograms;
+    dbal_reset reset;
     char name[DBAL__NAME_ROOM]; /* "": it has none */
     dbal_trace_fn *trace;       /* or NULL; of the options alone */
     void *trace_arg;

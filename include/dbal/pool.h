@@ -38,6 +38,13 @@ typedef enum dbal_pooler {
     DBAL_POOLER_TRANSACTION /**< PgBouncer or its like in transaction mode: each transaction may get another server connection */
 } dbal_pooler;
 
+/** When a connection is made as new behind who had it to himself: settings, temporary tables, locks and the like. */
+typedef enum dbal_reset {
+    DBAL_RESET_AUTO, /**< behind a session that changed it */
+    DBAL_RESET_FULL, /**< behind each session and transaction that ran anything */
+    DBAL_RESET_NONE  /**< never: whoever comes next finds what was left behind */
+} dbal_reset;
+
 /** A pool's settings; zero means default everywhere. Each can also stand in the URL as `pool_<name>`, which wins. */
 typedef struct dbal_pool_options {
     size_t size;              /**< sizeof(dbal_pool_options); DBAL_POOL_OPTIONS() sets it */
@@ -66,6 +73,7 @@ typedef struct dbal_pool_options {
     double slow_query;        /**< seconds; a statement that took longer from being handed to its connection to its end is told to the log, with its label, SQL without parameters, and how long it waited and ran. At least 0.001, default 1, or off. Ten lines a second at most; what was left out is counted in the next. Too low: the log is full of what is no trouble; too high: it hides what is */
     double slow_acquire;      /**< seconds; the same for what waited longer for a connection, got or not. At least 0.001, default 2, or off. Too low: each burst is reported; too high: that max_size or the database is too small shows in acquire_timeout's errors only */
     bool histograms;          /**< keeps histograms of how long phases take, by label: see dbal_pool_histograms() and dbal_pool_metrics(). Default off. On, each statement costs some hundred nanoseconds more, and the pool 120 kB at most */
+    dbal_reset reset;         /**< default DBAL_RESET_AUTO. FULL, where a driver cannot see all that changes a session: a round trip more behind each session and transaction; a driver that can make none as new is an INTERFACE error. NONE, for a pooler that resets by itself: settings of one caller are those of the next, and what he locked stays locked. With each, a session that ends changed is told to the log, once for each label or SQL, and counted in dirty_sessions; an open transaction is rolled back, and where that fails the connection closed */
     const char *name;         /**< what the pool is called in dbal_pool_metrics(): 1 to 63 bytes, copied; default the URL without passwords. The same for two pools: nobody can tell which is which */
     dbal_trace_fn *trace;     /**< is told when phases begin and end; NULL: nobody. Not in URLs. A slow one holds up the loop */
     void *trace_arg;          /**< for trace */
@@ -76,7 +84,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
@@ -309,12 +317,14 @@ typedef struct dbal_pool_counts {
     bool paused;               /**< by dbal_pool_pause() */
     uint64_t slow_queries;     /**< statements that took slow_query or longer, those not shown in the log included */
     uint64_t slow_acquires;    /**< requests for a connection that waited for slow_acquire or longer */
+    uint64_t dirty_sessions;   /**< sessions and transactions that ended with their connection changed, see dbal_pool_options.reset; and statements on the pool that changed theirs */
+    uint64_t resets;           /**< times a connection was made as new */
 } dbal_pool_counts;
 
 /** Counters to be filled: `dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;` */
 #define DBAL_POOL_COUNTS_INIT                                                                      \
     {sizeof(dbal_pool_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,      \
-     0, 0, 0, 0, 0, false, 0, 0}
+     0, 0, 0, 0, 0, false, 0, 0, 0, 0}
 
 /** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */
 void dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts);

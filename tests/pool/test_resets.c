@@ -1,4 +1,5 @@
 /* A session that changed more than data does not show it to the next on its connection. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/suite.h"
@@ -165,6 +166,121 @@ START_TEST(a_shared_connection_that_was_changed_is_closed)
 }
 END_TEST
 
+START_TEST(full_is_behind_each)
+{
+    open_pool("native", _i == 0 ? "pool_max_size=1&pool_reset=full"
+                                : "pool_max_size=1&pool_reset=full&pipeline=off");
+    good(SESSION("get"));
+    good(dbal_pool_transaction(pool, NULL, run_all, (void *)(const char *const[]){"get", NULL}));
+    good(SESSION("setting"));
+    good(ask("get"));
+    ck_assert(fake_script_ran(script, "get|reset|begin|get|commit|reset|setting|reset|get|"));
+    good(SESSION(NULL)); /* which ran nothing */
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 3);
+    ck_assert_uint_eq(counts_now().resets, 3);
+    ck_assert_uint_eq(counts_now().dirty_sessions, 1);
+    ck_assert_uint_eq(counts_now().opened, 1);
+}
+END_TEST
+
+START_TEST(with_none_the_next_finds_it)
+{
+    open_pool("native", _i == 0 ? "pool_max_size=1&pool_reset=none"
+                                : "pool_max_size=1&pool_reset=none&pipeline=off");
+    good(SESSION("setting"));
+    ck_assert_int_eq(changed(), 1);
+    good(SESSION("begin", "add 5", "setting"));
+    ck_assert_int_eq(number("get"), 0);
+    good(ask("secret"));
+    ck_assert_int_eq(changed(), 1);
+    ck_assert_int_eq(fake_script_count(script, &script->resets), 0);
+    ck_assert_uint_eq(counts_now().opened, 1);
+    ck_assert_uint_eq(counts_now().dirty_sessions, 3);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "others have it so"), 2);
+}
+END_TEST
+
+START_TEST(with_none_what_cannot_be_undone_is_closed)
+{
+    open_pool("native", _i == 0 ? "pool_max_size=1&pool_reset=none"
+                                : "pool_max_size=1&pool_reset=none&pipeline=off");
+    script->fail_run = 3;
+    good(SESSION("begin", "add 5")); /* its rollback fails */
+    ck_assert_int_eq(number("get"), 0);
+    ck_assert_uint_eq(counts_now().opened, 2);
+}
+END_TEST
+
+static dbal_outcome
+fails(dbal_connection *connection, void *arg)
+{
+    (void)connection;
+    (void)arg;
+    return dbal_fail(dbal_error_new(DBAL_ERROR_APPLICATION, "not so"));
+}
+
+static dbal_outcome
+passes(dbal_outcome in, void *arg)
+{
+    (void)in;
+    (void)arg;
+    return dbal_done();
+}
+
+static dbal_outcome
+tries(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    dbal_deferred *part = dbal_connection_savepoint(connection, fails, NULL);
+    dbal_deferred_add_both(part, passes, NULL);
+    return dbal_wait(part);
+}
+
+START_TEST(with_none_one_whose_savepoint_stays_is_closed)
+{
+    open_pool("native", _i == 0 ? "pool_max_size=1&pool_reset=none"
+                                : "pool_max_size=1&pool_reset=none&pipeline=off");
+    script->fail_run = 4; /* begin, savepoint, rollback to it, and its release */
+    good(dbal_pool_transaction(pool, NULL, tries, NULL));
+    ck_assert_int_eq(number("get"), 0);
+    ck_assert_uint_eq(counts_now().opened, 2);
+}
+END_TEST
+
+START_TEST(who_changed_it_is_told_once)
+{
+    open_pool("native", parameters[_i]);
+    for (int round = 0; round < 3; round++) {
+        good(SESSION("get", "setting", "get"));
+        good(SESSION("secret\n"));
+        good(dbal_pool_session(pool, DBAL_SESSION(.label = "importer"), run_all,
+                               (void *)(const char *const[]){"setting", NULL}));
+    }
+    good(SESSION("setting", "clean"));
+    ck_assert_uint_eq(counts_now().dirty_sessions, 9);
+    ck_assert_uint_eq(counts_now().resets, 9);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "left its connection changed"), 3);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "importer left"), 1);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "secret  left"), 1);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "setting left"), 1);
+    ck_assert_int_eq(fixture.log.levels[0], DBAL_LOG_INFO);
+}
+END_TEST
+
+START_TEST(so_many_are_told)
+{
+    char label[32];
+    open_pool("native", parameters[_i]);
+    for (int i = 0; i < 40; i++) {
+        snprintf(label, sizeof label, "job %d", i);
+        good(dbal_pool_session(pool, DBAL_SESSION(.label = label), run_all,
+                               (void *)(const char *const[]){"setting", NULL}));
+    }
+    ck_assert_uint_eq(counts_now().dirty_sessions, 40);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "left its connection changed"), 32);
+}
+END_TEST
+
 static dbal_outcome
 many(dbal_connection *connection, void *arg)
 {
@@ -212,6 +328,12 @@ main(void)
     add(suite, one_that_hangs_in_it_is_given_up);
     add(suite, the_next_one_waits_for_it);
     add(suite, a_shared_connection_that_was_changed_is_closed);
+    add(suite, full_is_behind_each);
+    add(suite, with_none_the_next_finds_it);
+    add(suite, with_none_what_cannot_be_undone_is_closed);
+    add(suite, with_none_one_whose_savepoint_stays_is_closed);
+    add(suite, who_changed_it_is_told_once);
+    add(suite, so_many_are_told);
     add(suite, so_many_of_a_session_are_in_flight);
     return suite_run(suite);
 }
