@@ -228,8 +228,12 @@ dbal__thread_lose(dbal__thread *thread)
 {
     if (thread->lost)
         return;
+    dbal__threads *threads = thread->threads;
     thread->lost = true;
-    thread->threads->count--;
+    threads->count--;
+    /* who has asked, or waits, was told that there are as many as may be */
+    if (threads->asked || !dbal__list_empty(&threads->wishes))
+        start_one(threads);
 }
 
 void

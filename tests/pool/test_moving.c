@@ -210,6 +210,46 @@ START_TEST(a_hung_thread_is_replaced)
 }
 END_TEST
 
+/* They had asked when there could be no other thread yet. */
+START_TEST(a_hung_thread_is_replaced_for_those_that_wait)
+{
+    open_pool("fake", "level=2&pool_threads=1&pool_max_size=2&pool_cancel_timeout=0.01");
+    seen hung, waits;
+    dbal_deferred *deferred = watch(ask("hang h"), &hung);
+    until_count(&script->waiting, 1);
+    watch(ask("get"), &waits);
+    settle();
+    ck_assert_int_eq(waits.settled, 0);
+    dbal_deferred_cancel(deferred);
+    until_settled(&hung);
+    until_settled(&waits);
+    ck_assert_int_eq(waits.error_class, 0);
+    fake_script_open_gate(script, "h");
+    until_count(&script->closes, 1);
+    ck_assert_uint_eq(closed(2, false).threads, 2);
+}
+END_TEST
+
+START_TEST(a_hung_thread_is_replaced_for_one_that_is_to_be_closed)
+{
+    open_pool("fake", "level=2&pool_threads=1&pool_max_size=2&pool_min_size=2&"
+                      "pool_cancel_timeout=0.01");
+    seen hung;
+    good(dbal_pool_ready(pool));
+    dbal_deferred *deferred = watch(ask("hang h"), &hung);
+    until_count(&script->waiting, 1);
+    ck_assert(dbal_pool_resize(pool, 0, 1, NULL));
+    settle();
+    ck_assert_int_eq(fake_script_count(script, &script->closes), 0);
+    dbal_deferred_cancel(deferred);
+    until_count(&script->closes, 1);
+    until_settled(&hung);
+    fake_script_open_gate(script, "h");
+    until_count(&script->closes, 2);
+    closed(2, false);
+}
+END_TEST
+
 START_TEST(all_are_replaced_by_one_thread)
 {
     open_pool("fake", "level=2&pool_threads=1&pool_max_size=3&pool_min_size=3");
@@ -550,6 +590,8 @@ main(void)
         connections_move_between_threads,
         more_connections_than_threads,
         a_hung_thread_is_replaced,
+        a_hung_thread_is_replaced_for_those_that_wait,
+        a_hung_thread_is_replaced_for_one_that_is_to_be_closed,
         all_are_replaced_by_one_thread,
         transactions_that_wait_for_one_another,
         a_session_keeps_its_thread,
