@@ -49,6 +49,8 @@ struct dbal__channel {
     /* error: owned by the callee; NULL when it is open now. After an error only free is left. */
     void (*opened)(dbal__channel *channel, dbal_error *error);
     void (*closed)(dbal__channel *channel);
+    /* threads of the pool's only, or NULL: it has one that closes it now */
+    void (*closing)(dbal__channel *channel);
     /* native only: it died by itself; jobs in flight come back next. Owned error. */
     void (*lost)(dbal__channel *channel, dbal_error *error);
     /* native only, or NULL: NOTIFY. Inside the driver: the channel is not to be used there. */

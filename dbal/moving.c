@@ -111,6 +111,8 @@ send_close(moving *self, dbal__thread *thread)
 {
     self->close_sent = true;
     push(self, thread, &self->close_work);
+    if (self->channel.closing != NULL)
+        self->channel.closing(&self->channel);
 }
 
 static void

@@ -159,11 +159,25 @@ on_close_late(dbal__timer *timer)
 {
     dbal__slot *slot = DBAL__OF(timer, dbal__slot, timer);
     dbal_pool *pool = slot->pool;
+    if (slot->channel->given_up)
+        return;
     if (slot->channel->opened_once)
         dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
                         "a connection did not close within close_timeout (%g s): it is given up",
                         pool->settings.close_timeout);
     dbal__slot_give_up(slot);
+}
+
+/* Where threads are few, its time begins when it has one; that of all, when its pool is closed. */
+void
+dbal__life_closing(dbal__slot *slot)
+{
+    dbal_pool *pool = slot->pool;
+    dbal__clock *clock = &pool->loop->ready.clock;
+    double limit = pool->settings.close_timeout;
+    if (limit >= 0 && !pool->closing && !slot->channel->given_up)
+        dbal__clock_start(clock, &slot->timer, dbal__after(dbal__clock_now(clock), limit),
+                          on_close_late);
 }
 
 void
@@ -174,15 +188,15 @@ dbal__life_close(dbal__slot *slot)
     bool opening = slot->state == DBAL__SLOT_OPENING;
     double limit = opening ? pool->settings.connect_timeout * 9 / 8 : pool->settings.close_timeout;
     bool idle = opening || dbal__slot_is_idle(slot);
-    bool waits = !opening && pool->threads != NULL && !dbal__threads_any(pool->threads);
+    bool later = !opening && pool->threads != NULL; /* see dbal__life_closing() */
     if (slot->state == DBAL__SLOT_CLOSING)
         return;
     /* a thread that just wakes up for the line may take something yet, which it does first */
     if (idle && !opening && pool->pulls)
         idle = dbal__threaded_hold_idle(slot->channel);
     dbal__slot_close(slot);
-    /* on one thread for all it waits for what others do there; and where there are few, for one */
-    if (idle && limit >= 0 && pool->gate != DBAL_GATE_DRIVER_THREAD && !waits)
+    /* on one thread for all it waits for what others do there */
+    if (idle && limit >= 0 && pool->gate != DBAL_GATE_DRIVER_THREAD && !later)
         dbal__clock_start(clock, &slot->timer, dbal__after(dbal__clock_now(clock), limit),
                           on_close_late);
 }

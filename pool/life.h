@@ -56,6 +56,8 @@ int dbal__life_least(const dbal_pool *pool);
  * close_timeout, or a connect that is to end than connect_timeout.
  */
 void dbal__life_close(dbal__slot *slot);
+/* On the pool's threads: one of them closes it now, and is given up if that takes too long. */
+void dbal__life_closing(dbal__slot *slot);
 /* The same, for a reason that is counted. */
 void dbal__life_part(dbal__slot *slot, uint64_t *count);
 /* It goes back to the others, unless it is closed now: false. */

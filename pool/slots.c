@@ -11,6 +11,7 @@ enum { CONNECTING_MOST = 4 }; /* connects at once */
 
 static void on_opened(dbal__channel *channel, dbal_error *error);
 static void on_closed(dbal__channel *channel);
+static void on_closing(dbal__channel *channel);
 static void on_lost(dbal__channel *channel, dbal_error *error);
 static void on_landed(dbal__channel *channel, const dbal__list *jobs);
 
@@ -124,6 +125,7 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     channel->opening.deadline = limit < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), limit);
     channel->opened = on_opened;
     channel->closed = on_closed;
+    channel->closing = on_closing;
     channel->lost = on_lost;
     channel->landed = on_landed;
     if (!channel->ops->open(channel, ret_error))
@@ -321,6 +323,12 @@ on_closed(dbal__channel *channel)
     if (refills || is_wanted(pool))
         dbal__slots_grow(pool);
     changed(pool);
+}
+
+static void
+on_closing(dbal__channel *channel)
+{
+    dbal__life_closing(channel->owner);
 }
 
 /* It counts no more; a session on it is told by the caller. */

@@ -250,6 +250,38 @@ START_TEST(a_hung_thread_is_replaced_for_one_that_is_to_be_closed)
 }
 END_TEST
 
+/* Its time begins when it has a thread. */
+START_TEST(a_close_that_hangs_does_not_keep_the_thread)
+{
+    seen busy, waits;
+    script->hang_close = true;
+    open_driven("fake", "level=2&pool_threads=1&pool_max_size=2&pool_min_size=2&"
+                        "pool_close_timeout=3&pool_acquire_timeout=off");
+    good(dbal_pool_ready(pool));
+    until_connections(2);
+    watch(ask("wait g"), &busy);
+    until_count(&script->waiting, 1);
+    ck_assert(dbal_pool_resize(pool, 0, 1, NULL));
+    settle();
+    loop_fixture_advance(&fixture, 3.1);
+    settle();
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "did not close within close_timeout"), 0);
+    fake_script_open_gate(script, "g");
+    until_settled(&busy);
+    until_count(&script->waiting, 1);
+    watch(ask("get"), &waits);
+    settle();
+    ck_assert_int_eq(waits.settled, 0);
+    loop_fixture_advance(&fixture, 3.1);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "did not close within close_timeout"), 1);
+    until_settled(&waits);
+    ck_assert_int_eq(waits.error_class, 0);
+    fake_script_open_gate(script, "close");
+    until_count(&script->closes, 1);
+    closed(2, false);
+}
+END_TEST
+
 START_TEST(all_are_replaced_by_one_thread)
 {
     open_pool("fake", "level=2&pool_threads=1&pool_max_size=3&pool_min_size=3");
@@ -592,6 +624,7 @@ main(void)
         a_hung_thread_is_replaced,
         a_hung_thread_is_replaced_for_those_that_wait,
         a_hung_thread_is_replaced_for_one_that_is_to_be_closed,
+        a_close_that_hangs_does_not_keep_the_thread,
         all_are_replaced_by_one_thread,
         transactions_that_wait_for_one_another,
         a_session_keeps_its_thread,
