@@ -47,7 +47,8 @@ static void
 take_on(moving *self, dbal__thread *thread)
 {
     thread->runner = free_runner(self);
-    thread->runner->dead = self->dead;
+    if (self->dead) /* the runner may know of it first */
+        thread->runner->dead = true;
     dbal__list_push(&self->busy, &thread->link);
 }
 
