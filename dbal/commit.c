@@ -266,6 +266,9 @@ not_begun(group *g, dbal__job *first, dbal_fault *fault)
         dbal_error_unref(error);
         return first;
     }
+    /* before the last of them is handed back: the loop may send more as soon as it has that */
+    if (dbal_error_connection_lost(error))
+        dbal__runner_bury(g->runner, g->worker);
     for (int count = 0; job != NULL && count < (stopped ? 1 : MOST); count++) {
         dbal__job *then = job->then;
         if (job != first && !may_share(job))
@@ -275,8 +278,6 @@ not_begun(group *g, dbal__job *first, dbal_fault *fault)
         dbal__runner_return(g->runner, job, g->worker);
         job = then;
     }
-    if (dbal_error_connection_lost(error))
-        dbal__runner_bury(g->runner, g->worker);
     dbal_error_unref(error);
     return job;
 }
