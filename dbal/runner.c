@@ -60,7 +60,9 @@ void
 dbal__runner_interrupt(dbal__runner *runner, uint64_t number)
 {
     uint64_t current = number, interrupting = INTERRUPTING;
-    pthread_mutex_lock(&runner->guard);
+    /* another helper is at it, which may take long; whoever still wants it then sends again */
+    if (pthread_mutex_trylock(&runner->guard) != 0)
+        return;
     if (atomic_compare_exchange_strong(&runner->current, &current, INTERRUPTING)) {
         dbal__channel *channel = runner->channel;
         dbal__entry_interrupt_begin(&channel->entry, channel->driver->driver->name);

@@ -140,6 +140,8 @@ interrupt_fake(void *arg)
 {
     connection *self = arg;
     witness_enter(self, WITNESS_INTERRUPT);
+    if (self->config->script->hang_interrupt)
+        fake_script_wait(self->config->script, "interrupt", NULL, NULL, false);
     if (atomic_load(&self->inside))
         atomic_store(&self->struck, true);
     fake_script_add(self->config->script, &self->config->script->interrupts, 1);

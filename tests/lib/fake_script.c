@@ -61,7 +61,7 @@ fake_script_clear(fake_script *script)
     script->hang_share = script->stop_breaks = false;
     script->fail_share_begin = script->fail_share_end = 0;
     script->fail_commit = script->lose_commit = script->commits = 0;
-    script->hang_reset = false;
+    script->hang_reset = script->hang_interrupt = false;
     script->share_begins = script->share_ends = 0;
     script->opens = script->closes = script->runs = script->waiting = script->interrupts =
         script->resets = script->live = script->most_live = 0;

@@ -83,6 +83,7 @@ typedef struct fake_script {
     bool fail_reset;
     bool hang_reset;            /* until the gate "reset"; native */
     bool hang_open, hang_close; /* until the gate "open" or "close" */
+    bool hang_interrupt;        /* until the gate "interrupt"; not native */
     bool stop_ends_open;        /* one that hangs ends when it is not wanted any more */
     bool hang_share;            /* until the gate "share", or the first of them is stopped */
     bool stop_breaks;           /* a stop ends what the statement shares */

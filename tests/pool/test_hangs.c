@@ -55,6 +55,29 @@ START_TEST(a_cancelled_statement_that_does_not_end_costs_its_connection)
 }
 END_TEST
 
+/* It is sent again and again, and must not take all helpers, whom others need. */
+START_TEST(an_interrupt_that_hangs_does_so_alone)
+{
+    seen one;
+    script->hang_interrupt = true;
+    open_driven("fake", "pool_max_size=2&pool_cancel_timeout=100");
+    dbal_deferred *deferred = watch(ask("hang g"), &one);
+    until_count(&script->waiting, 1);
+    dbal_deferred_cancel(deferred);
+    until_count(&script->waiting, 2);
+    for (int i = 0; i < 20; i++) {
+        loop_fixture_advance(&fixture, 0.06);
+        settle();
+    }
+    open_pool("fake", "pool_max_size=1");
+    good(dbal_pool_ready(pool)); /* with a thread that a helper starts */
+    ck_assert_int_eq(one.settled, 0);
+    fake_script_open_gate(script, "interrupt");
+    fake_script_open_gate(script, "g");
+    until_settled(&one);
+}
+END_TEST
+
 START_TEST(a_deadline_gives_it_up_too)
 {
     seen one;
@@ -360,6 +383,7 @@ main(void)
     add(suite, a_commit_that_hangs_does_not_keep_the_pool_open);
     add(suite, a_writer_that_hangs_loses_the_token);
     add(suite, a_session_that_is_lost_does_not_keep_the_token);
+    suite_add(suite, an_interrupt_that_hangs_does_so_alone, pool_fixture_init, pool_fixture_fini);
     suite_add(suite, what_is_kept_back_behind_one_that_hangs_is_fetched, pool_fixture_init,
               pool_fixture_fini);
     suite_add(suite, what_stands_behind_on_the_one_thread_settles, pool_fixture_init,
