@@ -246,13 +246,12 @@ static bool
 join(dbal__channel *channel, int64_t deadline)
 {
     const moving *self = (const moving *)(const void *)channel;
-    for (dbal__list *link = self->busy.next; link != &self->busy; link = link->next) {
-        dbal__thread *thread = DBAL__OF(link, dbal__thread, link);
-        dbal__worker_stop(thread->worker);
-        if (!dbal__worker_wait(thread->worker, deadline))
-            return false;
-    }
-    return true;
+    bool all = true;
+    for (dbal__list *link = self->busy.next; link != &self->busy; link = link->next)
+        dbal__worker_stop(DBAL__OF(link, dbal__thread, link)->worker);
+    for (dbal__list *link = self->busy.next; link != &self->busy; link = link->next)
+        all = dbal__worker_wait(DBAL__OF(link, dbal__thread, link)->worker, deadline) && all;
+    return all;
 }
 
 static void

@@ -484,6 +484,7 @@ join(dbal__resource *resource)
     }
     if (!dbal__list_empty(&pool->tickets))
         give_up_rest(pool, false);
+    dbal__threads_end(pool->threads); /* what is abandoned is not freed */
     dbal__slow_look(pool, DBAL__NEVER);
     dbal__listeners_tell(&pool->closers, NULL);
     resource->closed = true;

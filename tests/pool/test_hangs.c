@@ -1,4 +1,5 @@
 /* A driver that hangs: given up after cancel_timeout, close_timeout, and nobody waits for it. */
+#include <dirent.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,44 @@ START_TEST(the_loop_may_end_while_a_statement_hangs)
 }
 END_TEST
 
+static int
+threads_now(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    ck_assert_ptr_nonnull(tasks);
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;)
+        count += task->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+/* Those that have nothing to do end at once, and what hung when it has come back. */
+START_TEST(no_thread_outlives_a_loop_that_ended_while_statements_hang)
+{
+    static const char *const parameters[] = {
+        "level=2&pool_threads=2&pool_max_size=2&pool_close_timeout=0.1",
+        "level=3&parallel=on&interrupt=off&pool_threads=2&pool_max_size=1&pool_close_timeout=0.1",
+    };
+    seen hangs, other;
+    int before = threads_now();
+    open_pool("fake", parameters[_i]);
+    watch(ask("hang g"), &hangs);
+    watch(ask(_i == 0 ? "wait i" : "hang g"), &other);
+    until_count(&script->waiting, 2);
+    fake_script_open_gate(script, "i");
+    if (_i == 0)
+        until_settled(&other);
+    dbal_loop_free(fixture.loop);
+    fixture.loop = NULL;
+    fake_script_open_gate(script, "g");
+    while (threads_now() > before)
+        sched_yield();
+    if (_i == 1) /* the connection that two hung in was left to the loop */
+        fake_script_add(script, &script->live, -1);
+}
+END_TEST
+
 /* ---- the write token ---- */
 
 static dbal_outcome
@@ -389,8 +428,10 @@ main(void)
     suite_add(suite, what_stands_behind_on_the_one_thread_settles, pool_fixture_init,
               pool_fixture_fini);
     /* it leaves memory behind, which must go with a process of its own */
-    if (getenv("CK_FORK") == NULL)
+    if (getenv("CK_FORK") == NULL) {
+        add(suite, no_thread_outlives_a_loop_that_ended_while_statements_hang);
         suite_add(suite, the_loop_may_end_while_a_statement_hangs, pool_fixture_init,
                   pool_fixture_fini);
+    }
     return suite_run(suite);
 }
