@@ -262,9 +262,9 @@ execute_next(dbal__runner *runner, dbal__job *job)
 
 /* Whether a session's statement goes back because one before it went back for the token. */
 static bool
-bounced(dbal__runner *runner, dbal__job *job, bool own)
+bounced(dbal__runner *runner, dbal__job *job)
 {
-    if (job->request.has_token || job->alone || !own)
+    if (job->request.has_token || job->alone || !job->request.in_order)
         runner->bounces = false;
     if (runner->bounces)
         job->needs_token = true;
@@ -285,7 +285,7 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, bool next, dbal__worker *
         atomic_store(&worker->engaged, true);
     } else if (runner->dead) {
         job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
-    } else if (!bounced(runner, job, own)) {
+    } else if (!bounced(runner, job)) {
         /* what is the thread's own nobody else may look after, see crew.h */
         if ((own && !runner->watched) || !dbal__job_is_quick(job))
             dbal__worker_announce(worker);
@@ -293,7 +293,7 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, bool next, dbal__worker *
             execute_next(runner, job);
         else
             dbal__runner_execute(runner, job, dbal__monotonic());
-        runner->bounces = own && job->needs_token;
+        runner->bounces = job->request.in_order && job->needs_token;
         if (lost_connection(job))
             dbal__runner_bury(runner, worker);
     }

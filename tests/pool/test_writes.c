@@ -310,6 +310,26 @@ START_TEST(what_turns_out_to_write_runs_again_with_the_token)
 }
 END_TEST
 
+/* It waits for the token alone: a read behind it has nothing to do with it. */
+START_TEST(a_read_does_not_follow_what_turns_out_to_write)
+{
+    writer first;
+    seen sneaks, read;
+    open_driven("fake", "token=on&level=2");
+    dbal_pool *here = pool;
+    begin_writing(&first);
+    open_pool("fake", "token=on&level=2&pool_threads=1&pool_max_size=1");
+    good(dbal_pool_ready(pool));
+    watch(ask("sneak"), &sneaks);
+    watch(ask("get"), &read);
+    until_settled(&read);
+    ck_assert_int_eq(sneaks.settled, 0);
+    pool = here;
+    end_writing(&first);
+    until_settled(&sneaks);
+}
+END_TEST
+
 static dbal_outcome
 sneak_and_look(dbal_connection *connection, void *arg)
 {
@@ -363,6 +383,8 @@ main(void)
     add(suite, closing_does_not_wait_for_another_pools_writer);
     add(suite, a_writer_that_is_lost_gives_the_token_back);
     add(suite, what_turns_out_to_write_runs_again_with_the_token);
+    suite_add(suite, a_read_does_not_follow_what_turns_out_to_write, pool_fixture_init,
+              pool_fixture_fini);
     add(suite, nothing_overtakes_what_turns_out_to_write);
     return suite_run(suite);
 }
