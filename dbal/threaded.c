@@ -47,6 +47,7 @@ static void
 do_open(dbal__work *work, dbal__worker *worker)
 {
     threaded *self = DBAL__OF(work, threaded, open_work);
+    dbal__worker_announce(worker); /* it may take long */
     self->ok = may_open(self) && dbal__channel_enter_open(&self->channel, &self->fault);
     dbal__worker_publish(worker, self->channel.inbox, &self->opened_message, true);
 }
@@ -64,6 +65,7 @@ static void
 do_close(dbal__work *work, dbal__worker *worker)
 {
     threaded *self = DBAL__OF(work, threaded, close_work);
+    dbal__worker_announce(worker);
     if (self->ok)
         dbal__channel_enter_close(&self->channel);
     dbal__worker_publish(worker, self->channel.inbox, &self->closed_message, true);

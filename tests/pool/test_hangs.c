@@ -400,6 +400,48 @@ START_TEST(what_is_kept_back_behind_one_that_hangs_is_fetched)
 }
 END_TEST
 
+/* `quick` and `slow` become known to be so; nothing looks after what is kept back any more. */
+static void
+learn_on_the_one_thread(const char *quick, const char *slow)
+{
+    fake_script_open_gate(script, "g");
+    for (int i = 0; i < 200; i++) {
+        dbal_deferred *first = dbal_deferred_ref(ask(quick));
+        good(ask(slow));
+        good(first);
+        dbal_deferred_unref(first);
+    }
+    fake_script_close_gate(script, "g");
+    loop_fixture_advance(&fixture, 1);
+    settle();
+}
+
+/* No time passes: nobody but the thread itself makes it known. */
+START_TEST(nothing_is_kept_back_behind_a_connect)
+{
+    seen first, quick;
+    script->hang_open = true;
+    fake_script_open_gate(script, "open");
+    open_driven("fake", "level=0&pool_min_size=2&pool_max_size=2");
+    good(dbal_pool_ready(pool));
+    learn_on_the_one_thread("get", "wait g get");
+    fake_script_close_gate(script, "open");
+    watch(ask("wait g get"), &first);
+    until_count(&script->waiting, 1);
+    watch(ask("get"), &quick);
+    settle();
+    dbal_pool *here = pool;
+    open_pool("fake", "level=0&pool_min_size=1");
+    pool = here;
+    settle();
+    fake_script_open_gate(script, "g");
+    until_settled(&quick);
+    until_count(&script->waiting, 1);
+    fake_script_open_gate(script, "open");
+    until_settled(&first);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -425,6 +467,7 @@ main(void)
     suite_add(suite, an_interrupt_that_hangs_does_so_alone, pool_fixture_init, pool_fixture_fini);
     suite_add(suite, what_is_kept_back_behind_one_that_hangs_is_fetched, pool_fixture_init,
               pool_fixture_fini);
+    suite_add(suite, nothing_is_kept_back_behind_a_connect, pool_fixture_init, pool_fixture_fini);
     suite_add(suite, what_stands_behind_on_the_one_thread_settles, pool_fixture_init,
               pool_fixture_fini);
     /* it leaves memory behind, which must go with a process of its own */
