@@ -47,8 +47,23 @@ dbal__odbc_interrupt(void *connection)
     for (int i = 0; i < TIMES && c->running != SQL_NULL_HSTMT && c->calls == call; i++, wait *= 2) {
         struct timespec until = later(wait);
         SQLCancel(c->running);
+        c->cancelled = true;
         while (c->calls == call && pthread_cond_timedwait(&c->ended, &c->lock, &until) == 0)
             ;
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+void
+dbal__odbc_cancel_sweep(dbal__odbc_connection *c)
+{
+    SQLHSTMT handle = SQL_NULL_HSTMT;
+    if (!c->cancelled || c->database == DBAL__ODBC_SQLITE)
+        return;
+    c->cancelled = false;
+    bool ok = SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, c->handle, &handle)) &&
+              SQL_SUCCEEDED(SQLExecDirect(handle, (SQLCHAR *)"select 1", SQL_NTS));
+    if (handle != SQL_NULL_HSTMT)
+        SQLFreeHandle(SQL_HANDLE_STMT, handle);
+    c->spoilt = c->spoilt || (c->open && !ok);
 }

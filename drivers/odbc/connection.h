@@ -32,6 +32,7 @@ typedef struct dbal__odbc_connection {
     pthread_cond_t ended;
     SQLHSTMT running; /* under the lock; SQL_NULL_HSTMT: nothing */
     uint64_t calls;   /* under the lock: that have ended */
+    bool cancelled;   /* SQLCancel() was called; written under the lock while something runs */
 
     /* the transaction; see transaction.h */
     bool open, spoilt, read_only;

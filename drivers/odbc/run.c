@@ -189,6 +189,7 @@ bool
 dbal__odbc_run(void *connection, dbal_request *request, dbal_fault *fault)
 {
     dbal__odbc_connection *c = connection;
+    dbal__odbc_cancel_sweep(c);
     c->request = request;
     bool ok = run(c, fault);
     c->request = NULL;
