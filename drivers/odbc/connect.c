@@ -65,6 +65,9 @@ know_database(dbal__odbc_connection *c)
     if (SQL_SUCCEEDED(SQLGetInfo(c->handle, SQL_DBMS_NAME, name, sizeof name, &size)) &&
         strcasecmp(name, "SQLite") == 0)
         c->database = DBAL__ODBC_SQLITE;
+    SQLUSMALLINT has_more = SQL_FALSE;
+    c->has_more = SQL_SUCCEEDED(SQLGetFunctions(c->handle, SQL_API_SQLMORERESULTS, &has_more)) &&
+                  has_more == SQL_TRUE;
 }
 
 bool

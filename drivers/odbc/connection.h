@@ -22,6 +22,7 @@ typedef struct dbal__odbc_connection {
     SQLHDBC handle;
     bool connected;
     dbal__odbc_database database;
+    bool has_more; /* SQLMoreResults() is there */
     dbal__odbc_cache cache;
     dbal__odbc_buffer cell;
     locale_t plain; /* numbers with a point */

@@ -93,7 +93,26 @@ check_parameters(dbal__odbc_connection *c, SQLHSTMT handle, dbal_fault *fault)
     return false;
 }
 
-/* The executed statement's answer; results behind the first are dropped. */
+/* Results behind the first. An error that is met there is the statement's, as in a procedure. */
+static bool
+drop_others(dbal__odbc_connection *c, SQLHSTMT handle, dbal_fault *fault)
+{
+    SQLRETURN code = c->has_more ? SQL_SUCCESS : SQL_NO_DATA;
+    for (bool first = true; SQL_SUCCEEDED(code); first = false) {
+        dbal__odbc_cancel_expose(c, handle);
+        /* what has no others has come to its end, and was not stopped */
+        code = !first && dbal__odbc_is_stopped(c) ? SQL_ERROR : SQLMoreResults(handle);
+        dbal__odbc_cancel_cover(c);
+    }
+    if (code == SQL_NO_DATA)
+        return true;
+    dbal__odbc_failure_statement(c, handle, fault);
+    if (c->writes && dbal__odbc_is_stopped(c))
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
+    return false;
+}
+
+/* The executed statement's answer. What only reads need not come to its end. */
 static bool
 take_answer(dbal__odbc_connection *c, SQLHSTMT handle, dbal_fault *fault)
 {
@@ -101,11 +120,14 @@ take_answer(dbal__odbc_connection *c, SQLHSTMT handle, dbal_fault *fault)
     SQLLEN rows = -1;
     if (!SQL_SUCCEEDED(SQLNumResultCols(handle, &columns)))
         return dbal__odbc_failure_statement(c, handle, fault);
-    if (columns > 0)
-        return dbal__odbc_rows(c, handle, columns, fault) != DBAL__ODBC_END_FAILED;
+    if (columns > 0) {
+        dbal__odbc_end end = dbal__odbc_rows(c, handle, columns, fault);
+        return end != DBAL__ODBC_END_FAILED &&
+               ((end == DBAL__ODBC_END_SATISFIED && !c->writes) || drop_others(c, handle, fault));
+    }
     if (SQL_SUCCEEDED(SQLRowCount(handle, &rows)) && rows >= 0)
         dbal_request_affected(c->request, rows);
-    return true;
+    return drop_others(c, handle, fault);
 }
 
 static SQLRETURN
