@@ -360,6 +360,17 @@ is_spoilt(unsigned code)
     return code >= CR_MIN_ERROR || code == ER_UNKNOWN_STMT_HANDLER || code == ER_NEED_REPREPARE;
 }
 
+/* What was only prepared has done nothing, whatever became of the connection. */
+static void
+fail_as(const connection *self, const course *c, dbal_fault *fault)
+{
+    unsigned code = c->error.code;
+    dbal__mariadb_failure(fault, c->error, self->request);
+    if (!self->was_sent &&
+        (code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST || code == CR_SERVER_LOST_EXTENDED))
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+}
+
 /* True: it ended well. */
 static bool
 conclude(connection *self, course *c, dbal_fault *fault)
@@ -377,7 +388,7 @@ conclude(connection *self, course *c, dbal_fault *fault)
             dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
     } else if (c->taken == DBAL__MARIADB_FAILED &&
                !(stopped && c->error.code == ER_QUERY_INTERRUPTED))
-        dbal__mariadb_failure(fault, c->error, self->request);
+        fail_as(self, c, fault);
     else if (stopped)
         dbal__mariadb_failure_stopped(fault);
     if (c->may_be_done && dbal_fault_is_set(fault))

@@ -1,6 +1,8 @@
 /* The server is killed, hangs, and comes back. */
 #include "session.h"
 
+#include <stdio.h>
+
 #include "tests/lib/suite.h"
 
 static void
@@ -48,6 +50,43 @@ START_TEST(killed_with_one_at_work_it_comes_back)
 }
 END_TEST
 
+static bool
+has_ended(void *arg)
+{
+    char sql[96];
+    const int64_t *id = arg;
+    snprintf(sql, sizeof sql, "select count(*) from information_schema.processlist where id = %lld",
+             (long long)*id);
+    return mariadb_number(&server, NULL, sql) == 0;
+}
+
+/* Every connection that is in the test's database. */
+static void
+end_all(void)
+{
+    char next[160], sql[64];
+    int64_t id;
+    snprintf(next, sizeof next,
+             "select coalesce(min(id), 0) from information_schema.processlist where db = '%s'",
+             place.name);
+    while ((id = mariadb_number(&server, NULL, next)) != 0) {
+        snprintf(sql, sizeof sql, "kill connection %lld", (long long)id);
+        mariadb_run(&server, NULL, sql);
+        loop_fixture_until(&fixture, has_ended, &id);
+    }
+}
+
+/* The server has ended it in the meantime: nothing of it was run, and another connection takes it. */
+START_TEST(one_that_was_ended_while_idle_is_not_missed)
+{
+    dbal_pool *one = session_open("pool_max_size=1");
+    ends_well(dbal_pool_query(one, "insert into t values (1, 1)", DBAL_NO_PARAMS));
+    end_all();
+    ends_well(dbal_pool_query(one, "insert into t values (2, 1)", DBAL_NO_PARAMS));
+    ck_assert_int_eq(run_number("select count(*) from t"), 2);
+}
+END_TEST
+
 START_TEST(a_server_that_is_gone_is_told_apart)
 {
     mariadb_kill(&server);
@@ -82,6 +121,7 @@ void
 add_loss(Suite *suite)
 {
     suite_add(suite, killed_with_one_at_work_it_comes_back, before, after);
+    suite_add(suite, one_that_was_ended_while_idle_is_not_missed, before, after);
     suite_add(suite, a_server_that_is_gone_is_told_apart, before, after);
     suite_add(suite, a_server_that_hangs_is_given_up, before, after);
 }
