@@ -78,7 +78,11 @@ dbal__mariadb_failure(dbal_fault *fault, dbal__mariadb_error error, const dbal_r
     char text[512], name[128];
     dbal__mariadb_reason reason = dbal__mariadb_reason_of(error.code, error.sqlstate);
     bool lost = dbal__mariadb_failure_is_lost(error.code);
-    dbal__mariadb_message_hide(error.message, request, reason.shows_value, text, sizeof text);
+    /* the one message that shows a value without quotes */
+    const char *message = error.code == ER_NO_PARTITION_FOR_GIVEN_VALUE
+                              ? "Table has no partition for the value"
+                              : error.message;
+    dbal__mariadb_message_hide(message, request, reason.shows_value, text, sizeof text);
     dbal_fault_set(fault, reason.error_class, reason.sqlstate, "%s", text);
     dbal_fault_set_vendor_code(fault, (int)error.code);
     dbal_fault_set_retryable(fault, reason.retryable);

@@ -96,6 +96,19 @@ check_secret(const char *sql, const char *secret)
     dbal_outcome_clear(&outcome);
 }
 
+START_TEST(values_without_quotes_are_kept_secret)
+{
+    RUN("create table cut(n int) partition by list (n) (partition p values in (1))");
+    dbal_outcome outcome =
+        run("insert into cut values ($1)", DBAL_PARAMS(dbal_int64(INT64_C(4711))));
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_int_eq(dbal_error_vendor_code(error), 1526);
+    ck_assert_msg(strstr(dbal_error_message(error), "4711") == NULL, "%s",
+                  dbal_error_message(error));
+    dbal_outcome_clear(&outcome);
+}
+END_TEST
+
 START_TEST(values_are_kept_secret)
 {
     run_ok("insert into t(id, n, u) values (5, 5, $1)", DBAL_PARAMS(dbal_text("it's 'mine'")));
@@ -133,6 +146,7 @@ add_errors(Suite *suite)
     suite_add(suite, the_program_is_wrong, before, session_end);
     suite_add(suite, a_value_is_wrong, before, session_end);
     suite_add(suite, where_a_syntax_error_is, before, session_end);
+    suite_add(suite, values_without_quotes_are_kept_secret, before, session_end);
     suite_add(suite, values_are_kept_secret, before, session_end);
     suite_add(suite, a_database_that_is_not_there, before, session_end);
     suite_add(suite, it_lacks_rights, before, session_end);
