@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* what ends a value, or means something at its beginning */
+/* what the standard allows in no name */
 static const char special[] = "[]{}(),;?*=!@";
 
 bool
@@ -11,12 +11,16 @@ dbal__odbc_attribute_is_name(const char *name)
     return name[0] != '\0' && name[0] != ' ' && strpbrk(name, special) == NULL;
 }
 
+/*
+ * Only what would end a value, or be lost: the standard would have them around all that is special, but
+ * drivers that do not read braces take them for a part of the value, of a password with a "!" say.
+ */
 static bool
 needs_braces(const char *value)
 {
     size_t size = strlen(value);
     return size != 0 &&
-           (strpbrk(value, special) != NULL || value[0] == ' ' || value[size - 1] == ' ');
+           (strpbrk(value, ";{}") != NULL || value[0] == ' ' || value[size - 1] == ' ');
 }
 
 size_t

@@ -39,7 +39,8 @@ START_TEST(a_value_stays_one)
     string_is("odbc:bank?PWD=a;UID=root", "DSN=bank;PWD={a;UID=root};");
     string_is("odbc:bank?PWD=a%7D;UID=root", "DSN=bank;PWD={a}};UID=root};");
     string_is("odbc:bank?PWD=%7Ba", "DSN=bank;PWD={{a};");
-    string_is("odbc:bank?PWD=a%3Db", "DSN=bank;PWD={a=b};");
+    string_is("odbc:bank?PWD=a%3Db", "DSN=bank;PWD=a=b;");
+    string_is("odbc:bank?PWD=(p@ss!)", "DSN=bank;PWD=(p@ss!);");
     string_is("odbc:bank?PWD=%20a", "DSN=bank;PWD={ a};");
     string_is("odbc:bank;UID=root", "DSN={bank;UID=root};");
 }
