@@ -54,14 +54,26 @@ read_bytes(dbal__odbc_buffer *cell, SQLHSTMT handle, SQLUSMALLINT column, SQLSMA
 /* ---- texts as values --------------------------------------------------------------------------- */
 
 static bool
-read_integer(const char *text, int64_t *ret_value)
+read_integer(const char *text, size_t size, int64_t *ret_value)
 {
     char *end;
     if (text[0] != '-' && (text[0] < '0' || text[0] > '9'))
         return false;
     errno = 0;
     *ret_value = strtoll(text, &end, 10);
-    return errno == 0 && *end == '\0' && end != text;
+    /* a NUL may be in it */
+    return errno == 0 && end == text + size;
+}
+
+/* no "nan", "inf" or "0x10", which strtod() would take for one */
+static bool
+read_double(const char *text, size_t size, locale_t plain, double *ret_value)
+{
+    char *end;
+    if (size == 0 || strspn(text, "+-.0123456789eE") != size)
+        return false;
+    *ret_value = strtod_l(text, &end, plain);
+    return end == text + size;
 }
 
 static bool
@@ -80,20 +92,17 @@ give_text(dbal__odbc_connection *c, dbal_type type)
     const char *text = c->cell.data;
     size_t size = c->cell.size;
     int64_t integer;
+    double real;
     uint8_t uuid[16];
     bool moment = type == DBAL_DATE || type == DBAL_TIME || type == DBAL_TIMESTAMP;
-    if ((type == DBAL_INT64 && read_integer(text, &integer)) ||
+    if ((type == DBAL_INT64 && read_integer(text, size, &integer)) ||
         (type == DBAL_BOOL && read_bool(text, size, &integer)) ||
         (moment && dbal__odbc_moment_read(type, text, size, &integer)))
         return dbal_request_integer(c->request, type, integer);
     if (type == DBAL_UUID && dbal__odbc_uuid_read(text, size, uuid))
         return dbal_request_bytes(c->request, DBAL_UUID, uuid, sizeof uuid);
-    if (type == DBAL_DOUBLE) {
-        char *end;
-        double real = strtod_l(text, &end, c->plain);
-        if (size != 0 && *end == '\0')
-            return dbal_request_real(c->request, real);
-    }
+    if (type == DBAL_DOUBLE && read_double(text, size, c->plain, &real))
+        return dbal_request_real(c->request, real);
     bool kept = type == DBAL_NUMERIC && size != 0 && strspn(text, "+-.0123456789eE") == size;
     return dbal_request_bytes(c->request, kept ? DBAL_NUMERIC : DBAL_TEXT, text, size);
 }

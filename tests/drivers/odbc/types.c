@@ -100,6 +100,22 @@ START_TEST(a_cell_is_what_it_is_in_spite_of_its_column)
 }
 END_TEST
 
+START_TEST(a_text_that_looks_like_a_number_stays_one)
+{
+    static const char *const texts[] = {"nan", "inf", "0x10", "1e", "-", "1 "};
+    open_sqlite("");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        dbal_outcome outcome =
+            ask("select 0.5 as n union all select $1 as n", DBAL_PARAMS(dbal_text(texts[i])));
+        dbal_result *rows = dbal_outcome_result(outcome);
+        ck_assert_int_eq(dbal_result_get(rows, 0, 0).type, DBAL_DOUBLE);
+        ck_assert_int_eq(dbal_result_get(rows, 1, 0).type, DBAL_TEXT);
+        ck_assert_str_eq(dbal_result_text(rows, 1, 0), texts[i]);
+        dbal_outcome_clear(&outcome);
+    }
+}
+END_TEST
+
 /* around what a portion has room for */
 START_TEST(long_texts_come_whole)
 {
@@ -175,6 +191,7 @@ add_types(Suite *suite)
     suite_add(suite, every_type_of_postgresql, before, after);
     suite_add(suite, parameters_fit_where_they_go, before, after);
     suite_add(suite, a_cell_is_what_it_is_in_spite_of_its_column, before, after);
+    suite_add(suite, a_text_that_looks_like_a_number_stays_one, before, after);
     suite_add(suite, long_texts_come_whole, before, after);
     suite_add(suite, moments_are_read_as_written, before, after);
     suite_add(suite, uuids_are_read_as_written, before, after);
