@@ -86,10 +86,12 @@ check_parameters(dbal__odbc_connection *c, SQLHSTMT handle, dbal_fault *fault)
 {
     SQLSMALLINT wanted = 0;
     size_t given = dbal_request_parameter_count(c->request);
-    if (!SQL_SUCCEEDED(SQLNumParams(handle, &wanted)) || (size_t)wanted == given)
+    bool known = SQL_SUCCEEDED(SQLNumParams(handle, &wanted));
+    unsigned count = (SQLUSMALLINT)wanted; /* up to 65535, whatever its type says */
+    if (!known || count == given)
         return true;
     dbal_fault_set(fault, DBAL_ERROR_PROGRAMMING, "07001",
-                   "the statement has %d parameters, and %zu values were given", wanted, given);
+                   "the statement has %u parameters, and %zu values were given", count, given);
     return false;
 }
 
