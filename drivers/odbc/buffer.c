@@ -16,6 +16,16 @@ dbal__odbc_buffer_reserve(dbal__odbc_buffer *buffer, size_t room)
 }
 
 void
+dbal__odbc_buffer_trim(dbal__odbc_buffer *buffer, size_t most)
+{
+    char *less = buffer->room > most ? dbal_driver_realloc(buffer->data, most) : NULL;
+    if (less == NULL)
+        return;
+    buffer->data = less;
+    buffer->room = most;
+}
+
+void
 dbal__odbc_buffer_fini(dbal__odbc_buffer *buffer)
 {
     dbal_driver_free(buffer->data);

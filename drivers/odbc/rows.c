@@ -4,7 +4,8 @@
 #include "failure.h"
 #include "type.h"
 
-enum { NAME = 512 };
+/* KEPT: of the memory that cells go through, from one result to the next */
+enum { NAME = 512, KEPT = 65536 };
 
 static dbal__odbc_end
 fail(dbal__odbc_connection *c, SQLHSTMT handle, dbal__odbc_taken taken, dbal_fault *fault)
@@ -85,5 +86,6 @@ dbal__odbc_rows(dbal__odbc_connection *c, SQLHSTMT handle, SQLSMALLINT columns, 
     if (taken == DBAL__ODBC_TAKEN)
         taken = take_rows(c, handle, columns, types);
     dbal_driver_free(types);
+    dbal__odbc_buffer_trim(&c->cell, KEPT);
     return taken == DBAL__ODBC_TAKEN ? DBAL__ODBC_END_ALL : fail(c, handle, taken, fault);
 }
