@@ -18,9 +18,11 @@ look_again(dbal_pool *pool)
 static bool
 waits_for_answers(const dbal_pool *pool)
 {
-    for (const dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next)
-        if (DBAL__OF(link, const dbal__slot, link)->flying > 0)
+    for (const dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        const dbal__slot *slot = DBAL__OF(link, const dbal__slot, link);
+        if (slot->flying > 0 && !slot->channel->given_up)
             return true;
+    }
     return false;
 }
 

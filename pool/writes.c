@@ -76,6 +76,8 @@ send(dbal_pool *pool)
     }
     if (chained)
         channel->ops->submit(channel, first);
+    if (pool->gate == DBAL_GATE_DRIVER_THREAD)
+        dbal__collect_later(pool);
 }
 
 static bool

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/pool.h"
 #include "tests/lib/suite.h"
 #include "tests/pool/pool_fixture.h"
 
@@ -30,6 +31,13 @@ let_come_back(void)
     while (fake_script_count(script, &script->closes) <
            fake_script_count(script, &script->opens) - counts_now().connections)
         ev_run(fixture.ev, EVRUN_NOWAIT);
+}
+
+static bool
+looks_after_nothing(void *arg)
+{
+    (void)arg;
+    return !pool->collect.timer.active;
 }
 
 START_TEST(a_cancelled_statement_that_does_not_end_costs_its_connection)
@@ -216,6 +224,8 @@ START_TEST(what_stands_behind_on_the_one_thread_settles)
     ck_assert_int_eq(later.error_class, DBAL_ERROR_CLOSED);
     let_go(&held);
     until_settled(&held.end);
+    loop_fixture_advance(&fixture, 1);
+    ck_assert(looks_after_nothing(NULL));
     let_come_back();
 }
 END_TEST
@@ -400,21 +410,40 @@ START_TEST(what_is_kept_back_behind_one_that_hangs_is_fetched)
 }
 END_TEST
 
-/* `quick` and `slow` become known to be so; nothing looks after what is kept back any more. */
+/* Both become known to be quick. */
 static void
-learn_on_the_one_thread(const char *quick, const char *slow)
+learn_on_the_one_thread(const char *one, const char *other)
 {
     fake_script_open_gate(script, "g");
     for (int i = 0; i < 200; i++) {
-        dbal_deferred *first = dbal_deferred_ref(ask(quick));
-        good(ask(slow));
+        dbal_deferred *first = dbal_deferred_ref(ask(one));
+        good(ask(other));
         good(first);
         dbal_deferred_unref(first);
     }
     fake_script_close_gate(script, "g");
-    loop_fixture_advance(&fixture, 1);
-    settle();
 }
+
+/* Writes go down in another way: those that waited for the one before come together. */
+START_TEST(what_is_kept_back_of_writes_is_fetched)
+{
+    seen before, quick, hangs;
+    open_pool("fake", "level=0&token=on&pool_max_size=1");
+    learn_on_the_one_thread("add 1", "add 1 wait g");
+    loop_fixture_until(&fixture, looks_after_nothing, NULL);
+    watch(ask("add 1 wait i"), &before);
+    until_count(&script->waiting, 1);
+    watch(ask("add 1"), &quick);
+    watch(ask("add 1 wait g"), &hangs);
+    fake_script_open_gate(script, "i");
+    until_settled(&before);
+    until_count(&script->waiting, 1);
+    until_settled(&quick);
+    ck_assert_int_eq(hangs.settled, 0);
+    fake_script_open_gate(script, "g");
+    until_settled(&hangs);
+}
+END_TEST
 
 /* No time passes: nobody but the thread itself makes it known. */
 START_TEST(nothing_is_kept_back_behind_a_connect)
@@ -425,6 +454,8 @@ START_TEST(nothing_is_kept_back_behind_a_connect)
     open_driven("fake", "level=0&pool_min_size=2&pool_max_size=2");
     good(dbal_pool_ready(pool));
     learn_on_the_one_thread("get", "wait g get");
+    loop_fixture_advance(&fixture, 1);
+    settle();
     fake_script_close_gate(script, "open");
     watch(ask("wait g get"), &first);
     until_count(&script->waiting, 1);
@@ -467,6 +498,7 @@ main(void)
     suite_add(suite, an_interrupt_that_hangs_does_so_alone, pool_fixture_init, pool_fixture_fini);
     suite_add(suite, what_is_kept_back_behind_one_that_hangs_is_fetched, pool_fixture_init,
               pool_fixture_fini);
+    suite_add(suite, what_is_kept_back_of_writes_is_fetched, pool_fixture_init, pool_fixture_fini);
     suite_add(suite, nothing_is_kept_back_behind_a_connect, pool_fixture_init, pool_fixture_fini);
     suite_add(suite, what_stands_behind_on_the_one_thread_settles, pool_fixture_init,
               pool_fixture_fini);
