@@ -1,6 +1,9 @@
 #include "kill.h"
 
+#include <netdb.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include <errmsg.h>
 #include <mysqld_error.h>
@@ -11,11 +14,42 @@
 /* nanoseconds; the server is given up when it could not be told for so long */
 static const int64_t pause_first = 20000000, pause_most = 500000000, patience = INT64_C(5000000000);
 
+/* A name may have several addresses, with a server each: a KILL at another would hit somebody else. */
+typedef struct peer {
+    char text[NI_MAXHOST]; /* "": it has none, as a socket of this machine */
+} peer;
+
+static void
+read_peer(MYSQL *mysql, peer *ret)
+{
+    struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
+    struct sockaddr *at = (struct sockaddr *)&storage;
+    socklen_t size = sizeof storage;
+    bool known = getpeername(mysql_get_socket(mysql), at, &size) == 0 &&
+                 (at->sa_family == AF_INET || at->sa_family == AF_INET6);
+    if (!known || getnameinfo(at, size, ret->text, sizeof ret->text, NULL, 0, NI_NUMERICHOST) != 0)
+        ret->text[0] = '\0';
+}
+
+static bool
+is_where(MYSQL *mysql, const peer *first)
+{
+    peer second;
+    read_peer(mysql, &second);
+    return first->text[0] == '\0' || strcmp(first->text, second.text) == 0;
+}
+
 static bool
 connect_second(dbal__mariadb_kill *self, int64_t deadline)
 {
+    peer first;
     dbal__mariadb_wait wait = dbal__mariadb_wait_until(deadline);
-    if (self->mysql != NULL || dbal__mariadb_link(self->config, self->host, &wait, &self->mysql))
+    if (self->mysql != NULL)
+        return true;
+    read_peer(self->first, &first);
+    const char *address = first.text[0] != '\0' ? first.text : NULL;
+    if (dbal__mariadb_link(self->config, self->host, address, &wait, &self->mysql) &&
+        is_where(self->mysql, &first))
         return true;
     if (self->mysql != NULL)
         mysql_close(self->mysql);

@@ -15,7 +15,8 @@
 typedef struct dbal__mariadb_kill {
     const dbal__mariadb_config *config;
     int host;         /* where the first connection is */
-    unsigned long id; /* of the first connection */
+    MYSQL *first;     /* the first connection */
+    unsigned long id; /* its number at the server */
     MYSQL *mysql;     /* the second, while there is one */
     int64_t since;    /* when the running statement was first to be stopped, 0: not yet */
     int64_t pause;

@@ -78,20 +78,22 @@ set_options(MYSQL *mysql, const dbal__mariadb_config *config, int host,
 /* ---- connecting --------------------------------------------------------------------------------- */
 
 bool
-dbal__mariadb_link(const dbal__mariadb_config *config, int host, dbal__mariadb_wait *wait,
-                   MYSQL **ret_mysql)
+dbal__mariadb_link(const dbal__mariadb_config *config, int host, const char *address,
+                   dbal__mariadb_wait *wait, MYSQL **ret_mysql)
 {
     const dbal__mariadb_host *one = &config->hosts[host];
+    bool by_name = address == NULL || dbal__mariadb_options_encrypt(&config->options);
     MYSQL *mysql = *ret_mysql = mysql_init(NULL);
     if (mysql == NULL)
         return false;
     set_options(mysql, config, host, wait);
     dbal__mariadb_wait_begin(wait);
     /* an update counts the rows it found, whether they were changed or not, as elsewhere */
-    bool ok = mysql_real_connect(
-                  mysql, one->name, config->user, config->password, config->database, one->port,
-                  one->name == NULL ? config->options.value[DBAL__MARIADB_SOCKET] : NULL,
-                  CLIENT_FOUND_ROWS) != NULL;
+    bool ok =
+        mysql_real_connect(mysql, by_name ? one->name : address, config->user, config->password,
+                           config->database, one->port,
+                           one->name == NULL ? config->options.value[DBAL__MARIADB_SOCKET] : NULL,
+                           CLIENT_FOUND_ROWS) != NULL;
     dbal__mariadb_wait_end(wait);
     return ok;
 }

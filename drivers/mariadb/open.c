@@ -80,8 +80,9 @@ try_host(dbal__mariadb_connection *self, int host, dbal_opening *opening, bool *
     dbal__mariadb_wait wait = dbal__mariadb_wait_until(
         share_of_time(self->config, self->config->host_count - host, opening->deadline));
     wait.opening = opening;
-    if (dbal__mariadb_link(self->config, host, &wait, &self->mysql) && set_up(self, &wait)) {
+    if (dbal__mariadb_link(self->config, host, NULL, &wait, &self->mysql) && set_up(self, &wait)) {
         self->kill.host = host;
+        self->kill.first = self->mysql;
         self->kill.id = mysql_thread_id(self->mysql);
         return true;
     }
