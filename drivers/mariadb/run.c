@@ -360,6 +360,13 @@ is_spoilt(unsigned code)
     return code >= CR_MIN_ERROR || code == ER_UNKNOWN_STMT_HANDLER || code == ER_NEED_REPREPARE;
 }
 
+/* The second: a KILL while the server looks for a table, of SEQUENCE say, that it has not opened yet. */
+static bool
+is_killed(unsigned code)
+{
+    return code == ER_QUERY_INTERRUPTED || code == ER_SQL_DISCOVER_ERROR;
+}
+
 /* What was only prepared has done nothing, whatever became of the connection. */
 static void
 fail_as(const connection *self, const course *c, dbal_fault *fault)
@@ -386,8 +393,7 @@ conclude(connection *self, course *c, dbal_fault *fault)
         dbal__mariadb_failure_memory(fault);
         if (self->was_sent)
             dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
-    } else if (c->taken == DBAL__MARIADB_FAILED &&
-               !(stopped && c->error.code == ER_QUERY_INTERRUPTED))
+    } else if (c->taken == DBAL__MARIADB_FAILED && !(stopped && is_killed(c->error.code)))
         fail_as(self, c, fault);
     else if (stopped)
         dbal__mariadb_failure_stopped(fault);
