@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "moment.h"
 #include "uuid.h"
@@ -65,12 +66,13 @@ read_integer(const char *text, size_t size, int64_t *ret_value)
     return errno == 0 && end == text + size;
 }
 
-/* no "nan", "inf" or "0x10", which strtod() would take for one */
+/* an infinity as SQLite's ODBC driver has it, but no "nan" or "0x10", which strtod() would take */
 static bool
 read_double(const char *text, size_t size, locale_t plain, double *ret_value)
 {
     char *end;
-    if (size == 0 || strspn(text, "+-.0123456789eE") != size)
+    bool infinite = strcasecmp(text, "inf") == 0 || strcasecmp(text, "-inf") == 0;
+    if (size == 0 || (!infinite && strspn(text, "+-.0123456789eE") != size))
         return false;
     *ret_value = strtod_l(text, &end, plain);
     return end == text + size;

@@ -102,7 +102,7 @@ END_TEST
 
 START_TEST(a_text_that_looks_like_a_number_stays_one)
 {
-    static const char *const texts[] = {"nan", "inf", "0x10", "1e", "-", "1 "};
+    static const char *const texts[] = {"nan", "infinity", "0x10", "1e", "-", "1 "};
     open_sqlite("");
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         dbal_outcome outcome =
