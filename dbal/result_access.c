@@ -95,7 +95,7 @@ static void
 leave_inexact(dbal_result *result, const dbal__cell *at, size_t row, size_t col, dbal_type wanted)
 {
     leave(result,
-          dbal__error_make(DBAL_ERROR_DATA, "22018", DBAL_EXECUTION_NOT_SENT,
+          dbal__error_make(DBAL_ERROR_DATA, "22018", DBAL_EXECUTION_UNKNOWN,
                            "row %zu, column %zu (%s): its %s is not exactly %s %s", row, col,
                            result->columns[col].name, dbal_type_name((dbal_type)at->type),
                            wanted == DBAL_INT64 ? "an" : "a", dbal_type_name(wanted)));
@@ -108,7 +108,7 @@ look(dbal_result *result, size_t row, size_t col)
     const dbal__cell *at = find(result, row, col);
     if (at == NULL && result != NULL)
         leave(result,
-              dbal__error_make(DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_NOT_SENT,
+              dbal__error_make(DBAL_ERROR_INTERFACE, NULL, DBAL_EXECUTION_UNKNOWN,
                                "no row %zu, column %zu in a result of %zu rows and %zu columns",
                                row, col, result->row_count, result->column_count));
     return at;

@@ -37,7 +37,7 @@ typedef struct dbal_transaction_options {
     bool read_only;           /**< writes in it fail */
     int retries;              /**< runs the work again after serialization failures and deadlocks, at most so often; default 0 */
     double timeout;           /**< seconds for waiting and running together; default none */
-    const char *label;        /**< shown in errors and statistics */
+    const char *label;        /**< shown where a session is spoken of: in dbal_pool_holders(), POOL_EXHAUSTED, leak_after, slow lines, traces and histograms */
     bool deferrable;          /**< PostgreSQL's DEFERRABLE, of no effect elsewhere */
 } dbal_transaction_options;
 
@@ -52,7 +52,7 @@ typedef struct dbal_transaction_options {
 typedef struct dbal_session_options {
     size_t size;       /**< sizeof(dbal_session_options); DBAL_SESSION() sets it */
     double timeout;    /**< seconds for waiting and running together; default none */
-    const char *label; /**< shown in errors and statistics */
+    const char *label; /**< shown where a session is spoken of: in dbal_pool_holders(), POOL_EXHAUSTED, leak_after, slow lines, traces and histograms */
     bool read_only;    /**< reserved: the caller's word that it changes nothing */
 } dbal_session_options;
 

@@ -98,7 +98,8 @@ size_t dbal_pool_histograms(dbal_pool *pool, dbal_histogram_fn *fn, void *arg);
 
 /**
  * The counters, gauges and histograms of pools in Prometheus' text format, 0.0.4, for whatever
- * answers `/metrics`: dbal_pool_counts with `dbal_pool_` before the name, and where there are
+ * answers `/metrics`: what dbal_pool_counts has, in Prometheus' words (`dbal_pool_idle_connections`,
+ * `dbal_pool_queries_total` and so on, each with its HELP line), `dbal_pool_info`, and where there are
  * histograms `dbal_pool_phase_seconds`. Each sample has the label `pool`: the pool's name, see
  * dbal_pool_options.name; where two are called the same, the second has ` (2)` behind it. All pools
  * of a program belong into one call, since the format wants a metric's samples in one place.

@@ -1,4 +1,4 @@
-/* Which gate a pool passes: by its driver's level and faces, and by what was asked for. */
+/* Which gate a pool passes: by its driver's level and faces, and by what was asked for; how many threads. */
 #include <stdio.h>
 #include <string.h>
 
@@ -83,11 +83,66 @@ START_TEST(a_gate_that_there_is_not)
 }
 END_TEST
 
+/* ---- threads ---- */
+
+typedef struct wish {
+    const char *parameters;
+    const char *refused; /* NULL: it is not */
+} wish;
+
+static const wish wishes[] = {
+    {"level=1&pool_threads=4", NULL},
+    {"level=1&pool_threads=3&pool_max_size=3", NULL},
+    {"level=2&pool_threads=1", NULL},
+    {"level=2&pool_threads=4", NULL},
+    {"level=3&pool_threads=1", NULL},
+    {"level=3&parallel=on&pool_threads=8&pool_max_size=2", NULL},
+    {"level=2&pool_min_size=9&pool_threads=8", NULL},
+    {"level=0&pool_threads=1",
+     "threads 1 must not be below max_size 4: connections of driver fake do not move between "
+     "threads at threadlevel 0"},
+    {"level=1&pool_threads=2&pool_max_size=3",
+     "threads 2 must not be below max_size 3: connections of driver fake do not move between "
+     "threads at threadlevel 1"},
+    {"level=1&pool_threads=5",
+     "threads 5 is above max_size 4: driver fake runs one statement of a connection at a time"},
+    {"level=2&pool_threads=3&pool_max_size=2",
+     "threads 3 is above max_size 2: driver fake runs one statement of a connection at a time"},
+    {"level=3&pool_threads=3&pool_max_size=2",
+     "threads 3 is above max_size 2: driver fake runs one statement of a connection at a time"},
+    {"level=2&parallel=on&pool_threads=3&pool_max_size=2",
+     "threads 3 is above max_size 2: driver fake runs one statement of a connection at a time"},
+    {"level=2&pool_threads=0", "threads: 0 is out of range (1 to 10000)"},
+    {"level=2&pool_threads=10001", "threads: 10001 is out of range (1 to 10000)"},
+    {"level=2&pool_threads=off", "pool_threads: \"off\" is not a value for it: a whole number"},
+    {"level=2&pool_threads=1.5", "pool_threads: \"1.5\" is not a value for it: a whole number"},
+};
+
+START_TEST(how_many_threads_there_may_be)
+{
+    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
+        const wish *one = &wishes[i];
+        char url[256];
+        dbal_error *error = NULL;
+        snprintf(url, sizeof url, "fake:pool?%s", one->parameters);
+        dbal_pool *made = dbal_pool_open(fixture.loop, url, NULL, &error);
+        ck_assert_msg((made != NULL) == (one->refused == NULL), "%s: %s", url,
+                      error != NULL ? dbal_error_message(error) : "");
+        if (one->refused != NULL) {
+            ck_assert_str_eq(dbal_error_message(error), one->refused);
+            ck_assert(dbal_error_is(error, DBAL_ERROR_INTERFACE));
+        }
+        dbal_error_unref(error);
+    }
+}
+END_TEST
+
 int
 main(void)
 {
     Suite *suite = suite_create("gates");
     suite_add(suite, gate_is_chosen_by_level_face_and_wish, pool_fixture_init, pool_fixture_fini);
     suite_add(suite, a_gate_that_there_is_not, pool_fixture_init, pool_fixture_fini);
+    suite_add(suite, how_many_threads_there_may_be, pool_fixture_init, pool_fixture_fini);
     return suite_run(suite);
 }

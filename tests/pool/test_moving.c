@@ -51,58 +51,6 @@ ask_and_forget(const char *sql)
 
 /* ---- the setting ---- */
 
-typedef struct wish {
-    const char *parameters;
-    const char *refused; /* NULL: it is not */
-} wish;
-
-static const wish wishes[] = {
-    {"level=1&pool_threads=4", NULL},
-    {"level=1&pool_threads=3&pool_max_size=3", NULL},
-    {"level=2&pool_threads=1", NULL},
-    {"level=2&pool_threads=4", NULL},
-    {"level=3&pool_threads=1", NULL},
-    {"level=3&parallel=on&pool_threads=8&pool_max_size=2", NULL},
-    {"level=2&pool_min_size=9&pool_threads=8", NULL},
-    {"level=0&pool_threads=1",
-     "threads 1 must not be below max_size 4: connections of driver fake do not move between "
-     "threads at threadlevel 0"},
-    {"level=1&pool_threads=2&pool_max_size=3",
-     "threads 2 must not be below max_size 3: connections of driver fake do not move between "
-     "threads at threadlevel 1"},
-    {"level=1&pool_threads=5",
-     "threads 5 is above max_size 4: driver fake runs one statement of a connection at a time"},
-    {"level=2&pool_threads=3&pool_max_size=2",
-     "threads 3 is above max_size 2: driver fake runs one statement of a connection at a time"},
-    {"level=3&pool_threads=3&pool_max_size=2",
-     "threads 3 is above max_size 2: driver fake runs one statement of a connection at a time"},
-    {"level=2&parallel=on&pool_threads=3&pool_max_size=2",
-     "threads 3 is above max_size 2: driver fake runs one statement of a connection at a time"},
-    {"level=2&pool_threads=0", "threads: 0 is out of range (1 to 10000)"},
-    {"level=2&pool_threads=10001", "threads: 10001 is out of range (1 to 10000)"},
-    {"level=2&pool_threads=off", "pool_threads: \"off\" is not a value for it: a whole number"},
-    {"level=2&pool_threads=1.5", "pool_threads: \"1.5\" is not a value for it: a whole number"},
-};
-
-START_TEST(how_many_threads_there_may_be)
-{
-    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
-        const wish *one = &wishes[i];
-        char url[256];
-        dbal_error *error = NULL;
-        snprintf(url, sizeof url, "fake:pool?%s", one->parameters);
-        dbal_pool *made = dbal_pool_open(fixture.loop, url, NULL, &error);
-        ck_assert_msg((made != NULL) == (one->refused == NULL), "%s: %s", url,
-                      error != NULL ? dbal_error_message(error) : "");
-        if (one->refused != NULL) {
-            ck_assert_str_eq(dbal_error_message(error), one->refused);
-            ck_assert(dbal_error_is(error, DBAL_ERROR_INTERFACE));
-        }
-        dbal_error_unref(error);
-    }
-}
-END_TEST
-
 START_TEST(threads_as_an_option)
 {
     dbal_error *error = NULL;
@@ -616,7 +564,6 @@ main(void)
 {
     Suite *suite = suite_create("moving");
     const TTest *const tests[] = {
-        how_many_threads_there_may_be,
         threads_as_an_option,
         a_new_size_must_fit_the_threads,
         connections_move_between_threads,
