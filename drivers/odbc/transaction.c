@@ -112,12 +112,37 @@ end(dbal__odbc_connection *c, SQLSMALLINT how)
     return SQL_SUCCEEDED(SQLEndTran(SQL_HANDLE_DBC, c->handle, how));
 }
 
+static bool
+execute(dbal__odbc_connection *c, const char *sql)
+{
+    SQLHSTMT handle = SQL_NULL_HSTMT;
+    bool ok = SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, c->handle, &handle)) &&
+              SQL_SUCCEEDED(SQLExecDirect(handle, (SQLCHAR *)(uintptr_t)sql, SQL_NTS));
+    if (handle != SQL_NULL_HSTMT)
+        SQLFreeHandle(SQL_HANDLE_STMT, handle);
+    return ok;
+}
+
+/*
+ * SQLite ends a transaction by itself when a write in it is interrupted, or says ROLLBACK. Its ODBC
+ * driver does not notice, and would never leave it: it gets another one to roll back.
+ */
+static bool
+roll_back(dbal__odbc_connection *c, dbal_fault *fault)
+{
+    if (end(c, SQL_ROLLBACK))
+        return true;
+    fail(c, fault);
+    if (c->database != DBAL__ODBC_SQLITE || !execute(c, "begin") || !end(c, SQL_ROLLBACK))
+        return false;
+    dbal_fault_clear(fault);
+    return true;
+}
+
 bool
 dbal__odbc_transaction_rollback(dbal__odbc_connection *c, dbal_fault *fault)
 {
-    bool rolled_back = end(c, SQL_ROLLBACK);
-    if (!rolled_back)
-        fail(c, fault);
+    bool rolled_back = roll_back(c, fault);
     /* turned on with one open, autocommit would commit it */
     if (rolled_back && settle(c))
         return true;

@@ -161,7 +161,8 @@ START_TEST(a_transaction_that_cancels_itself)
     dbal_deferred *self = NULL;
     self = dbal_deferred_ref(transaction(NULL, cancel_oneself, &self));
     dbal_outcome outcome = loop_fixture_await(&fixture, self);
-    ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_CANCELLED));
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_msg(dbal_error_is(error, DBAL_ERROR_CANCELLED), "%s", dbal_error_message(error));
     dbal_outcome_clear(&outcome);
     dbal_deferred_unref(self);
     ck_assert_int_eq(value_now(), 0);

@@ -136,6 +136,32 @@ write_one(dbal_connection *connection, void *arg)
     return dbal_wait(dbal_connection_query(connection, "insert into n values (9)", DBAL_NO_PARAMS));
 }
 
+static dbal_outcome
+undo_within(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    dbal_connection_query(connection, "insert into n values (1)", DBAL_NO_PARAMS);
+    return dbal_wait(
+        dbal_connection_query(connection, "insert or rollback into n values (1)", DBAL_NO_PARAMS));
+}
+
+/* SQLite's ODBC driver does not notice: it says so, and the connection serves on. */
+START_TEST(what_sqlite_undoes_by_itself_is_over)
+{
+    open_sqlite("");
+    run("create table n(n integer primary key)");
+    for (int i = 0; i < 2; i++) {
+        expect(loop_fixture_await(&fixture, dbal_pool_transaction(pool, NULL, undo_within, NULL)),
+               DBAL_ERROR_INTEGRITY, "23505");
+        ck_assert_int_eq(count(), 0);
+    }
+    dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;
+    dbal_pool_stats(pool, &counts);
+    ck_assert_uint_eq(counts.lost, 0);
+    ck_assert_uint_eq(counts.opened, 1);
+}
+END_TEST
+
 START_TEST(one_that_only_reads_writes_nothing)
 {
     open_sqlite("");
@@ -155,5 +181,6 @@ add_transaction(Suite *suite)
     suite_add(suite, an_error_spoils_a_transaction_whatever_the_driver_does, before, after);
     suite_add(suite, a_savepoint_cures_it, before, after);
     suite_add(suite, an_isolation_level_lasts_for_its_transaction, before, after);
+    suite_add(suite, what_sqlite_undoes_by_itself_is_over, before, after);
     suite_add(suite, one_that_only_reads_writes_nothing, before, after);
 }
