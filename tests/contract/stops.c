@@ -64,13 +64,13 @@ START_TEST(a_deadline_while_it_waits)
     bad(dbal_pool_run(small, DBAL_QUERY(.sql = SQL(add), .params = DBAL_PARAMS(dbal_int64(1)),
                                         .timeout = 0.02)),
         DBAL_ERROR_TIMEOUT, "57014", DBAL_EXECUTION_NOT_SENT);
-    for (int i = 0; i < CONNECTIONS; i++) {
+    for (int i = 0; i < CONNECTIONS; i++)
         dbal_deferred_fire(nevers[i], dbal_done());
-        dbal_deferred_unref(nevers[i]);
-    }
+    /* where there is one connection, the second begins to wait only now */
     for (int i = 0; i < CONNECTIONS; i++) {
         good(holders[i]);
         dbal_deferred_unref(holders[i]);
+        dbal_deferred_unref(nevers[i]);
     }
     ck_assert_int_eq(value_now(), 0);
 }
