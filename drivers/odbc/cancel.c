@@ -54,16 +54,26 @@ dbal__odbc_interrupt(void *connection)
     pthread_mutex_unlock(&c->lock);
 }
 
+static bool
+execute(dbal__odbc_connection *c, const char *sql)
+{
+    SQLHSTMT handle = SQL_NULL_HSTMT;
+    bool ok = SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, c->handle, &handle)) &&
+              SQL_SUCCEEDED(SQLExecDirect(handle, (SQLCHAR *)(uintptr_t)sql, SQL_NTS));
+    if (handle != SQL_NULL_HSTMT)
+        SQLFreeHandle(SQL_HANDLE_STMT, handle);
+    return ok;
+}
+
 void
 dbal__odbc_cancel_sweep(dbal__odbc_connection *c)
 {
-    SQLHSTMT handle = SQL_NULL_HSTMT;
     if (!c->cancelled || c->database == DBAL__ODBC_SQLITE)
         return;
     c->cancelled = false;
-    bool ok = SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, c->handle, &handle)) &&
-              SQL_SUCCEEDED(SQLExecDirect(handle, (SQLCHAR *)"select 1", SQL_NTS));
-    if (handle != SQL_NULL_HSTMT)
-        SQLFreeHandle(SQL_HANDLE_STMT, handle);
+    bool ok = execute(c, "select 1");
     c->spoilt = c->spoilt || (c->open && !ok);
+    /* one that the ODBC driver had begun for a cursor of its own may have been left behind */
+    if (!ok && !c->open)
+        execute(c, "rollback");
 }
