@@ -192,7 +192,8 @@ START_TEST(cancelled_in_the_middle_it_undoes_all)
         loop_fixture_until(&fixture, is_in_the_middle, &from);
         dbal_deferred_cancel(batch);
         dbal_outcome outcome = loop_fixture_await(&fixture, batch);
-        ck_assert(dbal_error_is(dbal_outcome_error(outcome), DBAL_ERROR_CANCELLED));
+        dbal_error *error = dbal_outcome_error(outcome);
+        ck_assert_msg(dbal_error_is(error, DBAL_ERROR_CANCELLED), "%s", dbal_error_message(error));
         dbal_outcome_clear(&outcome);
         dbal_deferred_unref(batch);
         ck_assert_int_eq(value_now(), 0);
