@@ -439,12 +439,15 @@ take_frames(dbal__process *self)
     }
 }
 
-/* How much there is decides only when the others have their turn: what is left announces itself. */
+/*
+ * How much there is decides only when the others have their turn: what is left in the socket announces
+ * itself. What has been read does not, and so is taken in any case.
+ */
 static void
 read_answers(dbal__process *self, bool to_the_end)
 {
+    take_frames(self);
     for (int i = 0; to_the_end || i < READ_MOST; i++) {
-        take_frames(self);
         if (self->state != DBAL__PROCESS_WORKS || self->unpacking || self->paused)
             return;
         dbal__process_got got = dbal__process_fill(self);
@@ -454,6 +457,7 @@ read_answers(dbal__process *self, bool to_the_end)
             await_end(self);
         if (got != DBAL__PROCESS_SOME)
             return;
+        take_frames(self);
     }
 }
 

@@ -414,6 +414,28 @@ START_TEST(one_that_has_become_too_large_is_replaced)
 }
 END_TEST
 
+static dbal_outcome
+burst(dbal_connection *connection, void *arg)
+{
+    dbal_deferred *all[8];
+    int count = *(int *)arg % 6 + 3;
+    for (int i = 0; i < count; i++)
+        all[i] = dbal_connection_query(connection, "value 1", DBAL_NO_PARAMS);
+    return dbal_wait(dbal_gather(fixture.loop, DBAL_GATHER_OR_FAIL, (size_t)count, all));
+}
+
+/*
+ * Answers that come one by one while others are read: however many have been read at once, the last
+ * of them is taken though nothing follows that would announce it.
+ */
+START_TEST(the_last_answer_is_taken_whenever_it_comes)
+{
+    open_pool("pool_query_timeout=20");
+    for (int i = 0; i < 3000; i++)
+        good(dbal_pool_session(pool, NULL, burst, &i));
+}
+END_TEST
+
 /* ---- the application's end ----------------------------------------------------------------------- */
 
 /* A program that has a worker at work, and a child of its own that has inherited all. */
@@ -458,6 +480,7 @@ main(void)
                             one_that_has_run_enough_statements_is_replaced,
                             nobody_loses_a_session_by_that,
                             one_that_has_become_too_large_is_replaced,
+                            the_last_answer_is_taken_whenever_it_comes,
                             it_ends_with_its_application};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
         suite_add(suite, plain[i], process_fixture_init, process_fixture_fini);
