@@ -20,9 +20,16 @@ days_of(int64_t year, int month, int day)
 static int64_t
 date_of(int64_t days, int *ret_month, int *ret_day)
 {
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t day_of_era = days - era * 146097;
+    /* first the eras, so that no count of days is too great */
+    int64_t era = days / 146097 + 4;
+    int64_t day_of_era = days % 146097 + 135080; /* 719468 is 4 eras and so many days */
+    if (day_of_era < 0) {
+        day_of_era += 146097;
+        era--;
+    } else if (day_of_era >= 146097) {
+        day_of_era -= 146097;
+        era++;
+    }
     int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);

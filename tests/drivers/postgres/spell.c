@@ -187,6 +187,11 @@ START_TEST(the_calendar_has_no_year_0)
     ck_assert_str_eq(to, "0002-12-31 BC");
     dbal__postgres_date_write(to, 2932897);
     ck_assert_str_eq(to, "10000-01-01");
+    /* no server sends these, but a worker process that went wrong may */
+    dbal__postgres_date_write(to, INT64_MAX);
+    ck_assert_str_eq(to, "25252734927768524-07-27");
+    dbal__postgres_date_write(to, INT64_MIN);
+    ck_assert_str_eq(to, "25252734927764586-06-07 BC");
 }
 END_TEST
 
