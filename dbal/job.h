@@ -81,6 +81,15 @@ dbal__job_begin_alone(dbal__job *job)
 }
 /* Whether it is known to end soon: its answer may wait a little for others. Any thread. */
 bool dbal__job_is_quick(const dbal__job *job);
+/*
+ * It is of no session, and left a transaction open, which its text did not tell: nothing else may run in
+ * there, and be told that it was kept.
+ */
+static inline bool
+dbal__job_strays(const dbal__job *job)
+{
+    return job->in_transaction && !job->request.in_order && job->kind == DBAL__JOB_STATEMENT;
+}
 /* Keeps what running it gave: its result stays in the request, or its error is set. */
 void dbal__job_end(dbal__job *job, bool ok, dbal_fault *fault);
 

@@ -304,7 +304,7 @@ deliver(dbal__message *message)
 {
     dbal__job *job = DBAL__OF(message, dbal__job, message);
     moving *self = (moving *)(void *)job->channel;
-    if (job->error != NULL && dbal_error_connection_lost(job->error))
+    if (dbal__job_strays(job) || (job->error != NULL && dbal_error_connection_lost(job->error)))
         self->dead = true;
     came_back(self, job->thread);
     job->finished(job);

@@ -294,7 +294,7 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, bool next, dbal__worker *
         else
             dbal__runner_execute(runner, job, dbal__monotonic());
         runner->bounces = job->request.in_order && job->needs_token;
-        if (lost_connection(job))
+        if (lost_connection(job) || dbal__job_strays(job))
             dbal__runner_bury(runner, worker);
     }
 }

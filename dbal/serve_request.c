@@ -183,6 +183,7 @@ run(errand *one)
     one->job.in_transaction = face->in_transaction(server->connection);
     if (request->has_token && face->upkeep_wanted != NULL)
         one->job.upkeep_wanted = face->upkeep_wanted(server->connection);
+    server->dead = dbal__job_strays(&one->job);
 }
 
 static void

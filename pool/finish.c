@@ -133,6 +133,7 @@ again(dbal__ticket *ticket, bool lost)
     ticket->writes = ticket->writes || turned;
     job->needs_token = job->request.has_token = job->request.sent = false;
     job->began = job->ended = 0;
+    job->in_transaction = false;
     job->then = NULL;
     job->channel = NULL;
     if (turned)
@@ -213,18 +214,31 @@ take_grant(dbal__ticket *ticket, dbal__slot *slot)
         ask_again(ticket);
 }
 
+/* It ended well, but in a transaction that goes with the connection: what it did is undone. */
+static void
+take_back(dbal__job *job)
+{
+    if (!job->ok)
+        return;
+    job->ok = false;
+    job->request.result = dbal_result_unref(job->request.result);
+    job->error = dbal__error_make(DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_FAILED,
+                                  "a statement of no session left a transaction open, or ran in "
+                                  "one that was: it is rolled back; use a session");
+}
+
 /* A statement on the pool that did what belongs to a session, which its text did not tell. */
 static void
-check_lane(const dbal__ticket *ticket, dbal__slot *slot)
+check_lane(dbal__ticket *ticket, dbal__slot *slot)
 {
-    const dbal__job *job = &ticket->job;
+    dbal__job *job = &ticket->job;
     dbal_pool *pool = ticket->pool;
-    if (!dbal__pool_is_native(pool) || job->began == 0 || (!job->in_transaction && !job->soiled))
-        return;
     bool handed_on = pool->settings.reset == DBAL_RESET_NONE && !job->in_transaction;
     if (job->soiled)
         dbal__reset_report(pool, dbal__ticket_name(ticket), handed_on);
-    if (handed_on)
+    if (job->in_transaction)
+        take_back(job);
+    if (handed_on || slot->state != DBAL__SLOT_OPEN)
         return;
     dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
                     "%s %s its connection, which is closed: use a session",
@@ -269,7 +283,8 @@ dbal__ticket_finished(dbal__job *job)
             dbal__connection_lost(slot->connection, job->error);
         dbal__slot_close(slot);
     }
-    if (slot != NULL && ticket->kind == DBAL__TICKET_STATEMENT && slot->state == DBAL__SLOT_OPEN)
+    if (slot != NULL && ticket->kind == DBAL__TICKET_STATEMENT && job->began != 0 &&
+        (job->in_transaction || job->soiled))
         check_lane(ticket, slot);
     if (slot != NULL && job->worn)
         retire_worn(slot);

@@ -281,6 +281,48 @@ START_TEST(so_many_are_told)
 }
 END_TEST
 
+/* ---- a statement of no session that begins a transaction, which its text does not tell ---- */
+
+static const char *const strays[][2] = {
+    {"fake", "pool_max_size=1"},
+    {"fake", "pool_max_size=1&token=on"},
+    {"fake", "level=2&pool_threads=1&pool_max_size=2"},
+    {"fake", "level=0&pool_max_size=1"},
+    {"native", "pool_max_size=1"},
+    {"native", "pool_max_size=1&pipeline=off"},
+};
+
+/*
+ * What comes behind it is not done in there, where it would be undone, or kept by somebody else; what
+ * was sent already is told that it is undone.
+ */
+START_TEST(nobody_follows_one_that_leaves_a_transaction_open)
+{
+    seen first, all[8];
+    open_pool(strays[_i][0], strays[_i][1]);
+    good(ask("get"));
+    watch(ask("get begin"), &first);
+    for (int i = 0; i < 8; i++)
+        watch(ask(i % 2 == 0 ? "add 1" : "get"), &all[i]);
+    until_settled(&first);
+    ck_assert_int_eq(first.error_class, DBAL_ERROR_PROGRAMMING);
+    int kept = 0;
+    for (int i = 0; i < 8; i++) {
+        until_settled(&all[i]);
+        bool good_one = all[i].error_class == 0;
+        kept += good_one && i % 2 == 0;
+        ck_assert(good_one || strcmp(strays[_i][1], "pool_max_size=1") == 0);
+        ck_assert(good_one || all[i].error_class == DBAL_ERROR_PROGRAMMING);
+    }
+    ck_assert_int_eq(number("get"), kept);
+    good(dbal_pool_close(pool));
+    ck_assert_int_eq(script->value, kept); /* by the database */
+    ck_assert_uint_eq(counts_now().opened, 2);
+    ck_assert_uint_eq(counts_now().lost, 0);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "left a transaction open"), 1);
+}
+END_TEST
+
 static dbal_outcome
 many(dbal_connection *connection, void *arg)
 {
@@ -335,5 +377,10 @@ main(void)
     add(suite, who_changed_it_is_told_once);
     add(suite, so_many_are_told);
     add(suite, so_many_of_a_session_are_in_flight);
+    TCase *one = tcase_create("nobody_follows_one_that_leaves_a_transaction_open");
+    tcase_add_checked_fixture(one, pool_fixture_init, pool_fixture_fini);
+    tcase_add_loop_test(one, nobody_follows_one_that_leaves_a_transaction_open, 0,
+                        sizeof strays / sizeof strays[0]);
+    suite_add_tcase(suite, one);
     return suite_run(suite);
 }

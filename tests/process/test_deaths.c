@@ -90,6 +90,39 @@ START_TEST(those_behind_it_go_elsewhere)
 }
 END_TEST
 
+static int64_t
+value_of(dbal_deferred *deferred)
+{
+    dbal_outcome outcome = loop_fixture_await(&fixture, deferred);
+    ck_assert_int_eq(outcome.kind, DBAL_OUTCOME_VALUE);
+    int64_t value = dbal_result_int64(dbal_outcome_result(outcome), 0, 0);
+    dbal_outcome_clear(&outcome);
+    return value;
+}
+
+/* What comes behind one that leaves a transaction open is not done in there, but by another worker. */
+START_TEST(those_behind_a_stray_transaction_go_elsewhere)
+{
+    enum { TWENTY = 20, STRAY = 5 };
+    dbal_deferred *all[TWENTY];
+    open_pool("");
+    int64_t pid = number("pid");
+    number("value 1"); /* what is known to be quick may stand in line */
+    for (int i = 0; i < TWENTY; i++)
+        all[i] = dbal_deferred_ref(ask(i == STRAY ? "stray" : i > STRAY ? "pid" : "value 1"));
+    for (int i = 0; i < TWENTY; i++) {
+        if (i == STRAY)
+            bad(all[i], DBAL_ERROR_PROGRAMMING, "25001", DBAL_EXECUTION_FAILED, "rolled back");
+        else if (i < STRAY)
+            good(all[i]);
+        else
+            ck_assert_int_ne(value_of(all[i]), pid);
+        dbal_deferred_unref(all[i]);
+    }
+    ck_assert_uint_eq(counts_now().lost, 0);
+}
+END_TEST
+
 /* ---- answers that wait for the next -------------------------------------------------------------- */
 
 /* `until` or `pause` and a number: known to be quick, also the one that the worker dies of, or hangs in. */
@@ -366,6 +399,7 @@ main(void)
     Suite *suite = suite_create("deaths");
     const TTest *plain[] = {an_idle_workers_death_is_noticed_and_hurts_nobody,
                             those_behind_it_go_elsewhere,
+                            those_behind_a_stray_transaction_go_elsewhere,
                             what_may_have_changed_something_is_answered_at_once,
                             nothing_waits_for_one_that_hangs,
                             a_transaction_dies_with_it,

@@ -313,6 +313,7 @@ static const struct word {
     {"blocked", do_blocked},
     {"statements", do_statements},
     {"begin", do_begin},
+    {"stray", do_begin}, /* which classify() does not tell */
     {"commit", do_end},
     {"rollback", do_end},
 };
