@@ -49,6 +49,7 @@ typedef struct dbal__server {
     size_t
         held; /* bytes of it that are answers, to be sent with the next; see dbal__serve_rescue() */
     int64_t held_since; /* when the first of them was there */
+    bool late;          /* the alarm came between two requests; with the guard */
     dbal__known known[DBAL__SERVE_KNOWN];
     dbal__mark *mark;
     bool lost;    /* nobody reads what is written; the main thread's */

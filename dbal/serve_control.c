@@ -51,7 +51,10 @@ on_alarm(dbal__server *server)
     if (read(server->alarm, &count, sizeof count) < 0)
         return; /* it was set anew */
     pthread_mutex_lock(&server->guard);
-    dbal__serve_rescue(server);
+    if (server->current == 0)
+        server->late = true; /* what is held now goes before the next begins */
+    else
+        dbal__serve_rescue(server);
     pthread_mutex_unlock(&server->guard);
 }
 
@@ -115,6 +118,10 @@ dbal__serve_set_current(dbal__server *server, uint64_t number, dbal_request *req
     if (number != 0)
         atomic_store_explicit(&server->mark->begun, number, memory_order_release);
     pthread_mutex_lock(&server->guard);
+    if (number != 0 && server->late) {
+        server->late = false;
+        dbal__serve_flush(server);
+    }
     server->current = number;
     server->request = request;
     server->credit = DBAL__SERVE_WINDOW;
