@@ -190,12 +190,13 @@ on_lost(dbal__channel *channel, dbal_error *error)
     room->leaving = true; /* it closes by itself, and its call comes back before */
 }
 
+/* Workers that are there, or are being started. */
 static size_t
-open_workers(const dbal_gate *gate)
+workers(const dbal_gate *gate)
 {
     size_t count = 0;
     for (int i = 0; i < gate->most_threads; i++)
-        count += gate->module->desks[i].open && !gate->module->desks[i].leaving;
+        count += gate->module->desks[i].channel != NULL && !gate->module->desks[i].leaving;
     return count;
 }
 
@@ -205,7 +206,7 @@ fail_for(desk *room, dbal_error *error)
 {
     dbal_gate *gate = room->gate;
     fail_line(&room->waiting, error);
-    gate->module->enough = open_workers(gate) > 0;
+    gate->module->enough = workers(gate) > 0;
     if (!gate->module->enough)
         fail_line(&gate->module->waiting, error);
 }
@@ -325,7 +326,7 @@ start_more(dbal_gate *gate)
 {
     struct dbal__gate_module *module = gate->module;
     size_t coming = starting(gate);
-    bool enough = module->enough && open_workers(gate) > 0;
+    bool enough = module->enough && workers(gate) > 0;
     for (int i = 0; i < gate->most_threads && module->waiting_count > 0; i++) {
         desk *room = &module->desks[i];
         if (room->channel != NULL)
@@ -429,6 +430,8 @@ dbal_gate_call_module(dbal_gate *gate, const void *object, const void *data, siz
         dbal__free(one);
         return NULL;
     }
+    if (gate->module->waiting_count == 0)
+        gate->module->enough = false; /* what was missing may be there again */
     dbal__list_push(one->only != NULL ? &one->only->waiting : &gate->module->waiting, &one->link);
     gate->module->waiting_count++;
     gate->module->free_count += one->only == NULL;

@@ -265,6 +265,8 @@ on_opened(dbal__channel *channel, dbal_error *error)
     dbal_pool *pool = slot->pool;
     if (slot->state != DBAL__SLOT_OPENING) {
         /* it was closed meanwhile; when it was given up, on_closed comes by itself */
+        if (pool->threads != NULL) /* its close may have to wait for a thread */
+            dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
         if (!channel->given_up && error == NULL)
             channel->ops->close(channel);
         else if (!channel->given_up)
