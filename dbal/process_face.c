@@ -107,7 +107,7 @@ place_of_work(const dbal__process *self)
 
 /* It was killed since its driver cannot stop: that is what became of the statement that was cancelled. */
 static void
-finish_killed(dbal__process *self)
+finish_killed(dbal__process *self, bool drained)
 {
     size_t last = place_of_work(self), at = 0;
     if (!self->killed || self->written == 0)
@@ -119,13 +119,14 @@ finish_killed(dbal__process *self)
         return;
     dbal_request *request = flight_at(self, at)->request;
     dbal_fault *fault = dbal_request_fault(request);
+    bool never = drained && flight_at(self, at)->number > dbal__child_begun(&self->child);
     leave(self, at);
     dbal_fault_clear(fault);
     dbal_fault_set(fault, DBAL_ERROR_CANCELLED, "57014",
                    "its worker process was killed, since driver %s cannot stop a statement",
                    driver_of(self)->name);
     dbal_fault_set_connection_lost(fault, true);
-    dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
+    dbal_fault_set_execution(fault, never ? DBAL_EXECUTION_NOT_SENT : DBAL_EXECUTION_UNKNOWN);
     dbal_request_finish(request, false);
 }
 
@@ -155,7 +156,7 @@ lose(dbal__process *self, bool drained)
     self->state = DBAL__PROCESS_LOST;
     if (drained)
         judge(self);
-    finish_killed(self);
+    finish_killed(self, drained);
     /* what it answered was not read to the end: any of them may have begun */
     for (size_t i = 0; !drained && i < self->written; i++)
         dbal_request_sent(flight_at(self, i)->request);

@@ -1,9 +1,12 @@
 /* Workers that die, lie or hang: only the statement that they were at is lost. */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "tests/lib/scratch.h"
 #include "tests/lib/suite.h"
 #include "tests/process/process_fixture.h"
 
@@ -335,14 +338,21 @@ END_TEST
 /* Nothing would be won by waiting. */
 START_TEST(one_that_cannot_see_a_stop_is_killed_at_once)
 {
+    char folder[SCRATCH_PATH], path[SCRATCH_PATH + 10], sql[SCRATCH_PATH + 16];
+    scratch_make(folder, "process");
+    snprintf(path, sizeof path, "%s/begun", folder);
+    snprintf(sql, sizeof sql, "hang %s", path);
     open_pool("stops=no&pool_cancel_timeout=1000");
     int64_t pid = number("pid");
     loop_fixture_drive(&fixture);
-    dbal_deferred *hangs = ask_now("hang");
+    dbal_deferred *hangs = ask_now(sql);
+    while (access(path, F_OK) != 0)
+        sched_yield();
     dbal_deferred_cancel(hangs);
     bad(hangs, DBAL_ERROR_CANCELLED, NULL, DBAL_EXECUTION_UNKNOWN, "");
     dbal_deferred_unref(hangs);
     ck_assert_int_ne(number("pid"), pid);
+    scratch_remove(folder);
 }
 END_TEST
 

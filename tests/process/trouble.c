@@ -141,10 +141,12 @@ hang(void)
         pause();
 }
 
+/* First makes a file of that name, if there is one. */
 static bool
 do_hang(const statement *one)
 {
-    (void)one;
+    if (one->text[0] != '\0')
+        close(open(one->text, O_WRONLY | O_CREAT, 0600));
     hang();
 }
 
