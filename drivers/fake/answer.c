@@ -52,16 +52,26 @@ end_row(fake_run *run)
         go_on(run, dbal_request_row(run->request));
 }
 
+static bool
+is_full(fake_run *run, size_t columns)
+{
+    if (columns < FAKE_COLUMNS)
+        return false;
+    fake_run_fail(run, DBAL_ERROR_PROGRAMMING, "54011", "more than %d columns", (int)FAKE_COLUMNS);
+    return true;
+}
+
 /* columns id, name */
 void
 fake_run_columns(fake_run *run)
 {
+    if (run->has_columns) {
+        fake_run_fail(run, DBAL_ERROR_PROGRAMMING, "42601", "columns are named before the rows");
+        return;
+    }
     do {
-        if (run->columns == FAKE_COLUMNS) {
-            fake_run_fail(run, DBAL_ERROR_PROGRAMMING, "54011", "more than %d columns",
-                          (int)FAKE_COLUMNS);
+        if (is_full(run, run->columns))
             return;
-        }
         fake_run_text(run, run->names[run->columns++], FAKE_NAME);
         const char *ahead = run->cursor;
         dbal_sql_token comma = dbal_sql_next(DBAL_DIALECT_POSTGRESQL, &ahead);
@@ -79,6 +89,8 @@ each_operand(fake_run *run, bool as_columns)
     dbal_value value;
     size_t count = 0;
     while (!run->failed && !run->stopped && fake_run_operand(run, &value, room, sizeof room)) {
+        if (is_full(run, count))
+            break;
         snprintf(name, sizeof name, "c%zu", count + 1);
         if (as_columns)
             add_column(run, count < run->columns ? run->names[count] : name, value.type);
@@ -123,12 +135,27 @@ fake_run_echo(fake_run *run)
     fake_run_row(run);
 }
 
+/* The one column that numbers go to, whatever `columns` named; rows before them had one too. */
+static void
+begin_numbers(fake_run *run, const char *name)
+{
+    if (run->failed || run->stopped)
+        return;
+    if (!run->has_columns) {
+        add_column(run, name, DBAL_INT64);
+        run->columns = 1;
+        run->has_columns = true;
+    } else if (run->columns != 1) {
+        fake_run_fail(run, DBAL_ERROR_PROGRAMMING, "42601", "rows of different lengths");
+    }
+}
+
 /* rows 10 */
 void
 fake_run_rows(fake_run *run)
 {
     int64_t count = fake_run_number(run);
-    add_column(run, "n", DBAL_INT64);
+    begin_numbers(run, "n");
     for (int64_t i = 1; i <= count && !run->stopped && !run->failed; i++) {
         if (i % 256 == 0)
             fake_run_sleep(run, 0);
@@ -142,7 +169,9 @@ fake_run_rows(fake_run *run)
 void
 fake_run_give(fake_run *run, const char *name, int64_t number)
 {
-    add_column(run, name, DBAL_INT64);
+    begin_numbers(run, name);
+    if (run->failed || run->stopped)
+        return;
     add_cell(run, dbal_int64(number));
     end_row(run);
 }

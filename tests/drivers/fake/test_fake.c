@@ -102,6 +102,39 @@ START_TEST(a_line_answers_with_rows)
 }
 END_TEST
 
+/* so many cells, or names, from 1 */
+static void
+append_many(char *to, size_t size, const char *before, int count)
+{
+    for (int i = 1; i <= count; i++) {
+        size_t used = strlen(to);
+        snprintf(to + used, size - used, i == 1 ? "1" : ", %s%d", before, i);
+    }
+}
+
+START_TEST(columns_are_named_once_and_before_the_rows)
+{
+    char wide[1024] = "row ", many[1024] = "columns c";
+    dbal_pool *pool = with_script(NULL);
+    append_many(wide, sizeof wide, "", 64);
+    append_many(many, sizeof many, "c", 65);
+    dbal_outcome outcome = ask(pool, wide);
+    ck_assert_uint_eq(dbal_result_column_count(rows_of(outcome)), 64);
+    dbal_outcome_clear(&outcome);
+    strcat(wide, ", 65 columns x");
+    check_fails(ask(pool, wide), DBAL_ERROR_PROGRAMMING, "54011", "more than 64 columns");
+    check_fails(ask(pool, many), DBAL_ERROR_PROGRAMMING, "54011", "more than 64 columns");
+    check_fails(ask(pool, "row 1 columns x"), DBAL_ERROR_PROGRAMMING, "42601",
+                "columns are named before the rows");
+    check_fails(ask(pool, "row 1, 2 rows 2"), DBAL_ERROR_PROGRAMMING, "42601",
+                "rows of different lengths");
+    outcome = ask(pool, "rows 2 rows 1 get row 7");
+    ck_assert_uint_eq(dbal_result_row_count(rows_of(outcome)), 5);
+    ck_assert_uint_eq(dbal_result_column_count(rows_of(outcome)), 1);
+    dbal_outcome_clear(&outcome);
+}
+END_TEST
+
 START_TEST(answers_come_in_turn_and_the_last_one_stays)
 {
     dbal_pool *pool = with_script("select a => row 1 | row 2\nselect b => row 3\n");
@@ -249,6 +282,7 @@ main(void)
     Suite *suite = suite_create("fake");
     const TTest *const tests[] = {
         a_line_answers_with_rows,
+        columns_are_named_once_and_before_the_rows,
         answers_come_in_turn_and_the_last_one_stays,
         what_no_line_is_for_fails,
         a_statement_fails_as_it_is_told,
