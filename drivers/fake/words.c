@@ -141,19 +141,30 @@ fake_run_sleep(fake_run *run, double seconds)
         fake_run_fail(run, DBAL_ERROR_CANCELLED, "57014", "the statement was stopped");
 }
 
+/* From none to a day, in seconds: what is below none would be for ever. */
+static double
+read_delay(fake_run *run)
+{
+    const int64_t most = INT64_C(24) * 60 * 60 * 1000;
+    int64_t number = fake_run_number(run);
+    return (double)(number < 0 ? 0 : number > most ? most : number) / 1000;
+}
+
 /* delay 200 */
 static void
 do_delay(fake_run *run)
 {
-    fake_run_sleep(run, (double)fake_run_number(run) / 1000);
+    double seconds = read_delay(run);
+    if (!run->failed)
+        fake_run_sleep(run, seconds);
 }
 
 /* deaf 200: hears of no stop, and of no deadline */
 static void
 do_deaf(fake_run *run)
 {
-    fake_store_sleep(run->connection->config->store, (double)fake_run_number(run) / 1000, INT64_MAX,
-                     NULL, NULL);
+    double seconds = read_delay(run);
+    fake_store_sleep(run->connection->config->store, seconds, INT64_MAX, NULL, NULL);
 }
 
 static void

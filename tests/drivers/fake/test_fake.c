@@ -257,6 +257,19 @@ START_TEST(a_statement_hangs_until_it_is_stopped)
 }
 END_TEST
 
+START_TEST(a_delay_is_neither_negative_nor_endless)
+{
+    dbal_pool *pool = with_script("select a => delay -1 deaf -1 row 1\n"
+                                  "select b => delay 9223372036854775807 row 1\n");
+    dbal_outcome outcome = ask(pool, "select a");
+    ck_assert_uint_eq(dbal_result_row_count(rows_of(outcome)), 1);
+    dbal_outcome_clear(&outcome);
+    outcome = loop_fixture_await(
+        &fixture, dbal_pool_run(pool, DBAL_QUERY(.sql = "select b", .timeout = 0.03)));
+    check_fails(outcome, DBAL_ERROR_TIMEOUT, "57014", "");
+}
+END_TEST
+
 START_TEST(what_is_wrong_in_a_url_or_a_script_is_told)
 {
     static const struct {
@@ -292,6 +305,7 @@ main(void)
         connects_are_refused,
         a_slow_connect_takes_too_long,
         a_statement_hangs_until_it_is_stopped,
+        a_delay_is_neither_negative_nor_endless,
         what_is_wrong_in_a_url_or_a_script_is_told,
     };
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
