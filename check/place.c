@@ -1,5 +1,7 @@
 /* The database of a trial: the one that the URL names, with {} for a new folder. */
+#include <errno.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 const char *place_url;
 const char *place_settings = "";
 
-static char folder[64];
+static char folder[PATH_MAX - 16];
 
 void
 contract_begin(void)
@@ -23,7 +25,8 @@ contract_place_make(void)
     const char *in = getenv("TMPDIR");
     int size = snprintf(folder, sizeof folder, "%s/dbal-check-XXXXXX", in != NULL ? in : "/tmp");
     if (size >= (int)sizeof folder || mkdtemp(folder) == NULL)
-        trial_end(VERDICT_UNASKED, "no folder can be made in %s", in != NULL ? in : "/tmp");
+        trial_end(VERDICT_UNASKED, "no folder can be made in %s: %s", in != NULL ? in : "/tmp",
+                  strerror(size >= (int)sizeof folder ? ENAMETOOLONG : errno));
     memcpy(trial_report->folder, folder, sizeof folder);
 }
 
@@ -47,27 +50,26 @@ contract_place_remove(void)
     /* whoever ran the trial does it, however that ended */
 }
 
-void
-contract_url(char *url, size_t size, const char *settings)
+char *
+contract_url(const char *settings)
 {
-    const char *more[] = {target->parameters, place_settings, settings};
     const char *hole = strstr(place_url, "{}");
-    size_t used = hole != NULL ? (size_t)snprintf(url, size, "%.*s%s%s", (int)(hole - place_url),
-                                                  place_url, folder, hole + 2)
-                               : (size_t)snprintf(url, size, "%s", place_url);
-    for (int i = 0; i < 3; i++)
-        if (more[i][0] != '\0' && used < size)
-            used += (size_t)snprintf(url + used, size - used, "%s%s",
-                                     strchr(url, '?') != NULL ? "&" : "?", more[i]);
+    char *url = hole == NULL ? contract_text("%s", place_url)
+                             : contract_text("%.*s%s%s", (int)(hole - place_url), place_url, folder,
+                                             hole + 2);
+    url = contract_url_add(url, target->parameters);
+    url = contract_url_add(url, place_settings);
+    return contract_url_add(url, settings);
 }
 
-void
-contract_backup_target(char *to, size_t size)
+const char *
+contract_backup_target(void)
 {
+    static char to[PATH_MAX];
     if (target->sql->backup != NULL)
-        snprintf(to, size, "%s", target->sql->backup);
-    else
-        snprintf(to, size, "%s/copy", folder);
+        return target->sql->backup;
+    snprintf(to, sizeof to, "%s/copy", folder);
+    return to;
 }
 
 const char *

@@ -33,9 +33,8 @@ can(void)
 
 START_TEST(the_end_is_told_before_the_outcome)
 {
-    char where[256];
+    const char *where = contract_backup_target();
     hearer self = {.calls = 0};
-    contract_backup_target(where, sizeof where);
     dbal_deferred *backup = dbal_pool_backup(pool, where, hear, &self);
     dbal_deferred_add_callback(backup, ended, &self);
     if (!can()) {
@@ -56,8 +55,7 @@ END_TEST
 
 START_TEST(nobody_need_hear_of_it)
 {
-    char where[256];
-    contract_backup_target(where, sizeof where);
+    const char *where = contract_backup_target();
     if (can())
         good(dbal_pool_backup(pool, where, NULL, NULL));
     good(add_to_value(1));
@@ -74,10 +72,9 @@ END_TEST
 
 START_TEST(cancelled_before_it_begins_it_does_not)
 {
-    char where[256];
+    const char *where = contract_backup_target();
     hearer self = {.calls = 0};
     dbal_pool *fresh = contract_open(fixture.loop, "");
-    contract_backup_target(where, sizeof where);
     if (!can())
         return;
     dbal_deferred *backup = dbal_deferred_ref(dbal_pool_backup(fresh, where, hear, &self));
@@ -92,11 +89,10 @@ END_TEST
 
 START_TEST(others_go_on_meanwhile)
 {
-    char where[256];
+    const char *where = contract_backup_target();
     dbal_deferred *all[9];
     if (!can())
         return;
-    contract_backup_target(where, sizeof where);
     for (int i = 0; i < 9; i++)
         all[i] = i == 4 ? dbal_pool_backup(pool, where, NULL, NULL) : add_to_value(1);
     good(dbal_gather(fixture.loop, DBAL_GATHER_OR_FAIL, 9, all));

@@ -1,6 +1,9 @@
 #include "tests/contract/contract.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "tests/lib/suite.h"
 
@@ -11,18 +14,63 @@ dbal_pool *pool;
 dbal_pool *
 contract_open(dbal_loop *loop, const char *settings)
 {
-    char url[512];
+    char *url = contract_url(settings);
     dbal_error *error = NULL;
-    contract_url(url, sizeof url, settings);
     dbal_pool *made = dbal_pool_open(loop, url, NULL, &error);
-    ck_assert_msg(made != NULL, "%s: %s", url, dbal_error_message(error));
+    free(url);
+    /* a URL may hold a password, and is not shown */
+    ck_assert_msg(made != NULL, "a pool with \"%s\": %s", settings, dbal_error_message(error));
+    return made;
+}
+
+char *
+contract_text(const char *format, ...)
+{
+    char *made = NULL;
+    va_list list;
+    va_start(list, format);
+    int size = vasprintf(&made, format, list);
+    va_end(list);
+    ck_assert_int_ge(size, 0);
+    return made;
+}
+
+char *
+contract_url_add(char *url, const char *setting)
+{
+    if (setting[0] == '\0')
+        return url;
+    const char *sign = strchr(url, '?') != NULL ? "&" : "?";
+    char *made = contract_text("%s%s%s", url, sign, setting);
+    free(url);
+    return made;
+}
+
+char *
+contract_script(const char *const statements[])
+{
+    size_t size = 1;
+    for (size_t i = 0; statements[i] != NULL; i++)
+        size += strlen(statements[i]) + 1;
+    char *made = malloc(size), *end = made;
+    ck_assert_ptr_nonnull(made);
+    for (size_t i = 0; statements[i] != NULL; i++)
+        end += sprintf(end, "%s;", statements[i]);
     return made;
 }
 
 static dbal_outcome
-create(dbal_connection *connection, void *arg)
+run_script(dbal_connection *connection, void *arg)
 {
     return dbal_wait(dbal_connection_script(connection, arg));
+}
+
+void
+contract_drop(void)
+{
+    const char *sql = target->sql->drop;
+    if (sql != NULL)
+        good(dbal_pool_session(pool, NULL, run_script, (void *)(uintptr_t)sql));
 }
 
 static void
@@ -32,10 +80,10 @@ before(void)
     loop_fixture_init(&fixture);
     pool = contract_open(fixture.loop, "");
     good(dbal_pool_ready(pool));
-    if ((target->quirks & CONTRACT_STAYS) != 0 && target->sql->drop != NULL)
-        good(dbal_pool_session(pool, NULL, create, (void *)(uintptr_t)target->sql->drop));
+    if ((target->quirks & CONTRACT_STAYS) != 0)
+        contract_drop();
     if (target->sql->create != NULL)
-        good(dbal_pool_session(pool, NULL, create, (void *)(uintptr_t)target->sql->create));
+        good(dbal_pool_session(pool, NULL, run_script, (void *)(uintptr_t)target->sql->create));
 }
 
 static void

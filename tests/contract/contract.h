@@ -104,12 +104,22 @@ void contract_begin(void);
 void contract_place_make(void);
 void contract_place_remove(void);
 
-/* The target's URL, with settings behind its parameters ("" for none). */
-void contract_url(char *url, size_t size, const char *settings);
+/* Removes what the tests made there, with `pool`, where there are words for it. */
+void contract_drop(void);
+
+/* The target's URL, with settings behind its parameters ("" for none); to be freed. */
+char *contract_url(const char *settings);
+/* The text that a format gives; to be freed. */
+char *contract_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Frees a URL, and gives it with one setting more behind it, or as it is for "". */
+char *contract_url_add(char *url, const char *setting);
 /* Where a backup may go to; there is nothing yet, and what gets there is removed in the end. */
-void contract_backup_target(char *to, size_t size);
+const char *contract_backup_target(void);
 /* One more pool on the same database, with such settings. */
 dbal_pool *contract_open(dbal_loop *loop, const char *settings);
+
+/* Statements in one text, each with a semicolon behind it, up to a NULL; to be freed. */
+char *contract_script(const char *const statements[]);
 
 /* Runs a Deferred to its end. */
 void good(dbal_deferred *deferred);

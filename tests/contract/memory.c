@@ -70,8 +70,7 @@ hear(int64_t done, int64_t total, void *arg)
 static void
 ask_backups(tally *self)
 {
-    char where[256];
-    contract_backup_target(where, sizeof where);
+    const char *where = contract_backup_target();
     watch(self, dbal_pool_backup(self->pool, where, hear, self));
     watch(self, dbal_pool_backup(self->pool, where, NULL, NULL));
 }
@@ -157,9 +156,9 @@ scenario(void *arg)
     self.loop = dbal_loop_new(ev);
     if (self.loop != NULL) {
         dbal_loop_set_log(self.loop, log_lines_add, &log);
-        char url[512];
-        contract_url(url, sizeof url, settings);
+        char *url = contract_url(settings);
         self.pool = dbal_pool_open(self.loop, url, NULL, NULL);
+        free(url);
     }
     if (self.pool != NULL) {
         ask_everything(&self);

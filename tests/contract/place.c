@@ -114,25 +114,22 @@ contract_place_remove(void)
         remove_other_place();
 }
 
-void
-contract_url(char *url, size_t size, const char *settings)
+char *
+contract_url(const char *settings)
 {
-    const char *more[] = {target->parameters, settings};
     const char *scheme = strncmp(place, "odbc:", 5) == 0 ? "" : target->scheme;
-    size_t used = (size_t)snprintf(url, size, "%s%s", scheme, place);
-    for (int i = 0; i < 2; i++)
-        if (more[i][0] != '\0')
-            used += (size_t)snprintf(url + used, size - used, "%s%s",
-                                     strchr(url, '?') != NULL ? "&" : "?", more[i]);
+    char *url = contract_url_add(contract_text("%s%s", scheme, place), target->parameters);
+    return contract_url_add(url, settings);
 }
 
-void
-contract_backup_target(char *to, size_t size)
+const char *
+contract_backup_target(void)
 {
+    static char to[sizeof place + 8];
     if (target->sql->backup != NULL)
-        snprintf(to, size, "%s", target->sql->backup);
-    else
-        snprintf(to, size, "%s-copy", target->where == CONTRACT_FILE ? place : "/proc/nowhere/db");
+        return target->sql->backup;
+    snprintf(to, sizeof to, "%s-copy", target->where == CONTRACT_FILE ? place : "/proc/nowhere/db");
+    return to;
 }
 
 const char *

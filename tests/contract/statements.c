@@ -1,4 +1,5 @@
 /* Statements: parameters, answers, errors, and their order. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/contract/contract.h"
@@ -59,12 +60,10 @@ END_TEST
 
 START_TEST(a_second_statement_is_refused)
 {
-    char sql[512];
-    strcpy(sql, SQL(get));
-    strcat(sql, "; ");
-    strcat(sql, SQL(get));
+    char *sql = contract_script((const char *[]){SQL(get), SQL(get), NULL});
     bad(dbal_pool_query(pool, sql, DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "42601",
         DBAL_EXECUTION_NOT_SENT);
+    free(sql);
     bad(dbal_pool_query(pool, "", DBAL_NO_PARAMS), DBAL_ERROR_PROGRAMMING, "42601",
         DBAL_EXECUTION_NOT_SENT);
     bad(dbal_pool_query(pool, NULL, DBAL_NO_PARAMS), DBAL_ERROR_INTERFACE, "",
@@ -214,21 +213,17 @@ run_script(dbal_connection *connection, void *arg)
 
 START_TEST(a_script_runs_until_one_fails)
 {
-    char sql[512];
-    strcpy(sql, SQL(get));
-    strcat(sql, ";\n");
-    strcat(sql, SQL(get));
-    strcat(sql, ";");
+    char *sql = contract_script((const char *[]){SQL(get), SQL(get), NULL});
     dbal_outcome outcome =
         loop_fixture_await(&fixture, dbal_pool_session(pool, NULL, run_script, sql));
     ck_assert_uint_eq(dbal_outcome_count(outcome), 2);
     ck_assert_int_eq(dbal_result_int64(dbal_outcome_result(dbal_outcome_at(outcome, 1)), 0, 0), 0);
     dbal_outcome_clear(&outcome);
-    strcpy(sql, SQL(duplicate));
-    strcat(sql, ";");
-    strcat(sql, SQL(get));
+    free(sql);
+    sql = contract_script((const char *[]){SQL(duplicate), SQL(get), NULL});
     bad(dbal_pool_session(pool, NULL, run_script, sql), DBAL_ERROR_INTEGRITY, "23505",
         DBAL_EXECUTION_FAILED);
+    free(sql);
 }
 END_TEST
 

@@ -1,4 +1,5 @@
 /* Transactions, savepoints and sessions: what they keep, undo and leave behind. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/contract/contract.h"
@@ -103,17 +104,16 @@ script_without_waiting(dbal_connection *connection, void *arg)
 
 START_TEST(a_script_is_part_of_its_work)
 {
-    char sql[512] = "";
-    for (int i = 0; i < 3; i++) {
-        strcat(sql, SQL(add_two));
-        strcat(sql, ";");
-    }
+    const char *two = SQL(add_two);
+    char *sql = contract_script((const char *[]){two, two, two, NULL});
     good(transaction(NULL, script_without_waiting, sql));
     ck_assert_int_eq(value_now(), 6);
-    strcat(sql, SQL(duplicate));
+    free(sql);
+    sql = contract_script((const char *[]){two, two, two, SQL(duplicate), NULL});
     bad(transaction(NULL, script_without_waiting, sql), DBAL_ERROR_INTEGRITY, "23505",
         DBAL_EXECUTION_FAILED);
     ck_assert_int_eq(value_now(), 6);
+    free(sql);
 }
 END_TEST
 
