@@ -48,7 +48,7 @@ static const struct word {
     WORD(add_two, true, "adds 2, without a parameter"),
     WORD(get, false, "that number"),
     WORD(array, false, "how many elements the array of integers $1 has"),
-    WORD(duplicate, false, "fails with 23505"),
+    WORD(duplicate, true, "fails with 23505"),
     WORD(syntax, false, "fails with 42601 at the byte syntax_position"),
     WORD(backup, false, "where a backup goes; a new file, when not said"),
     WORD(endless, false, "runs until it is stopped"),
