@@ -140,6 +140,15 @@ list_excuses(item *one, const report *known)
     return excuses_manner(one, known);
 }
 
+unsigned
+list_count(const item *all, unsigned size, verdict came)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; i < size; i++)
+        found += all[i].came.verdict == came;
+    return found;
+}
+
 const char *
 list_words(const char *name)
 {

@@ -24,6 +24,8 @@ typedef struct item {
 unsigned list_make(item **ret_items);
 /* Whether it need not be tried, for what is declared: then the report says so. */
 bool list_excuses(item *one, const report *known);
+/* How many came to this. */
+unsigned list_count(const item *all, unsigned size, verdict came);
 /* "a name of words", from a test's name; good until the next call. */
 const char *list_words(const char *name);
 

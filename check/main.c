@@ -98,7 +98,7 @@ find_out(void)
 {
     report opened;
     trial_run(&known, find, NULL, true);
-    if (known.verdict == VERDICT_BROKEN) {
+    if (known.verdict != VERDICT_HOLDS) {
         fprintf(stderr, "dbal-check-driver: %s\n", known.why);
         return false;
     }
@@ -108,7 +108,7 @@ find_out(void)
     memcpy(opened.version, known.version, sizeof opened.version);
     memcpy(opened.file, known.file, sizeof opened.file);
     known = opened;
-    if (known.verdict != VERDICT_BROKEN || known.gate[0] != '\0')
+    if (known.gate[0] != '\0')
         return true; /* what its table lacks is told with the rest */
     fprintf(stderr, "dbal-check-driver: no pool: %s\n", known.why);
     return false;
@@ -191,7 +191,7 @@ static void
 try_all(item *items, unsigned count)
 {
     static const char *const marks[] = {"holds", "quirk", "not asked", "BROKEN"};
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && trial_interrupted() == 0; i++) {
         item *one = &items[i];
         if (!list_excuses(one, &known)) {
             trial_run(&one->came, try_one, one, said.verbose);
@@ -215,6 +215,23 @@ pick(item *items, unsigned count)
     return kept;
 }
 
+static void
+print(const item *items, unsigned count)
+{
+    if (said.markdown)
+        table_print_markdown(items, count, &known);
+    else
+        table_print(items, count, &known, said.url);
+}
+
+static int
+status_of(const item *items, unsigned count)
+{
+    if (known.verdict == VERDICT_BROKEN || list_count(items, count, VERDICT_BROKEN) > 0)
+        return 1;
+    return list_count(items, count, VERDICT_HOLDS) > 0 ? 0 : 2;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -232,7 +249,11 @@ main(int argc, char **argv)
     target = &mine;
     if (said.seed != NULL)
         setenv("DBAL_TEST_SEED", said.seed, 1);
-    if (!find_out() || !learn_words())
+    trial_begin();
+    bool found = find_out();
+    if (trial_interrupted() != 0)
+        trial_die();
+    if (!found || !learn_words())
         return 2;
     learn_quirks();
     unsigned count = list_make(&items);
@@ -242,12 +263,8 @@ main(int argc, char **argv)
         return 2;
     }
     try_all(items, count);
-    if (said.markdown)
-        table_print_markdown(items, count, &known);
-    else
-        table_print(items, count, &known, said.url);
-    unsigned broken = known.verdict == VERDICT_BROKEN;
-    for (unsigned i = 0; i < count; i++)
-        broken += items[i].came.verdict == VERDICT_BROKEN;
-    return broken == 0 ? 0 : 1;
+    if (trial_interrupted() != 0)
+        trial_die();
+    print(items, count);
+    return status_of(items, count);
 }

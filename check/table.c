@@ -105,11 +105,21 @@ print_those(const item *items, unsigned count, verdict wanted)
     }
 }
 
+/* For another reason than what its table lacks. */
+static bool
+ends_badly(const report *known)
+{
+    return known->verdict == VERDICT_BROKEN &&
+           (known->breaches == 0 || strcmp(known->why, known->breach[0]) != 0);
+}
+
 /* Each of them, with all that was seen of it. */
 static void
 print_broken(const item *items, unsigned count, const report *known)
 {
     const char *mark = marks[VERDICT_BROKEN];
+    if (ends_badly(known))
+        printf("\n%s: a pool of it: %s\n", mark, known->why);
     for (unsigned at = 0; at < known->breaches; at++)
         printf("%s%s: its table: %s\n", at == 0 ? "\n" : "", mark, known->breach[at]);
     for (unsigned i = 0; i < count; i++) {
@@ -128,12 +138,10 @@ void
 table_print(const item *items, unsigned count, const report *known, const char *url)
 {
     unsigned long entries = 0;
-    unsigned broken = 0;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         entries += items[i].came.entries;
-        broken += items[i].came.verdict == VERDICT_BROKEN;
-    }
-    broken += known->breaches;
+    unsigned broken = known->breaches + ends_badly(known);
+    broken += list_count(items, count, VERDICT_BROKEN);
     print_known(known, url);
     print_areas(items, count);
     print_those(items, count, VERDICT_QUIRK);
@@ -143,7 +151,12 @@ table_print(const item *items, unsigned count, const report *known, const char *
         printf("\n%lu entries into the driver were watched\n", entries);
     else
         printf("\nthe driver is built in: entries into it were not watched\n");
-    printf(broken == 0 ? "nothing is broken\n" : "%u broken\n", broken);
+    if (broken > 0)
+        printf("%u broken\n", broken);
+    else if (list_count(items, count, VERDICT_HOLDS) > 0)
+        puts("nothing is broken");
+    else
+        puts("nothing was tried");
 }
 
 /* ---- as a row ---- */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,8 +25,8 @@ settle(verdict came, const char *format, va_list list)
 {
     vsnprintf(trial_report->why, sizeof trial_report->why, format, list);
     trial_report->verdict = came;
-    /* threads of the driver may be anywhere: nothing is put in order */
-    fflush(NULL);
+    /* threads of the driver may be anywhere, also in a file of theirs: nothing more is put in order */
+    fflush(stdout);
     _exit(0);
 }
 
@@ -66,7 +67,8 @@ trial_breach(const char *format, ...)
     pthread_mutex_unlock(&lock);
 }
 
-/* In the child. */
+/* ---- in the child ---- */
+
 _Noreturn static void
 run(void (*body)(void *arg), void *arg, bool loud)
 {
@@ -80,9 +82,64 @@ run(void (*body)(void *arg), void *arg, bool loud)
     trial_end(VERDICT_HOLDS, "%s", "");
 }
 
-/* Waits for it; false when that took too long. */
-static bool
-await(pid_t child, int *ret_status, const sigset_t *children)
+/* Not longer than the one who began it, whatever ends that. */
+static void
+follow(pid_t parent)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+}
+
+/* ---- signals ---- */
+
+static const int ENDING[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+enum { ENDINGS = sizeof ENDING / sizeof ENDING[0] };
+
+static sigset_t before, awaited;
+static int interrupted;
+
+void
+trial_begin(void)
+{
+    struct sigaction now;
+    /* whoever ignores it hears of no child */
+    signal(SIGCHLD, SIG_DFL);
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGCHLD);
+    for (int i = 0; i < ENDINGS; i++)
+        if (sigaction(ENDING[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaddset(&awaited, ENDING[i]);
+    sigprocmask(SIG_BLOCK, &awaited, &before);
+}
+
+int
+trial_interrupted(void)
+{
+    return interrupted;
+}
+
+void
+trial_die(void)
+{
+    sigset_t one;
+    int by = interrupted != 0 ? interrupted : SIGTERM;
+    fflush(NULL);
+    sigemptyset(&one);
+    sigaddset(&one, by);
+    signal(by, SIG_DFL);
+    raise(by);
+    sigprocmask(SIG_UNBLOCK, &one, NULL);
+    _exit(128 + by);
+}
+
+/* ---- in the parent ---- */
+
+typedef enum waited { WAITED_ENDED, WAITED_TOO_LONG, WAITED_INTERRUPTED } waited;
+
+static waited
+await(pid_t child, int *ret_status)
 {
     struct timespec now, end;
     clock_gettime(CLOCK_MONOTONIC, &end);
@@ -90,10 +147,15 @@ await(pid_t child, int *ret_status, const sigset_t *children)
     while (waitpid(child, ret_status, WNOHANG) != child) {
         clock_gettime(CLOCK_MONOTONIC, &now);
         if (now.tv_sec >= end.tv_sec)
-            return false;
-        sigtimedwait(children, NULL, &(struct timespec){.tv_sec = end.tv_sec - now.tv_sec});
+            return WAITED_TOO_LONG;
+        int came =
+            sigtimedwait(&awaited, NULL, &(struct timespec){.tv_sec = end.tv_sec - now.tv_sec});
+        if (came > 0 && came != SIGCHLD) {
+            interrupted = came;
+            return WAITED_INTERRUPTED;
+        }
     }
-    return true;
+    return WAITED_ENDED;
 }
 
 static void
@@ -110,40 +172,55 @@ judge(report *of, int status)
     snprintf(of->why, sizeof of->why, "%s", of->breach[0]);
 }
 
-void
-trial_run(report *into, void (*body)(void *arg), void *arg, bool loud)
+static void
+watch(report *of, pid_t child)
 {
     int status = 0;
-    sigset_t children, before;
-    report *shared =
-        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        return;
-    shared->verdict = VERDICT_BROKEN; /* unless it says something else */
-    strcpy(shared->why, "the process ended by itself");
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &children, &before);
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        setpgid(0, 0);
-        trial_report = shared;
-        run(body, arg, loud);
-    }
-    if (child > 0 && !await(child, &status, &children)) {
+    waited how = await(child, &status);
+    if (how != WAITED_ENDED) {
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
         status = 0;
-        shared->verdict = VERDICT_BROKEN;
-        snprintf(shared->why, sizeof shared->why, "it had not ended after %g s",
-                 trial_patience * 6);
+        of->verdict = how == WAITED_TOO_LONG ? VERDICT_BROKEN : VERDICT_UNASKED;
+        snprintf(of->why, sizeof of->why, "it had not ended after %g s", trial_patience * 6);
     }
-    if (child > 0)
-        kill(-child, SIGKILL); /* workers that it may have left */
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    judge(shared, status);
-    memcpy(into, shared, sizeof *into);
+    if (how == WAITED_INTERRUPTED)
+        strcpy(of->why, "it was interrupted");
+    kill(-child, SIGKILL); /* workers that it may have left */
+    judge(of, status);
+}
+
+static void
+leave_untried(report *into)
+{
+    *into = (report){.verdict = VERDICT_UNASKED};
+    snprintf(into->why, sizeof into->why, "no process can be had for it: %s", strerror(errno));
+}
+
+void
+trial_run(report *into, void (*body)(void *arg), void *arg, bool loud)
+{
+    report *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        leave_untried(into);
+        return;
+    }
+    shared->verdict = VERDICT_BROKEN; /* unless it says something else */
+    strcpy(shared->why, "the process ended by itself");
+    fflush(NULL);
+    pid_t parent = getpid(), child = fork();
+    if (child == 0) {
+        follow(parent);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        trial_report = shared;
+        run(body, arg, loud);
+    }
+    if (child < 0) {
+        leave_untried(into);
+    } else {
+        watch(shared, child);
+        memcpy(into, shared, sizeof *into);
+    }
     munmap(shared, sizeof *shared);
 }

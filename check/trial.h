@@ -5,6 +5,7 @@
 #ifndef CHECK_TRIAL_H
 #define CHECK_TRIAL_H
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -31,8 +32,8 @@ typedef struct report {
     bool has_native, has_run;
     int threadlevel, max_size;
     unsigned capabilities;
-    char gate[16], driver[32], version[64], file[300];
-    char folder[64]; /* that it made, "" for none */
+    char gate[16], driver[32], version[64], file[PATH_MAX];
+    char folder[PATH_MAX]; /* that it made, "" for none */
 } report;
 
 /* What this process reports to; one that nobody reads, until a trial begins. */
@@ -41,8 +42,17 @@ extern report *trial_report;
 /* Seconds that something may take. */
 extern double trial_patience;
 
-/* Runs it in a process of its own, with output thrown away unless `loud`; fills the report. */
+/* What the environment has made of signals is put in order. Before the first trial, once. */
+void trial_begin(void);
+/*
+ * Runs it in a process of its own, with output thrown away unless `loud`; fills the report. A signal
+ * that should end this program ends the trial, and is kept for trial_interrupted().
+ */
 void trial_run(report *into, void (*body)(void *arg), void *arg, bool loud);
+/* The signal that should end this program, as soon as all is put away; 0 for none. */
+int trial_interrupted(void);
+/* Ends this program as that signal would have. */
+_Noreturn void trial_die(void);
 
 /* The trial ends here, for this reason. */
 _Noreturn void trial_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
