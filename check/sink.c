@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "check/secret.h"
 #include "check/trial.h"
 
 /* a request that the driver has */
@@ -24,7 +25,6 @@ static live *buckets[BUCKETS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_long blocks;
 static bool watching;
-static char secret[128];
 
 void
 sink_watch(void)
@@ -309,14 +309,6 @@ dbal_request_finish(dbal_request *request, bool ok)
 
 /* ---- faults ---- */
 
-void
-sink_set_password(const char *password)
-{
-    secret[0] = '\0';
-    if (password != NULL && strlen(password) > 3)
-        snprintf(secret, sizeof secret, "%s", password);
-}
-
 static bool
 is_sqlstate(const char *state)
 {
@@ -338,7 +330,7 @@ dbal_fault_set(dbal_fault *fault, dbal_error_class error_class, const char *sqls
         trial_breach("\"%s\" is no SQLSTATE: five digits or capital letters", sqlstate);
     if (text[0] == '\0')
         trial_breach("dbal_fault_set() with an empty message");
-    if (secret[0] != '\0' && strstr(text, secret) != NULL)
+    if (secret_hide(text))
         trial_breach("the message of an error has the password");
     real(fault, error_class, sqlstate, "%s", text);
 }

@@ -21,7 +21,5 @@ extern bool sink_meets;
 
 /* Blocks of dbal_driver_alloc() that were not freed. */
 long sink_blocks(void);
-/* A text that no error may hold, or NULL. */
-void sink_set_password(const char *password);
 
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "check/seat.h"
+#include "check/secret.h"
 #include "check/sink.h"
 #include "check/trial.h"
 
@@ -391,7 +392,7 @@ native_reset(void *connection, dbal_request *request)
 static void *
 configure(const dbal_url *url, dbal_fault *fault)
 {
-    sink_set_password(dbal_url_password(url));
+    secret_keep(url);
     void *config = real->configure(url, fault);
     if (config == NULL && !dbal_fault_is_set(fault))
         trial_breach("configure() returned NULL without a fault");

@@ -139,6 +139,12 @@ sqlite3.connect(sys.argv[1]).executescript("""create table number(n integer not 
     [ "$(tables)" = $'number 1\nthing 0' ] || fail "it wrote: $(tables)"
     [ "$before" = "$(sha256sum <"$scratch/db")" ] || fail "it wrote"
     ;;
+same-password)
+    # a message may speak of the database
+    DBAL_DRIVER_PATH=$lies says 1 'it is there, by password ***' --only 'writers in sessions' \
+        --spelling "$words" 'lie-password://ada:geheim99@nowhere/geheim99'
+    ! grep -qE 'geheim99|has the password' "$scratch/said" || fail "it shows the password, or says that it is shown"
+    ;;
 *)
     fail "there is no case $4"
     ;;

@@ -136,6 +136,12 @@ run_without_sqlstate(dbal_fault *fault)
     return false;
 }
 
+static bool
+run_with_password(dbal_fault *fault)
+{
+    return refuse(fault, "it is there, by password geheim99");
+}
+
 /* ---- about what is written ---- */
 
 static bool
@@ -194,6 +200,8 @@ run(void *arg, dbal_request *request, dbal_fault *fault)
         return run_wide(request);
     if (is("sqlstate") && says(request, "fail"))
         return run_without_sqlstate(fault);
+    if (is("password") && says(request, "get"))
+        return run_with_password(fault);
     if (is("no-reason") && says(request, "fail"))
         return false;
     if (is("writes") && says(request, "add") && dbal_request_read_only(request))
