@@ -13,7 +13,7 @@ typedef enum manner {
 } manner;
 
 typedef struct item {
-    const char *area;
+    const char *area, *part; /* what it is told under, and the part of the contract it is of */
     const TTest *test;
     void (*before)(void), (*after)(void);
     manner manner;

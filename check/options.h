@@ -8,7 +8,7 @@ typedef struct options {
     const char *url, *like, *spelling, *only, *seed;
     double patience;
     bool read_only, verbose, markdown, head, list;
-    const char *quirks[16];
+    const char *quirks[32];
     unsigned quirk_count;
 } options;
 

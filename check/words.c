@@ -19,6 +19,9 @@ const quirk words_quirks[] = {
     {"no-copy", CONTRACT_NO_COPY, "there are no copies in bulk"},
     {"no-notify", CONTRACT_NO_NOTIFY, "nobody can listen"},
     {"no-ids", CONTRACT_NO_IDS, "a row's id is not told unless it is asked for"},
+    {"gathers", CONTRACT_GATHERS, "all rows are there before the first is given"},
+    {"guesses", CONTRACT_GUESSES, "a parameter has the type that its statement gives it"},
+    {"rounds", CONTRACT_ROUNDS, "a double keeps fifteen digits"},
     {"finite", CONTRACT_FINITE, "a double is a finite number"},
     {NULL, 0, NULL},
 };
@@ -38,6 +41,7 @@ static const struct word {
     WORD(drop, true, "a script that removes it, whether it is there or not"),
     WORD(rows, false, "$1 rows with one column n, from 1"),
     WORD(echo, false, "one row with $1"),
+    WORD(echo_blob, false, "the same for bytes, where that needs to be said"),
     WORD(echo_both, false, "one row with $2 and $1"),
     WORD(by_name, false, "one row with :b and :a"),
     WORD(add, true, "adds $1 to the one number there is, which is 0 at first"),

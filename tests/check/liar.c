@@ -239,8 +239,11 @@ in_transaction(void *arg)
 static unsigned
 capabilities(const void *config)
 {
-    return dbal_fake_driver.capabilities(config) | (is("array") ? DBAL_CAN_ARRAY : 0u) |
-           (is("copy") ? DBAL_CAN_COPY : 0u) | (is("parallel") ? DBAL_CAN_PARALLEL_STATEMENTS : 0u);
+    unsigned honest = dbal_fake_driver.capabilities(config);
+    if (is("no-stream"))
+        honest &= ~(unsigned)DBAL_CAN_STREAM;
+    return honest | (is("array") ? DBAL_CAN_ARRAY : 0u) | (is("copy") ? DBAL_CAN_COPY : 0u) |
+           (is("parallel") ? DBAL_CAN_PARALLEL_STATEMENTS : 0u);
 }
 
 static const char *const schemes[] = {"lie-" LIE, NULL};

@@ -50,7 +50,6 @@ enum contract_quirk {
     CONTRACT_FORGETS = 4,      /* the database is gone with its last connection */
     CONTRACT_PRIVATE = 8,      /* another pool has a database of its own */
     CONTRACT_NO_BACKUP = 32,   /* it cannot be copied */
-    CONTRACT_LISTENS = 16,     /* sees a stop only where its own statements look for it */
     CONTRACT_NO_NUL = 64,      /* a text can hold no NUL byte */
     CONTRACT_ZONED = 128,      /* the text of a moment names its zone */
     CONTRACT_SPOILS = 256,     /* a failed statement spoils its transaction, also a handled one */
