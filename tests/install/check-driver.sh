@@ -19,7 +19,9 @@ fail()
     exit 1
 }
 
-unset CFLAGS LDFLAGS LIBRARY_PATH CPATH C_INCLUDE_PATH DBAL_DRIVER_PATH
+# What a caller has set must not help, nor lead elsewhere.
+unset CFLAGS LDFLAGS LIBRARY_PATH CPATH C_INCLUDE_PATH PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR DBAL_DRIVER_PATH
+unset CHECK DESTDIR DRIVERS MAKEFLAGS MAKELEVEL MFLAGS
 DESTDIR=$scratch/root meson install -C "$build" --no-rebuild --quiet
 pc=$(find "$scratch/root" -name dbal.pc)
 configured=$(sed -n 's/^prefix=//p' "$pc")
@@ -29,8 +31,7 @@ sed "s|^prefix=.*|prefix=$prefix|" "$pc" >"$scratch/dbal.pc"
 mv "$scratch/dbal.pc" "$pc"
 PKG_CONFIG_LIBDIR=$(dirname "$pc")
 LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_LIBDIR")
-PATH=$prefix/bin:$PATH
-export PKG_CONFIG_LIBDIR LD_LIBRARY_PATH PATH
+export PKG_CONFIG_LIBDIR LD_LIBRARY_PATH
 
 cp -r "$source/examples/driver" "$scratch/driver"
 cd "$scratch/driver"
