@@ -1,8 +1,9 @@
 #!/bin/bash
 # What script/postgres, script/mariadb and script/pgbouncer share: a private server with all that is its own in
 # $dir, run by an unprivileged user, that is removed with what needed it. Sourced by them; they
-# say what $work is, the folder in which its processes stand, and define find_tools, make_data,
-# configure, start (false: the log says why), is_ready, end_processes, forget and print_url.
+# say what $work is, the folder in which its processes stand, and $program, what these run, and
+# define find_tools, make_data (in $work.new), configure, start (false: the log says why), is_ready,
+# end_processes, forget and print_url.
 # shellcheck disable=SC2034,SC2154
 set -euo pipefail
 umask 077
@@ -32,11 +33,17 @@ unset "${!PG@}"
 
 # ---- its processes ----
 
-# processes: all that work in its folder, also orphans of a killed server
+# processes: all that work in its folder, also orphans of a killed server; not those of somebody who
+# only looks around there
 processes()
 {
-    find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$work" -printf '%h\n' 2>/dev/null |
-        sed 's|^/proc/||' || true
+    local at cwd exe
+    while IFS= read -r -d '' cwd && IFS= read -r -d '' at; do
+        [ "$cwd" = "$work" ] || [ "$cwd" = "$work.new" ] || continue
+        exe=$(readlink "$at/exe" 2>/dev/null) || continue
+        exe=${exe% (deleted)}
+        [ "${exe##*/}" != "$program" ] || echo "${at#/proc/}"
+    done < <(find /proc -mindepth 2 -maxdepth 2 -name cwd -printf '%l\0%h\0' 2>/dev/null)
 }
 
 # gone SECONDS: waits until no process is left
@@ -115,6 +122,7 @@ launch()
     chown "$server_user" "$dir/log"
     "${as_server[@]}" "${bound[@]}" "$@" >>"$dir/log" 2>&1 </dev/null &
     id=$!
+    launched=$id
     # bash shall not report how it ended
     disown
     while kill -0 "$id" 2>/dev/null; do
@@ -133,10 +141,42 @@ start_server()
     [ -z "$(processes)" ] || fail "a server works in $dir already"
     ours=yes
     forget
-    make_data
+    # what is half made has the other name
+    if [ ! -e "$work" ]; then
+        rm -rf "$work.new"
+        make_data
+        mv -T "$work.new" "$work"
+    fi
     configure
     : >"$dir/log"
     start || fail "the server in $dir does not start: $(cat "$dir/log")"
+}
+
+stop_launched()
+{
+    stop_server immediate
+    # it may not have come to its folder yet
+    kill -s KILL "$launched" 2>/dev/null || true
+}
+
+# A server that nobody is told of is of no use: it stops with a start that fails or is interrupted.
+start_or_stop()
+{
+    trap 'trap "" HUP INT TERM
+        [ -z "$launched" ] || stop_launched' EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    "$@"
+    print_url
+    launched=
+}
+
+restart_server()
+{
+    find_tools
+    stop_server "$1"
+    start || fail "the server in $dir does not start: $(tail -n 20 "$dir/log")"
 }
 
 # ---- together with something else ----
@@ -215,17 +255,9 @@ main()
         shift
     done
     case "$verb" in
-    start)
-        start_server
-        print_url
-        ;;
+    start) start_or_stop start_server ;;
     stop) stop_server "$how" ;;
-    restart)
-        find_tools
-        stop_server "$how"
-        start || fail "the server in $dir does not start: $(tail -n 20 "$dir/log")"
-        print_url
-        ;;
+    restart) start_or_stop restart_server "$how" ;;
     remove) remove_server ;;
     serve) serve ;;
     run)
@@ -251,6 +283,7 @@ fi
 tcp=no
 supervised=no
 ours=no
+launched=
 settings=()
 options=()
 command=()
