@@ -48,7 +48,7 @@ dbal_pool_drain(dbal_pool *pool)
                                          "its one connection cannot be replaced: the database "
                                          "would be gone with it"));
     dbal_deferred *deferred =
-        dbal__listener_new(pool, &pool->life.drains, pool->life.generation + 1, true);
+        dbal__listener_new(pool, &pool->life.drains, pool->life.generation + 1);
     pool->life.generation++;
     for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);

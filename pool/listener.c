@@ -24,14 +24,14 @@ stop_listening(dbal_deferred *deferred, void *arg)
 }
 
 dbal_deferred *
-dbal__listener_new(dbal_pool *pool, dbal__list *list, unsigned number, bool cancels)
+dbal__listener_new(dbal_pool *pool, dbal__list *list, unsigned number)
 {
     listener *one = dbal__alloc(sizeof *one);
     if (one == NULL)
         return dbal__deferred_failed(
             pool->loop, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
     one->number = number;
-    one->deferred = dbal__deferred_new(pool->loop, cancels ? stop_listening : NULL, one);
+    one->deferred = dbal__deferred_new(pool->loop, stop_listening, one);
     if (one->deferred == NULL) {
         dbal__free(one);
         return NULL;

@@ -2,8 +2,6 @@
 #ifndef DBAL__LISTENER_H
 #define DBAL__LISTENER_H
 
-#include <stdbool.h>
-
 #include "dbal/deferred.h"
 #include "dbal/error.h"
 #include "dbal/list.h"
@@ -11,11 +9,10 @@
 struct dbal_pool;
 
 /*
- * One more on a list, with a number for dbal__listeners_tell_until(). With `cancels` it may be
- * cancelled, which ends the waiting alone. Floating; NULL without memory.
+ * One more on a list, with a number for dbal__listeners_tell_until(). Cancelling it ends the waiting
+ * alone. Floating; NULL without memory.
  */
-dbal_deferred *dbal__listener_new(struct dbal_pool *pool, dbal__list *list, unsigned number,
-                                  bool cancels);
+dbal_deferred *dbal__listener_new(struct dbal_pool *pool, dbal__list *list, unsigned number);
 /* Fires all; the error is borrowed, NULL for a success. */
 void dbal__listeners_tell(dbal__list *list, dbal_error *error);
 /* The same for those up to a number; they are listed by it. */

@@ -59,7 +59,7 @@ dbal_pool_pause(dbal_pool *pool)
     dbal_deferred *refused = dbal__pool_refuse_closed(pool, "dbal_pool_pause", &ok);
     if (!ok)
         return refused;
-    dbal_deferred *deferred = dbal__listener_new(pool, &pool->pauses, 0, true);
+    dbal_deferred *deferred = dbal__listener_new(pool, &pool->pauses, 0);
     if (!pool->paused) {
         pool->paused = pool->attended = true;
         pool->serves = false;

@@ -269,7 +269,7 @@ dbal_pool_ready(dbal_pool *pool)
     dbal_deferred *refused = dbal__pool_refuse_closed(pool, "dbal_pool_ready", &ok);
     if (!ok)
         return refused;
-    dbal_deferred *deferred = dbal__listener_new(pool, &pool->readiers, 0, true);
+    dbal_deferred *deferred = dbal__listener_new(pool, &pool->readiers, 0);
     dbal__pool_ready_changed(pool, NULL);
     if (!dbal__list_empty(&pool->readiers))
         dbal__slots_grow(pool);
@@ -426,7 +426,7 @@ dbal_pool_close(dbal_pool *pool)
 {
     if (!dbal__loop_check(pool->loop, "dbal_pool_close"))
         return NULL;
-    dbal_deferred *deferred = dbal__listener_new(pool, &pool->closers, 0, false);
+    dbal_deferred *deferred = dbal__listener_new(pool, &pool->closers, 0);
     if (pool->resource.closed || pool->stopped)
         dbal__listeners_tell(&pool->closers, NULL);
     else

@@ -106,7 +106,9 @@ dbal_deferred *dbal_pool_ready(dbal_pool *pool);
 
 /**
  * Closes: new calls fail with CLOSED, what was accepted runs until close_timeout, then is
- * cancelled. @param pool the pool @return floating; a success once closed, the same end when called again
+ * cancelled. @param pool the pool @return floating; a success once closed, the same end when called
+ * again. Cancelled, nobody waits, and the pool closes all the same: so do sessions whose work waits for
+ * it, which are CLOSED after close_timeout
  */
 dbal_deferred *dbal_pool_close(dbal_pool *pool);
 

@@ -1,4 +1,6 @@
 /* Work inside work: a transaction begins behind what was given before it, and waits for no more. */
+#include <stdio.h>
+
 #include "tests/lib/suite.h"
 #include "tests/pool/pool_fixture.h"
 
@@ -202,6 +204,35 @@ START_TEST(a_session_that_was_cancelled_is_still_stopped_by_closing)
 }
 END_TEST
 
+static dbal_outcome
+wait_for_the_end(dbal_connection *connection, void *arg)
+{
+    (void)connection;
+    (void)arg;
+    return dbal_wait(dbal_pool_close(pool));
+}
+
+/* Each waits for the other: the one that can be let go of is. */
+START_TEST(a_session_that_waits_for_its_pools_end_is_ended_by_it)
+{
+    seen end, closed;
+    char parameters[100];
+    dbal_loop_counts counts = {.size = sizeof counts};
+    snprintf(parameters, sizeof parameters, "%s&pool_close_timeout=3&pool_cancel_timeout=2",
+             targets[_i][1]);
+    open_driven(targets[_i][0], parameters);
+    watch(dbal_pool_session(pool, NULL, wait_for_the_end, NULL), &end);
+    settle();
+    watch(dbal_pool_close(pool), &closed);
+    loop_fixture_advance(&fixture, 3.1);
+    until_settled(&closed);
+    ck_assert_int_eq(closed.error_class, 0);
+    ck_assert_int_eq(end.error_class, DBAL_ERROR_CLOSED);
+    dbal_loop_stats(fixture.loop, &counts);
+    ck_assert_uint_eq(counts.abandoned, 0);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test, int count)
 {
@@ -222,5 +253,6 @@ main(void)
     add(suite, a_transaction_begins_behind_a_write_that_waits_for_the_token, 2);
     add(suite, a_session_that_is_cancelled_stops_only_what_has_not_begun, TARGETS);
     add(suite, a_session_that_was_cancelled_is_still_stopped_by_closing, 2);
+    add(suite, a_session_that_waits_for_its_pools_end_is_ended_by_it, TARGETS);
     return suite_run(suite);
 }
