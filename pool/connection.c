@@ -40,12 +40,6 @@ dbal__connection_unref(dbal_connection *connection)
     dbal__free(connection);
 }
 
-unsigned
-dbal_connection_attempt(const dbal_connection *connection)
-{
-    return connection->attempt;
-}
-
 /* Once the session's Deferred is gone, so is the handle, unless something inside holds it. */
 static bool
 watch_session(dbal__fate fate, dbal_error *error, void *arg)
@@ -56,19 +50,23 @@ watch_session(dbal__fate fate, dbal_error *error, void *arg)
     return false;
 }
 
-dbal_deferred *
-dbal__connection_start(dbal_pool *pool, dbal__scope *scope, double timeout, const char *label)
+dbal__ticket *
+dbal__connection_new(dbal_pool *pool, dbal__scope *scope, double timeout, const char *label,
+                     void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
 {
     dbal_connection *connection = dbal__zalloc(sizeof *connection);
     dbal__ticket *ticket =
         connection != NULL ? dbal__ticket_new_session(pool, timeout, label) : NULL;
+    if (ticket != NULL) {
+        ticket->done = done;
+        ticket->done_arg = arg;
+    }
     if (ticket == NULL || !dbal__ticket_start(ticket)) {
         dbal__free(connection);
         dbal__scope_unref(scope);
-        return dbal__deferred_failed(
-            pool->loop, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+        return NULL;
     }
-    connection->refs = 1; /* the Deferred's */
+    connection->refs = 1; /* for who asked */
     connection->pool = pool;
     connection->ticket = ticket;
     connection->attempt = 1;
@@ -76,8 +74,18 @@ dbal__connection_start(dbal_pool *pool, dbal__scope *scope, double timeout, cons
     scope->connection = dbal__connection_ref(connection);
     connection->scope = scope;
     ticket->connection = connection;
+    return ticket;
+}
+
+dbal_deferred *
+dbal__connection_start(dbal_pool *pool, dbal__scope *scope, double timeout, const char *label)
+{
+    dbal__ticket *ticket = dbal__connection_new(pool, scope, timeout, label, NULL, NULL);
+    if (ticket == NULL)
+        return dbal__deferred_failed(
+            pool->loop, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
     dbal_deferred *deferred = ticket->deferred;
-    dbal__deferred_watch(deferred, watch_session, connection);
+    dbal__deferred_watch(deferred, watch_session, ticket->connection);
     dbal__waiters_add(ticket);
     return deferred;
 }

@@ -60,11 +60,20 @@ struct dbal_connection {
     int64_t since;   /* when it was granted */
     dbal__sql *last; /* what it ran last; a reference, or NULL */
     bool reported;   /* as held for too long */
+    bool prepares;   /* on_connect's: what it changes is to stay so */
 };
 
 dbal_connection *dbal__connection_ref(dbal_connection *connection);
 void dbal__connection_unref(dbal_connection *connection);
 
+/*
+ * A session that has no connection yet, with a reference to it for the caller; its first scope is taken
+ * over. `done`, or NULL for a Deferred, is told of its end. NULL without memory.
+ */
+dbal__ticket *dbal__connection_new(dbal_pool *pool, dbal__scope *scope, double timeout,
+                                   const char *label,
+                                   void (*done)(dbal__ticket *ticket, dbal_outcome outcome),
+                                   void *arg);
 /* A session or transaction for the pool; its first scope is `scope`, taken over. Floating. */
 dbal_deferred *dbal__connection_start(dbal_pool *pool, dbal__scope *scope, double timeout,
                                       const char *label);

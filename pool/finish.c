@@ -251,6 +251,8 @@ check_lane(dbal__ticket *ticket, dbal__slot *slot)
 static void
 retire_worn(dbal__slot *slot)
 {
+    if (slot->hook != NULL)
+        return; /* whatever comes next says so again */
     if (slot->held)
         slot->dirty = true;
     else
@@ -275,13 +277,14 @@ dbal__ticket_finished(dbal__job *job)
         slot->flying--;
     if (slot != NULL && !lost)
         dbal__slot_proved(slot);
-    if (slot != NULL && lost && slot->state == DBAL__SLOT_OPEN) {
+    if (slot != NULL && lost && slot->state != DBAL__SLOT_CLOSING) {
         pool->counts.lost++;
         dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "a connection was lost: %s",
                         dbal_error_message(job->error));
         if (slot->connection != NULL)
             dbal__connection_lost(slot->connection, job->error);
         dbal__slot_close(slot);
+        dbal__hook_lost(slot, job->error);
     }
     if (slot != NULL && ticket->kind == DBAL__TICKET_STATEMENT && job->began != 0 &&
         (job->in_transaction || job->soiled))

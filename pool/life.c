@@ -185,14 +185,15 @@ dbal__life_close(dbal__slot *slot)
 {
     dbal_pool *pool = slot->pool;
     dbal__clock *clock = &pool->loop->ready.clock;
-    bool opening = slot->state == DBAL__SLOT_OPENING;
+    bool opening = slot->state == DBAL__SLOT_OPENING && !slot->channel->opened_once;
+    bool prepares = slot->state == DBAL__SLOT_OPENING && !opening; /* or has just failed to */
     double limit = opening ? pool->settings.connect_timeout * 9 / 8 : pool->settings.close_timeout;
-    bool idle = opening || dbal__slot_is_idle(slot);
+    bool idle = opening || (prepares && slot->flying == 0) || dbal__slot_is_idle(slot);
     bool later = !opening && pool->threads != NULL; /* see dbal__life_closing() */
     if (slot->state == DBAL__SLOT_CLOSING)
         return;
     /* a thread that just wakes up for the line may take something yet, which it does first */
-    if (idle && !opening && pool->pulls)
+    if (idle && !opening && !prepares && pool->pulls)
         idle = dbal__threaded_hold_idle(slot->channel);
     dbal__slot_close(slot);
     /* on one thread for all it waits for what others do there */

@@ -21,6 +21,7 @@
 #include "pool/ear.h"
 #include "pool/histograms.h"
 #include "pool/holders.h"
+#include "pool/hook.h"
 #include "pool/journey.h"
 #include "pool/lanes.h"
 #include "pool/life.h"
@@ -49,6 +50,8 @@ struct dbal__slot {
     bool held;       /* by a session */
     bool proved;     /* something was done there: when it is lost, the next may be better */
     bool dirty;      /* its session state is not known: close it instead of using it again */
+    bool bare;       /* it was made as new, and on_connect is to run again */
+    dbal__hook *hook; /* on_connect runs there, or NULL */
     struct dbal_connection *connection;
     dbal__span span;
     dbal__journey *journey; /* of its connect, or NULL */
@@ -340,14 +343,17 @@ void dbal__slots_thread_failed(void *pool, int code);
 void dbal__slots_grow_if_wanted(dbal_pool *pool);
 /* Whether another connect may begin now, whatever the limit. */
 bool dbal__slots_may_connect(const dbal_pool *pool);
+/* It is open, and on_connect is done: others may have it. */
+void dbal__slots_opened(dbal__slot *slot);
 /* Begins to open one, whatever the limit; NULL: it has failed. */
 dbal__slot *dbal__slots_open(dbal_pool *pool);
 /* Something was done there. */
 static inline void
 dbal__slot_proved(dbal__slot *slot)
 {
-    if (!slot->proved)
-        slot->pool->failures = 0;
+    if (slot->proved || slot->state == DBAL__SLOT_OPENING)
+        return; /* what on_connect does is a part of connecting */
+    slot->pool->failures = 0;
     slot->proved = true;
 }
 

@@ -77,9 +77,9 @@ dbal__reset_begin(dbal_connection *connection,
     dbal_pool *pool = connection->pool;
     if (connection->lost)
         return false;
-    if (connection->dirty)
+    if (connection->dirty && !connection->prepares)
         report(connection);
-    if (pool->settings.reset == DBAL_RESET_NONE) {
+    if (connection->prepares || pool->settings.reset == DBAL_RESET_NONE) {
         connection->dirty = connection->spoiled;
         return false;
     }
@@ -100,5 +100,7 @@ dbal__reset_done(dbal_connection *connection, dbal_outcome outcome)
     /* one that cannot be made as new is closed when it is given back */
     connection->dirty = dbal_outcome_error(outcome) != NULL;
     connection->pool->counts.resets += !connection->dirty;
+    if (connection->slot != NULL)
+        connection->slot->bare = connection->pool->settings.on_connect != NULL;
     dbal__outcome_fini(outcome);
 }

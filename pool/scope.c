@@ -483,3 +483,9 @@ dbal__scope_cancel(dbal__scope *scope)
     if (scope->working != NULL && !scope->work_done)
         dbal_deferred_cancel(scope->working);
 }
+
+unsigned
+dbal_connection_attempt(const dbal_connection *connection)
+{
+    return connection->attempt;
+}

@@ -31,7 +31,9 @@ typedef struct dbal__settings {
     bool histograms;
     dbal_reset reset;
     char name[DBAL__NAME_ROOM]; /* "": it has none */
-    dbal_trace_fn *trace;       /* or NULL; of the options alone */
+    dbal_work *on_connect;      /* or NULL; this and what follows is of the options alone */
+    void *on_connect_arg;
+    dbal_trace_fn *trace; /* or NULL */
     void *trace_arg;
 } dbal__settings;
 

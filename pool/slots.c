@@ -43,6 +43,8 @@ slot_free(dbal__slot *slot)
     dbal__clock_stop(&slot->pool->loop->ready.clock, &slot->timer);
     dbal__lanes_drop(slot);
     dbal__journey_unref(slot->journey);
+    if (slot->hook != NULL)
+        slot->hook->slot = NULL;
     dbal__list_remove(&slot->link);
     if (slot->channel != NULL)
         slot->channel->ops->free(slot->channel);
@@ -258,6 +260,18 @@ log_notes(dbal_pool *pool, const dbal_notes *notes)
                             pool->driver->driver->name, notes->texts[i]);
 }
 
+/* Of connect_timeout, in seconds; negative: there is none. */
+static double
+time_left(const dbal__slot *slot)
+{
+    const dbal_pool *pool = slot->pool;
+    double limit = pool->settings.connect_timeout;
+    if (limit < 0)
+        return limit;
+    double left = (double)(slot->timer.at - dbal__loop_now(pool->loop)) / 1e9 - limit / 8;
+    return left > 0 ? left : 0;
+}
+
 static void
 on_opened(dbal__channel *channel, dbal_error *error)
 {
@@ -274,24 +288,36 @@ on_opened(dbal__channel *channel, dbal_error *error)
         dbal_error_unref(error);
         return;
     }
+    double left = time_left(slot);
     dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
-    pool->connecting--;
     if (DBAL__SELDOM(slot->journey != NULL))
         dbal__journey_connected(slot, error);
     if (error != NULL) {
+        pool->connecting--;
         dbal__replace_gone(slot);
         slot_free(slot);
         dbal__slots_failed(pool, error);
         return;
     }
+    learn_from(pool, &channel->opening);
+    log_notes(pool, &channel->notes);
+    if (pool->settings.on_connect != NULL && !pool->stopped)
+        dbal__hook_begin(slot, left);
+    else
+        dbal__slots_opened(slot);
+}
+
+void
+dbal__slots_opened(dbal__slot *slot)
+{
+    dbal_pool *pool = slot->pool;
+    pool->connecting--;
     slot->state = DBAL__SLOT_OPEN;
     pool->open++;
     pool->counts.opened++;
     dbal__backoff_opened(pool);
-    learn_from(pool, &channel->opening);
-    log_notes(pool, &channel->notes);
     if (pool->pulls)
-        dbal__crew_join(&pool->crew, dbal__threaded_worker(channel));
+        dbal__crew_join(&pool->crew, dbal__threaded_worker(slot->channel));
     if (pool->stopped) {
         dbal__slot_close(slot);
         return;
@@ -360,8 +386,10 @@ dbal__slot_close(dbal__slot *slot)
 {
     if (slot->state == DBAL__SLOT_CLOSING)
         return;
-    bool opening = slot->state == DBAL__SLOT_OPENING;
+    bool opening = slot->state == DBAL__SLOT_OPENING && !slot->channel->opened_once;
     retire(slot);
+    if (slot->connection != NULL && slot->hook != NULL)
+        slot->hook->unwanted = true;
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
     /* one that is being opened is closed when that has ended, which may be soon */
@@ -383,6 +411,7 @@ dbal__slot_give_up(dbal__slot *slot)
     abandon(slot);
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
+    dbal__hook_lost(slot, NULL);
     if (slot == pool->writes_slot)
         dbal__writes_abandon(pool, true);
     share_fate(pool);
@@ -412,6 +441,7 @@ on_lost(dbal__channel *channel, dbal_error *error)
     dbal__slot *slot = channel->owner;
     dbal_pool *pool = slot->pool;
     bool was_open = slot->state != DBAL__SLOT_CLOSING;
+    bool was_used = was_open && slot->hook == NULL; /* else a connect has failed */
     if (was_open) {
         pool->counts.lost++;
         retire(slot);
@@ -420,10 +450,11 @@ on_lost(dbal__channel *channel, dbal_error *error)
     }
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, error);
+    dbal__hook_lost(slot, error);
     if (slot == pool->writes_slot)
         dbal__writes_abandon(pool, false);
     dbal_error_unref(error);
-    if (was_open)
+    if (was_used)
         replace(slot);
     dbal__waiters_serve_soon(pool); /* behind those that come back from it */
 }

@@ -20,6 +20,18 @@ dbal__pool_idle(const dbal_pool *pool)
     return idle;
 }
 
+/* On_connect has those that are not open yet. */
+static int
+count_prepared(const dbal_pool *pool)
+{
+    int prepared = 0;
+    for (const dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
+        const dbal__slot *slot = DBAL__OF(link, const dbal__slot, link);
+        prepared += slot->state == DBAL__SLOT_OPENING && slot->held;
+    }
+    return prepared;
+}
+
 static size_t
 count_running(const dbal_pool *pool)
 {
@@ -43,7 +55,8 @@ dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts)
     counts.connections = pool->open;
     counts.idle = dbal__pool_idle(pool);
     /* the one that writes go to is kept for them, and no session's */
-    counts.held = pool->held - (pool->writes_slot != NULL && pool->writes_slot->held);
+    counts.held =
+        pool->held - (pool->writes_slot != NULL && pool->writes_slot->held) - count_prepared(pool);
     counts.connecting = pool->connecting;
     counts.max_size = pool->limit;
     counts.waiting = dbal__waiters_count(pool);

@@ -384,8 +384,13 @@ dbal__waiters_release(dbal__slot *slot)
         pool->held--;
     }
     slot->connection = NULL;
-    if (slot->state != DBAL__SLOT_OPEN)
+    if (slot->state != DBAL__SLOT_OPEN || slot->hook != NULL)
+        return; /* on_connect goes on by itself */
+    if (slot->bare && !slot->dirty && !pool->stopped) {
+        slot->bare = false;
+        dbal__hook_begin(slot, pool->settings.connect_timeout);
         return;
+    }
     if (pool->threads != NULL)
         dbal__moving_release(slot->channel);
     if (slot->dirty && slot->channel->opening.sole) {

@@ -75,6 +75,8 @@ typedef struct dbal_pool_options {
     bool histograms;          /**< keeps histograms of how long phases take, by label: see dbal_pool_histograms() and dbal_pool_metrics(). Default off. On, each statement costs some hundred nanoseconds more, and the pool 120 kB at most */
     dbal_reset reset;         /**< default DBAL_RESET_AUTO. FULL, where a driver cannot see all that changes a session: a round trip more behind each session and transaction; a driver that can make none as new is an INTERFACE error. NONE, for a pooler that resets by itself: settings of one caller are those of the next, and what he locked stays locked. With each, a session that ends changed is told to the log, once for each label or SQL, and counted in dirty_sessions; an open transaction is rolled back, and where that fails the connection closed */
     const char *name;         /**< what the pool is called in dbal_pool_metrics(): 1 to 63 bytes, copied; default the URL without passwords. The same for two pools: nobody can tell which is which */
+    dbal_work *on_connect;    /**< a session on each fresh connection, before anybody else has it: settings, a PRAGMA, prepared statements. Runs from the loop, as dbal_pool_session()'s work, once more on a connection that was made as new, and not on that of dbal_pool_listen(); it is a part of connecting, within connect_timeout. What it changes stays; what it fails with, or a transaction that it leaves open and cannot be undone, is a connect that failed, with `on_connect: ` before the message, and the connection is closed. It must not wait for anything else of the pool: that may be waiting for this. Default NULL. Not in URLs */
+    void *on_connect_arg;     /**< for on_connect */
     dbal_trace_fn *trace;     /**< is told when phases begin and end; NULL: nobody. Not in URLs. A slow one holds up the loop */
     void *trace_arg;          /**< for trace */
 } dbal_pool_options;
@@ -84,7 +86,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
