@@ -9,6 +9,7 @@
 #include <dbal/error.h>
 #include <dbal/fanout.h>
 #include <dbal/gate.h>
+#include <dbal/limit.h>
 #include <dbal/loop.h>
 #include <dbal/memory.h>
 #include <dbal/notification.h>

@@ -77,10 +77,11 @@ oldest(const dbal_pool *pool)
 dbal_error *
 dbal__holders_exhausted(const dbal__ticket *ticket)
 {
-    const dbal_pool *pool = ticket->pool;
+    dbal_pool *pool = ticket->pool;
     int64_t now = dbal__loop_now(pool->loop);
     const dbal_connection *holder = oldest(pool);
-    char session[TEXT / 2] = "", cause[TEXT / 2] = "", threads[32] = "";
+    char session[TEXT / 2] = "", cause[TEXT / 2] = "", threads[32] = "", places[80];
+    dbal__seat_describe(pool, places, sizeof places);
     if (holder != NULL)
         describe(holder, session, sizeof session);
     if (pool->last_error != NULL)
@@ -93,9 +94,9 @@ dbal__holders_exhausted(const dbal__ticket *ticket)
     dbal_error *error = dbal__error_because(
         pool->last_error, DBAL_ERROR_POOL_EXHAUSTED, "53300", DBAL_EXECUTION_NOT_SENT,
         "no connection became free in %.3g s: %d open of at most %d%s, %d in sessions, %d in use, "
-        "%d connecting, %zu waiting%s%s%s%s",
+        "%d connecting, %zu waiting%s%s%s%s%s",
         (double)(now - ticket->asked) / 1e9, pool->open, pool->limit, threads, pool->held,
-        pool->open - dbal__pool_idle(pool), pool->connecting, dbal__waiters_count(pool),
+        pool->open - dbal__pool_idle(pool), pool->connecting, dbal__waiters_count(pool), places,
         pool->paused ? "; the pool is paused" : "", cause,
         holder != NULL ? "; oldest session: " : "", session);
     dbal__ticket_describe(ticket, error);

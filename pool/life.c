@@ -19,7 +19,7 @@ static void on_timer(dbal__timer *timer);
 void
 dbal__life_init(dbal_pool *pool)
 {
-    pool->life.idle_at = DBAL__NEVER;
+    pool->life.idle_at = pool->life.yield_at = DBAL__NEVER;
     dbal__list_init(&pool->life.drains);
 }
 
@@ -57,19 +57,17 @@ next_look(const dbal_pool *pool, int64_t now)
     return dbal__after(now, idle / LOOKS);
 }
 
-/* Whether it was used since the last look, or is in use. */
-static bool
-was_used(dbal__slot *slot)
+bool
+dbal__life_was_used(dbal__slot *slot, dbal__use *since)
 {
-    dbal__span *span = &slot->span;
-    bool used = span->used || slot->pool->paused || !dbal__slot_is_idle(slot);
-    span->used = false;
+    bool used = since->used || slot->pool->paused || !dbal__slot_is_idle(slot);
+    since->used = false;
     if (slot->pool->pulls) {
         /* its thread takes work by itself */
         const dbal__worker *worker = dbal__threaded_worker(slot->channel);
         unsigned taken = atomic_load_explicit(&worker->taken, memory_order_relaxed);
-        used = used || taken != span->taken;
-        span->taken = taken;
+        used = used || taken != since->taken;
+        since->taken = taken;
     }
     return used;
 }
@@ -84,7 +82,7 @@ look_for_idle(dbal_pool *pool)
         link = link->prev;
         if (slot->state != DBAL__SLOT_OPEN)
             continue;
-        slot->span.unused = was_used(slot) ? 0 : slot->span.unused + 1;
+        slot->span.unused = dbal__life_was_used(slot, &slot->span.idle) ? 0 : slot->span.unused + 1;
         if (slot->span.unused >= LOOKS && pool->open > dbal__life_least(pool) &&
             !slot->channel->opening.sole && slot != pool->life.replacement)
             dbal__life_part(slot, &pool->counts.closed_idle);
@@ -123,6 +121,7 @@ on_timer(dbal__timer *timer)
     }
     dbal__life_arm(pool, look_for_old(pool, now));
     dbal__replace(pool);
+    dbal__life_arm(pool, dbal__yield_look(pool, now));
     dbal__life_arm(pool, dbal__watch_look(pool, now));
     dbal__life_arm(pool, dbal__pause_look(pool, now));
     dbal__life_arm(pool, dbal__slow_look(pool, now));
@@ -137,7 +136,7 @@ dbal__life_opened(dbal__slot *slot)
     int64_t now = dbal__loop_now(pool->loop);
     dbal__span *span = &slot->span;
     pool->life.owes = false;
-    span->used = true;
+    span->idle.used = span->lately.used = true;
     span->retire_at = DBAL__NEVER;
     if (slot->channel->opening.sole) {
         span->generation = pool->life.generation; /* nothing can take its place */
@@ -148,6 +147,8 @@ dbal__life_opened(dbal__slot *slot)
             span->age = DBAL__AGE_DRAINED; /* that began before */
     }
     dbal__life_arm(pool, span->retire_at);
+    if (pool->seat.limit != NULL)
+        dbal__life_arm(pool, now); /* others may have come while there was nothing to spare */
     if (pool->life.idle_at == DBAL__NEVER)
         pool->life.idle_at = next_look(pool, now);
     dbal__life_arm(pool, pool->life.idle_at);
@@ -219,5 +220,7 @@ dbal__life_stays(dbal__slot *slot)
         dbal__life_part(slot, &pool->counts.closed_surplus);
         return false;
     }
+    if (dbal__yield_returned(slot))
+        return false;
     return slot->span.age == DBAL__AGE_YOUNG || !dbal__replace_returned(slot);
 }

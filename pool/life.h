@@ -17,12 +17,18 @@ typedef struct dbal__slot dbal__slot;
 /* Whether a connection is to be replaced, and why. */
 typedef enum dbal__age { DBAL__AGE_YOUNG, DBAL__AGE_OLD, DBAL__AGE_DRAINED } dbal__age;
 
+/* Whether it was used since a certain moment. */
+typedef struct dbal__use {
+    bool used;      /* not the thread gate's */
+    unsigned taken; /* work its thread had begun by then; the thread gate's */
+} dbal__use;
+
 /* One connection's. */
 typedef struct dbal__span {
     dbal__age age;
     unsigned generation; /* the pool's when it was begun */
-    bool used;           /* since the last look at what is idle; not the thread gate's */
-    unsigned taken;      /* work its thread had begun by then; the thread gate's */
+    dbal__use idle;      /* since the last look at what is idle */
+    dbal__use lately;    /* since the last look at what others could have */
     unsigned unused;     /* looks in a row that found it unused */
     int64_t retire_at;   /* by max_lifetime; drawn once */
 } dbal__span;
@@ -30,7 +36,8 @@ typedef struct dbal__span {
 /* A pool's. */
 typedef struct dbal__life {
     dbal__timer timer;
-    int64_t idle_at; /* the next look at what is idle; DBAL__NEVER: there is nothing to gain */
+    int64_t idle_at;  /* the next look at what is idle; DBAL__NEVER: there is nothing to gain */
+    int64_t yield_at; /* the next at what others could have; DBAL__NEVER: nobody asks */
     dbal__slot *replacement; /* opening or open, and the old one is not gone yet; or NULL */
     dbal__slot *leaving;     /* closing, its place is taken; or NULL */
     bool refills;            /* nothing was opened yet for what is leaving */
@@ -60,6 +67,8 @@ void dbal__life_close(dbal__slot *slot);
 void dbal__life_closing(dbal__slot *slot);
 /* The same, for a reason that is counted. */
 void dbal__life_part(dbal__slot *slot, uint64_t *count);
+/* Whether it was used since a moment, or is in use; that moment is now from here on. */
+bool dbal__life_was_used(dbal__slot *slot, dbal__use *since);
 /* It goes back to the others, unless it is closed now: false. */
 bool dbal__life_stays(dbal__slot *slot);
 
@@ -76,6 +85,13 @@ bool dbal__replace_gone(dbal__slot *slot);
 
 /* Connections above the limit. */
 int dbal__resize_surplus(const dbal_pool *pool);
+
+/* ---- yield.c ---- */
+
+/* Closes what others of the same limit are to have; the moment of the next look. */
+int64_t dbal__yield_look(dbal_pool *pool, int64_t now);
+/* The same for one that a session has given back: whether it is closed now. */
+bool dbal__yield_returned(dbal__slot *slot);
 
 /* ---- drain.c ---- */
 

@@ -156,6 +156,8 @@ static const metric metrics[] = {
      true},
     {"drained_total", "Connections replaced by a drain.", LONG, AT(drained), true},
     {"closed_surplus_total", "Connections closed by a resize.", LONG, AT(closed_surplus), true},
+    {"connections_spared_total", "Connections closed so that another pool has one.", LONG,
+     AT(spared), true},
     {"slow_queries_total", "Statements that took slow_query or longer.", LONG, AT(slow_queries),
      true},
     {"slow_acquires_total", "Requests that waited for slow_acquire or longer.", LONG,

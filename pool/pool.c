@@ -82,6 +82,7 @@ set_up(dbal_pool *pool, const char *text, dbal_url *url, const dbal_pool_options
     error = dbal__pool_set_threads(pool);
     if (error != NULL)
         return error;
+    dbal__seat_init(pool, pool->settings.limit);
     dbal__waiters_limit(pool);
     dbal__lanes_init(&pool->lanes, pool->settings.pipeline_wait);
     pool->table = dbal__sql_table_new(pool->driver->driver, pool->config, TEXTS_MOST);
@@ -125,6 +126,7 @@ allocate(dbal_loop *loop)
     dbal__list_init(&pool->readiers);
     dbal__list_init(&pool->pauses);
     dbal__life_init(pool);
+    dbal__seat_init(pool, NULL);
     pool->most = INT_MAX;
     pool->watch.look_at = DBAL__NEVER;
     dbal__task_init(&pool->writes_task, serve_writes);
@@ -143,6 +145,7 @@ release(dbal_pool *pool)
 {
     dbal__collect_stop(pool);
     dbal__crew_fini(&pool->crew);
+    dbal__seat_fini(pool);
     dbal__threads_free(pool->threads);
     dbal__sql_table_free(pool->table);
     if (pool->config != NULL)
@@ -305,11 +308,11 @@ has_no_connection(const dbal_pool *pool)
 }
 
 static bool
-is_closed(const dbal_pool *pool)
+is_closed(dbal_pool *pool)
 {
     return pool->closing && dbal__list_empty(&pool->tickets) && has_no_connection(pool) &&
            dbal__ear_is_gone(pool) && pool->claims_out == 0 && !pool->writer_busy &&
-           dbal__crew_waiting(&pool->crew) == 0;
+           dbal__crew_waiting(&pool->crew) == 0 && !dbal__seat_is_posted(pool);
 }
 
 void
@@ -323,6 +326,7 @@ dbal__pool_check_closed(dbal_pool *pool)
     }
     if (dbal__list_empty(&pool->tickets)) {
         dbal__backoff_stop(pool);
+        dbal__seat_leave(pool);
         dbal__writes_serve(pool);
         dbal__slots_close_all(pool);
         dbal__waiters_sweep(pool);
@@ -447,6 +451,7 @@ stop(dbal__resource *resource)
     dbal__life_stop(pool);
     dbal__pause_stop(pool);
     dbal__hearing_end(pool);
+    dbal__seat_leave(pool);
     stop_tickets(pool);
     dbal__writes_stop(pool);
     dbal__slots_close_all(pool);

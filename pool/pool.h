@@ -25,6 +25,7 @@
 #include "pool/journey.h"
 #include "pool/lanes.h"
 #include "pool/life.h"
+#include "pool/limit.h"
 #include "pool/settings.h"
 #include "pool/slow.h"
 #include <dbal/copy.h>
@@ -49,8 +50,10 @@ struct dbal__slot {
     dbal__lane lane; /* of these, the statements on the pool: loop gate */
     bool held;       /* by a session */
     bool proved;     /* something was done there: when it is lost, the next may be better */
-    bool dirty;      /* its session state is not known: close it instead of using it again */
-    bool bare;       /* it was made as new, and on_connect is to run again */
+    bool placed; /* has a place at the limit that the pool shares with others, if there is one */
+    bool spared; /* is closed so that others have it */
+    bool dirty;  /* its session state is not known: close it instead of using it again */
+    bool bare;   /* it was made as new, and on_connect is to run again */
     dbal__hook *hook; /* on_connect runs there, or NULL */
     struct dbal_connection *connection;
     dbal__span span;
@@ -90,6 +93,7 @@ struct dbal_pool {
     dbal__collect collect;
     uint64_t jitter; /* state of the back-off's random numbers */
     dbal__life life;
+    dbal__seat seat;
     dbal__watch watch;
     dbal__slow slow;
     dbal__trace trace;
@@ -345,7 +349,7 @@ void dbal__slots_grow_if_wanted(dbal_pool *pool);
 bool dbal__slots_may_connect(const dbal_pool *pool);
 /* It is open, and on_connect is done: others may have it. */
 void dbal__slots_opened(dbal__slot *slot);
-/* Begins to open one, whatever the limit; NULL: it has failed. */
+/* Begins to open one, whatever max_size; NULL: it has failed, or there is no place for it. */
 dbal__slot *dbal__slots_open(dbal_pool *pool);
 /* Something was done there. */
 static inline void

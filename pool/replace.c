@@ -54,7 +54,7 @@ change(dbal__slot *old)
     dbal__life *life = &pool->life;
     dbal__slot *fresh = life->replacement;
     if (fresh != NULL) {
-        fresh->span.used = old->span.used;
+        fresh->span.idle.used = old->span.idle.used;
         fresh->span.unused = old->span.unused;
         dbal__list_remove(&fresh->link);
         dbal__list_insert_before(&old->link, &fresh->link);
@@ -66,11 +66,12 @@ change(dbal__slot *old)
     dbal__life_part(old, count_of(old));
 }
 
-/* The database has no room for one more, or has said so. */
+/* The database has no room for one more, or has said so; or the limit that it shares with others. */
 static bool
-goes_first(const dbal_pool *pool)
+goes_first(dbal_pool *pool)
 {
-    return pool->life.full || pool->open + pool->connecting >= pool->most;
+    return pool->life.full || pool->open + pool->connecting >= pool->most ||
+           !dbal__seat_has_room(pool);
 }
 
 /* One has gone first, and none was opened for it: else all might go, one after another. */

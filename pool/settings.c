@@ -302,6 +302,7 @@ dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options, 
     for (int i = 0; i < KNOWN; i++)
         store(settings, &known[i], known[i].standard);
     settings->max_size = 0;
+    settings->limit = given.limit;
     settings->on_connect = given.on_connect;
     settings->on_connect_arg = given.on_connect_arg;
     settings->trace = given.trace;

@@ -35,6 +35,7 @@ typedef struct dbal__settings {
     void *on_connect_arg;
     dbal_trace_fn *trace; /* or NULL */
     void *trace_arg;
+    dbal_limit *limit; /* or NULL; of the options alone, a reference of the program's */
 } dbal__settings;
 
 /* False with *ret_error set, which names the setting and lists the known ones. */

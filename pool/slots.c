@@ -37,9 +37,19 @@ make_channel(dbal_pool *pool)
     return worker != NULL ? dbal__threaded_new(pool->loop, pool->driver, NULL, worker) : NULL;
 }
 
+/* It counts no more at the limit that the pool shares with others. */
+static void
+leave_place(dbal__slot *slot)
+{
+    if (slot->placed)
+        dbal__seat_give(slot->pool, slot->spared);
+    slot->placed = false;
+}
+
 static void
 slot_free(dbal__slot *slot)
 {
+    leave_place(slot);
     dbal__clock_stop(&slot->pool->loop->ready.clock, &slot->timer);
     dbal__lanes_drop(slot);
     dbal__journey_unref(slot->journey);
@@ -57,6 +67,7 @@ abandon(dbal__slot *slot)
 {
     slot->pool->hanging++;
     slot->pool->loop->abandoned++;
+    leave_place(slot);
     slot->channel->ops->give_up(slot->channel);
 }
 
@@ -159,9 +170,15 @@ dbal__slot *
 dbal__slots_open(dbal_pool *pool)
 {
     dbal_error *error = NULL;
+    bool urgent = dbal__waiters_count(pool) > 0 || !dbal__list_empty(&pool->readiers);
+    if (!dbal__seat_take(pool, urgent))
+        return NULL;
     dbal__slot *slot = dbal__zalloc(sizeof *slot);
+    if (slot == NULL)
+        dbal__seat_give(pool, false);
     if (slot != NULL) {
         slot->pool = pool;
+        slot->placed = true;
         slot->span.generation = pool->life.generation;
         dbal__list_init(&slot->lane.flying);
         slot->state = DBAL__SLOT_OPENING;

@@ -115,7 +115,7 @@ used(dbal__slot *slot)
 {
     dbal__list_remove(&slot->link);
     dbal__list_push_front(&slot->pool->slots, &slot->link);
-    slot->span.used = true;
+    slot->span.idle.used = slot->span.lately.used = true;
 }
 
 /* Whether a thread is there for what is to be handed to it, and for as long as a session has it. */

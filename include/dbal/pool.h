@@ -9,6 +9,7 @@
 #include <dbal/connection.h>
 #include <dbal/deferred.h>
 #include <dbal/error.h>
+#include <dbal/limit.h>
 #include <dbal/query.h>
 #include <dbal/trace.h>
 
@@ -77,6 +78,7 @@ typedef struct dbal_pool_options {
     const char *name;         /**< what the pool is called in dbal_pool_metrics(): 1 to 63 bytes, copied; default the URL without passwords. The same for two pools: nobody can tell which is which */
     dbal_work *on_connect;    /**< a session on each fresh connection, before anybody else has it: settings, a PRAGMA, prepared statements. Runs from the loop, as dbal_pool_session()'s work, once more on a connection that was made as new, and not on that of dbal_pool_listen(); it is a part of connecting, within connect_timeout. What it changes stays; what it fails with, or a transaction that it leaves open and cannot be undone, is a connect that failed, with `on_connect: ` before the message, and the connection is closed. It must not wait for anything else of the pool: that may be waiting for this. Default NULL. Not in URLs */
     void *on_connect_arg;     /**< for on_connect */
+    dbal_limit *limit;        /**< connections of all pools that are given the same, of other loops and threads too; NULL: none. The pool refers to it. Not in URLs. Too low: pools wait for one another, and with fewer places than pools each turn is a connect */
     dbal_trace_fn *trace;     /**< is told when phases begin and end; NULL: nobody. Not in URLs. A slow one holds up the loop */
     void *trace_arg;          /**< for trace */
 } dbal_pool_options;
@@ -86,7 +88,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
@@ -317,6 +319,7 @@ typedef struct dbal_pool_counts {
     uint64_t closed_lifetime;  /**< replaced by max_lifetime */
     uint64_t drained;          /**< replaced by dbal_pool_drain() */
     uint64_t closed_surplus;   /**< closed by dbal_pool_resize() */
+    uint64_t spared;           /**< closed so that another pool of the same dbal_limit has one */
     uint64_t failures_in_a_row; /**< connects since the last success that failed, or whose connection died unused */
     bool paused;               /**< by dbal_pool_pause() */
     uint64_t slow_queries;     /**< statements that took slow_query or longer, those not shown in the log included */
@@ -328,7 +331,7 @@ typedef struct dbal_pool_counts {
 /** Counters to be filled: `dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;` */
 #define DBAL_POOL_COUNTS_INIT                                                                      \
     {sizeof(dbal_pool_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,      \
-     0, 0, 0, 0, 0, false, 0, 0, 0, 0}
+     0, 0, 0, 0, 0, 0, false, 0, 0, 0, 0}
 
 /** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */
 void dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts);
