@@ -26,7 +26,8 @@ as_server=(env)
 server_user=$(id -un)
 if [ "$(id -u)" -eq 0 ]; then
     server_user=nobody
-    as_server=(setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups --)
+    # nor may it get to the temporary files of who started it
+    as_server=(setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups -- env -u TMPDIR)
 fi
 # what the environment says about other servers is not for this one
 unset "${!PG@}"
