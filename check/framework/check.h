@@ -11,6 +11,7 @@
 #include "check/trial.h"
 
 typedef struct Suite Suite;
+typedef struct SRunner SRunner;
 
 typedef struct TTest {
     const char *name;

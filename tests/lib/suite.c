@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "tests/lib/scratch.h"
+
 void
 suite_add(Suite *suite, const TTest *test, void (*before)(void), void (*after)(void))
 {
@@ -14,11 +16,18 @@ suite_add(Suite *suite, const TTest *test, void (*before)(void), void (*after)(v
 }
 
 int
-suite_run(Suite *suite)
+suite_run_all(SRunner *runner)
 {
-    SRunner *runner = srunner_create(suite);
+    scratch_begin();
     srunner_run_all(runner, CK_ENV);
+    scratch_end();
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+suite_run(Suite *suite)
+{
+    return suite_run_all(srunner_create(suite));
 }

@@ -8,5 +8,7 @@
 void suite_add(Suite *suite, const TTest *test, void (*before)(void), void (*after)(void));
 /* Runs it; what main returns. */
 int suite_run(Suite *suite);
+/* The same for several, and frees them. */
+int suite_run_all(SRunner *runner);
 
 #endif

@@ -1,6 +1,6 @@
-#include <stdlib.h>
-
 #include "values.h"
+
+#include "tests/lib/suite.h"
 
 int
 main(void)
@@ -11,8 +11,5 @@ main(void)
     srunner_add_suite(runner, meaning_suite());
     srunner_add_suite(runner, rows_suite());
     srunner_add_suite(runner, spell_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run_all(runner);
 }

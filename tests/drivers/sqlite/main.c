@@ -1,6 +1,6 @@
-#include <stdlib.h>
-
 #include "fixture.h"
+
+#include "tests/lib/suite.h"
 
 int
 main(void)
@@ -17,8 +17,5 @@ main(void)
     srunner_add_suite(runner, share_suite());
     srunner_add_suite(runner, log_suite());
     srunner_add_suite(runner, backup_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run_all(runner);
 }
