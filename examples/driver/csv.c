@@ -12,9 +12,6 @@
 #include "file.h"
 #include "query.h"
 
-/* rows between two looks at the clock */
-enum { LOOK = 256 };
-
 /* What a URL says; the core keeps it for all connections of a pool. */
 typedef struct config {
     char folder[PATH_MAX];
@@ -259,8 +256,9 @@ can_compare(const scan *self)
 
 /* Nobody can interrupt a read of a file: it looks by itself whether it is still wanted. */
 static bool
-is_wanted(const scan *self)
+is_wanted(void *arg)
 {
+    const scan *self = arg;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     bool late =
@@ -286,9 +284,7 @@ static bool
 read_rows(scan *self)
 {
     csv_step step = CSV_END;
-    for (unsigned long i = 0; self->rows < self->query.limit; i++) {
-        if (i % LOOK == 0 && !is_wanted(self))
-            return false;
+    while (self->rows < self->query.limit) {
         step = csv_file_next(&self->file, self->fault);
         if (step != CSV_RECORD)
             return step == CSV_END;
@@ -332,6 +328,8 @@ run_on_table(scan *self)
         dbal_fault_set_position(self->fault, self->query.table_position);
         return false;
     }
+    self->file.is_wanted = is_wanted;
+    self->file.arg = self;
     bool ok = read_table(self);
     csv_file_close(&self->file);
     return ok;

@@ -1,15 +1,20 @@
 #include "file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { LARGEST_RECORD = 64 << 20 };
+/* bytes: of a record, and between two looks at whether it is still wanted */
+enum { LARGEST_RECORD = 64 << 20, LOOK = 64 << 10 };
 
 static bool
 fail(csv_file *file, dbal_fault *fault, const char *what)
 {
-    dbal_fault_set(fault, DBAL_ERROR_DATA, "22P04", "%s, line %lu: %s", file->name, file->line,
-                   what);
+    if (!file->stopped)
+        dbal_fault_set(fault, DBAL_ERROR_DATA, "22P04", "%s, line %lu: %s", file->name, file->line,
+                       what);
     return false;
 }
 
@@ -20,17 +25,32 @@ fail_memory(dbal_fault *fault)
     return false;
 }
 
+/* Opening a pipe would wait for somebody who writes to it, and nobody could interrupt that. */
+static FILE *
+open_regular(const char *path, dbal_fault *fault)
+{
+    struct stat about;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool good = descriptor >= 0 && fstat(descriptor, &about) == 0;
+    FILE *from = good && S_ISREG(about.st_mode) ? fdopen(descriptor, "r") : NULL;
+    if (from != NULL)
+        return from;
+    bool absent = descriptor < 0 && errno == ENOENT;
+    const char *why = good && !S_ISREG(about.st_mode) ? "it is no file" : strerror(errno);
+    dbal_fault_set(fault, absent ? DBAL_ERROR_PROGRAMMING : DBAL_ERROR_OPERATIONAL,
+                   absent ? "42P01" : "58030", "%s: %s", path, why);
+    if (descriptor >= 0)
+        close(descriptor);
+    return NULL;
+}
+
 bool
 csv_file_open(csv_file *file, const char *path, const char *name, dbal_fault *fault)
 {
     *file = (csv_file){.name = name, .line = 1};
-    file->from = fopen(path, "re");
-    if (file->from == NULL) {
-        bool absent = errno == ENOENT;
-        dbal_fault_set(fault, absent ? DBAL_ERROR_PROGRAMMING : DBAL_ERROR_OPERATIONAL,
-                       absent ? "42P01" : "58030", "%s: %s", path, strerror(errno));
+    file->from = open_regular(path, fault);
+    if (file->from == NULL)
         return false;
-    }
     static const unsigned char mark[] = {0xef, 0xbb, 0xbf};
     unsigned char begin[3];
     if (fread(begin, 1, 3, file->from) != 3 || memcmp(begin, mark, 3) != 0)
@@ -47,6 +67,17 @@ csv_file_close(csv_file *file)
 }
 
 /* ---- a record ---- */
+
+/* EOF, too, when it is no longer wanted. */
+static int
+next(csv_file *file)
+{
+    if (++file->unlooked >= LOOK && file->is_wanted != NULL) {
+        file->unlooked = 0;
+        file->stopped = !file->is_wanted(file->arg);
+    }
+    return file->stopped ? EOF : getc(file->from);
+}
 
 static bool
 put(csv_file *file, int c, dbal_fault *fault)
@@ -101,6 +132,8 @@ end_field(csv_file *file, size_t start, bool quoted, dbal_fault *fault)
         return fail(file, fault, "a field that is not UTF-8");
     if (file->count == file->field_room) {
         size_t room = file->field_room != 0 ? 2 * file->field_room : 16;
+        if (room * sizeof *file->fields > LARGEST_RECORD)
+            return fail(file, fault, "a record of too many fields");
         csv_field *fields = dbal_driver_realloc(file->fields, room * sizeof *fields);
         if (fields == NULL)
             return fail_memory(fault);
@@ -116,11 +149,11 @@ static bool
 is_end(csv_file *file, int *c)
 {
     if (*c == '\r') {
-        int next = getc(file->from);
-        if (next == '\n')
-            *c = next;
-        else if (next != EOF)
-            ungetc(next, file->from);
+        int behind = next(file);
+        if (behind == '\n')
+            *c = behind;
+        else if (behind != EOF)
+            ungetc(behind, file->from);
     }
     return *c == ',' || *c == '\n' || *c == EOF;
 }
@@ -131,12 +164,12 @@ read_quoted(csv_file *file, int *ret_end, dbal_fault *fault)
 {
     unsigned long began = file->line;
     for (;;) {
-        int c = getc(file->from);
+        int c = next(file);
         if (c == EOF) {
             file->line = began;
             return fail(file, fault, "a quote that is never closed");
         }
-        if (c == '"' && (c = getc(file->from)) != '"') {
+        if (c == '"' && (c = next(file)) != '"') {
             *ret_end = c;
             return is_end(file, ret_end) || fail(file, fault, "something behind a closing quote");
         }
@@ -154,7 +187,7 @@ read_plain(csv_file *file, int c, int *ret_end, dbal_fault *fault)
             return fail(file, fault, "a quote within a field that does not begin with one");
         if (!put(file, c, fault))
             return false;
-        c = getc(file->from);
+        c = next(file);
     }
     *ret_end = c;
     return true;
@@ -163,21 +196,23 @@ read_plain(csv_file *file, int c, int *ret_end, dbal_fault *fault)
 csv_step
 csv_file_next(csv_file *file, dbal_fault *fault)
 {
-    int c = getc(file->from);
+    int c = next(file);
     file->used = file->count = 0;
     file->record_line = file->line;
     if (c == EOF && !ferror(file->from))
-        return CSV_END;
+        return file->stopped ? CSV_FAILED : CSV_END;
     for (bool first = true; first || c == ','; first = false) {
         size_t start = file->used;
         if (!first)
-            c = getc(file->from);
+            c = next(file);
         bool quoted = c == '"';
         bool ok = quoted ? read_quoted(file, &c, fault) : read_plain(file, c, &c, fault);
         if (!ok || !end_field(file, start, quoted, fault))
             return CSV_FAILED;
     }
     file->line += c == '\n';
+    if (file->stopped)
+        return CSV_FAILED;
     if (!ferror(file->from))
         return CSV_RECORD;
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "58030", "%s: it cannot be read", file->name);

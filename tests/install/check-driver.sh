@@ -51,7 +51,7 @@ asks()
 {
     local expected=$1
     shift
-    "$scratch/ask" "csv:$scratch/driver/data" "$@" >"$scratch/said" || true
+    timeout 60 "$scratch/ask" "csv:$scratch/driver/data" "$@" >"$scratch/said" || true
     [ "$(cat "$scratch/said")" = "$expected" ] || fail "$*: $(cat "$scratch/said"), not $expected"
 }
 
@@ -69,6 +69,11 @@ asks '42601 at 23: the statement should end here, not order' 'select * from acco
 asks '0A000 at 1: CSV files are only read: select is wanted, not insert' 'insert into account values (1)'
 asks '42602 at 15: ../driver/data/account cannot be a table'"'"'s name' 'select * from "../driver/data/account"'
 asks '2201W at 30: a limit is a whole number from 0' 'select id from account limit 1.5'
+
+mkfifo data/pipe.csv
+asks "58030 at 15: $scratch/driver/data/pipe.csv: it is no file" 'select * from pipe'
+mkdir data/folder.csv
+asks "58030 at 15: $scratch/driver/data/folder.csv: it is no file" 'select * from folder'
 
 # breaks CONTENT EXPECTED: a file that is no CSV
 breaks()
