@@ -134,6 +134,20 @@ bad(dbal_deferred *deferred, dbal_error_class error_class, const char *sqlstate,
     bad_outcome(loop_fixture_await(&fixture, deferred), error_class, sqlstate, execution);
 }
 
+void
+contract_time_out(dbal_deferred *(*ask)(double timeout, void *arg), void *arg)
+{
+    bool begun = false;
+    for (double timeout = 0.05; !begun; timeout *= 4) {
+        dbal_outcome outcome = loop_fixture_await(&fixture, ask(timeout, arg));
+        dbal_error *error = dbal_outcome_error(outcome);
+        begun =
+            error == NULL || timeout > 2 || dbal_error_execution(error) != DBAL_EXECUTION_NOT_SENT;
+        bad_outcome(outcome, DBAL_ERROR_TIMEOUT, "57014",
+                    begun ? DBAL_EXECUTION_FAILED : DBAL_EXECUTION_NOT_SENT);
+    }
+}
+
 int64_t
 number(const char *sql)
 {

@@ -128,6 +128,11 @@ void bad(dbal_deferred *deferred, dbal_error_class error_class, const char *sqls
 void good_outcome(dbal_outcome outcome);
 void bad_outcome(dbal_outcome outcome, dbal_error_class error_class, const char *sqlstate,
                  dbal_execution execution);
+/*
+ * Times out what is asked for while it runs. On a slow machine its time may be up before it has begun:
+ * then it is asked for again, with more.
+ */
+void contract_time_out(dbal_deferred *(*ask)(double timeout, void *arg), void *arg);
 /* The one integer that a query gives. */
 int64_t number(const char *sql);
 /* The database's one number. */
