@@ -17,6 +17,8 @@ fake_run_fail(fake_run *run, dbal_error_class error_class, const char *sqlstate,
 {
     char text[512];
     va_list list;
+    if (run->failed)
+        return; /* the first reason is the one */
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
@@ -28,6 +30,17 @@ fake_run_fail(fake_run *run, dbal_error_class error_class, const char *sqlstate,
 }
 
 /* ---- operands ---- */
+
+/* Whether a text has room, without its quotes. */
+static bool
+fits(fake_run *run, dbal_sql_token token, size_t size)
+{
+    if (token.kind != DBAL_SQL_STRING || token.size < size + 2)
+        return true;
+    fake_run_fail(run, DBAL_ERROR_PROGRAMMING, "54000", "a text here has up to %zu bytes",
+                  size - 1);
+    return false;
+}
 
 /* 'it''s' without its quotes. */
 static size_t
@@ -89,7 +102,7 @@ fake_run_operand(fake_run *run, dbal_value *ret_value, char *room, size_t size)
         *ret_value = parameter(run, token);
     else if (token.kind == DBAL_SQL_NUMBER)
         *ret_value = number_of(token, negative);
-    else if (token.kind == DBAL_SQL_STRING)
+    else if (token.kind == DBAL_SQL_STRING && fits(run, token, size))
         *ret_value = dbal_textn(room, unquote(token, room, size));
     else if (token.kind != DBAL_SQL_WORD || !word_value(token, ret_value)) {
         run->cursor = before;
@@ -115,7 +128,8 @@ void
 fake_run_text(fake_run *run, char *to, size_t size)
 {
     dbal_sql_token token = next(run);
-    if (token.kind == DBAL_SQL_STRING)
+    *to = '\0';
+    if (token.kind == DBAL_SQL_STRING && fits(run, token, size))
         unquote(token, to, size);
     else if (token.kind == DBAL_SQL_END || token.kind == DBAL_SQL_SEMICOLON)
         fake_run_fail(run, DBAL_ERROR_PROGRAMMING, "42601", "%.*s wants a text",
@@ -206,7 +220,7 @@ class_of(const char *sqlstate)
 static void
 do_fail(fake_run *run)
 {
-    char sqlstate[8], room[256];
+    char sqlstate[32], room[256];
     dbal_value said;
     fake_run_text(run, sqlstate, sizeof sqlstate);
     if (run->failed)

@@ -135,6 +135,21 @@ START_TEST(columns_are_named_once_and_before_the_rows)
 }
 END_TEST
 
+START_TEST(a_text_is_whole_or_refused)
+{
+    char sql[1100], text[1025];
+    dbal_pool *pool = with_script(NULL);
+    memset(text, 'x', 1024);
+    text[1024] = '\0';
+    snprintf(sql, sizeof sql, "row '%s'", text);
+    check_fails(ask(pool, sql), DBAL_ERROR_PROGRAMMING, "54000", "up to 1023 bytes");
+    snprintf(sql, sizeof sql, "row '%s'", text + 1);
+    dbal_outcome outcome = ask(pool, sql);
+    ck_assert_str_eq(dbal_result_text(rows_of(outcome), 0, 0), text + 1);
+    dbal_outcome_clear(&outcome);
+}
+END_TEST
+
 START_TEST(answers_come_in_turn_and_the_last_one_stays)
 {
     dbal_pool *pool = with_script("select a => row 1 | row 2\nselect b => row 3\n");
@@ -296,6 +311,7 @@ main(void)
     const TTest *const tests[] = {
         a_line_answers_with_rows,
         columns_are_named_once_and_before_the_rows,
+        a_text_is_whole_or_refused,
         answers_come_in_turn_and_the_last_one_stays,
         what_no_line_is_for_fails,
         a_statement_fails_as_it_is_told,
