@@ -55,6 +55,15 @@ add_quirk(options *to, const char *name)
 }
 
 static bool
+read_patience(options *into, const char *text)
+{
+    const double day = 86400;
+    char *end;
+    into->patience = strtod(text, &end);
+    return *text != '\0' && *end == '\0' && into->patience > 0 && into->patience <= day;
+}
+
+static bool
 take(options *into, int one)
 {
     switch (one) {
@@ -70,8 +79,7 @@ take(options *into, int one)
         into->only = optarg;
         return true;
     case PATIENCE:
-        into->patience = strtod(optarg, NULL);
-        return into->patience > 0;
+        return read_patience(into, optarg);
     case SEED:
         into->seed = optarg;
         return true;

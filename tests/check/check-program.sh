@@ -102,6 +102,9 @@ long-folder)
     [ -z "$(ls "$TMPDIR")" ] || fail "something is left: $(ls "$TMPDIR")"
     ;;
 nothing-tried)
+    for patience in '' 0 -1 1e9 nan 10s; do
+        says 2 'dbal-check-driver [OPTION' --patience "$patience" 'sqlite:{}/db'
+    done
     says 2 'nothing was tried' --only copies 'sqlite:{}/db'
     ;;
 long-words)

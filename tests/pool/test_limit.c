@@ -492,7 +492,8 @@ run_side(void *arg)
     side *self = arg;
     struct ev_loop *ev = ev_loop_new(0);
     self->loop = dbal_loop_new(ev);
-    self->pool = open_on(self->loop, self->target, "pool_min_size=1&pool_acquire_timeout=60");
+    self->pool = open_on(self->loop, self->target,
+                         "pool_min_size=1&pool_acquire_timeout=60&pool_slow_acquire=off");
     for (int i = 0; i < EACH; i++)
         dbal_deferred_add_both(i % 3 == 0 ? dbal_pool_session(self->pool, NULL, in_session, NULL)
                                           : dbal_pool_query(self->pool, "add 1", DBAL_NO_PARAMS),
