@@ -8,7 +8,7 @@ page=$1
 headers=$2
 shift 2
 {
-    printf '#include <%s>\n' dbal.h ev.h stdio.h
+    printf '#include <%s>\n' dbal.h ev.h stdio.h stdlib.h string.h
     awk -v page="$page" '/^```c$/ { inside = 1; print "#line " NR + 1 " \"" page "\""; next }
         /^```$/ { inside = 0 } inside' "$page"
 } | "$@" -std=gnu11 -Wall -Wextra -Wno-unused-function -Werror -fsyntax-only -I "$headers" -x c -

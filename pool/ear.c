@@ -20,6 +20,7 @@ typedef struct dbal__ear {
     dbal__list link;
     dbal_pool *pool;
     dbal__channel *channel;
+    dbal__target *target; /* with before_connect, what it was opened with; a reference */
     ear_state state;
     dbal__timer timer; /* of opening, of what was asked, and of closing */
     dbal__job job;
@@ -39,6 +40,7 @@ ear_free(ear *self)
     }
     if (self->channel != NULL)
         self->channel->ops->free(self->channel);
+    dbal__target_unref(self->target);
     dbal__free(self);
 }
 
@@ -240,6 +242,17 @@ ask_next(ear *self)
 
 /* ---- its beginning ---- */
 
+static bool
+somebody_listens(const dbal__hearing *hearing)
+{
+    const dbal__list *topics = &hearing->topics;
+    for (const dbal__list *link = topics->next; link != topics; link = link->next) {
+        if (!dbal__list_empty(&DBAL__OF(link, const dbal__topic, link)->listeners))
+            return true;
+    }
+    return false;
+}
+
 static void
 fail_all(dbal_pool *pool, dbal_error *error)
 {
@@ -314,7 +327,8 @@ start(ear *self, dbal_error **ret_error)
     channel->owner = self;
     channel->threadlevel = pool->threadlevel;
     channel->capabilities = pool->capabilities;
-    channel->opening.config = pool->config;
+    channel->opening.config =
+        self->target != NULL ? dbal__target_config(self->target) : pool->config;
     channel->opening.statement_cache = pool->settings.statement_cache;
     channel->opening.deadline = limit < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), limit);
     channel->opened = on_opened;
@@ -324,17 +338,22 @@ start(ear *self, dbal_error **ret_error)
     return channel->ops->open(channel, ret_error);
 }
 
+/* The target is taken over, or NULL. */
 static void
-open_ear(dbal_pool *pool)
+open_ear(dbal_pool *pool, dbal__target *target)
 {
     dbal_error *error = NULL;
     if (pool->hanging >= pool->limit + HANGING_MOST) {
+        dbal__target_unref(target);
         back_off(pool);
         return;
     }
     ear *self = dbal__zalloc(sizeof *self);
-    if (self != NULL) {
+    if (self == NULL) {
+        dbal__target_unref(target);
+    } else {
         self->pool = pool;
+        self->target = target;
         dbal__list_push(&pool->hearing.ears, &self->link);
         if (start(self, &error)) {
             pool->hearing.ear = self;
@@ -348,18 +367,36 @@ open_ear(dbal_pool *pool)
                           : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
 }
 
-/* ---- for listen.c and the pool ---- */
-
-static bool
-somebody_listens(const dbal__hearing *hearing)
+static void
+on_asked(void *owner, dbal__target *target, dbal_error *error)
 {
-    const dbal__list *topics = &hearing->topics;
-    for (const dbal__list *link = topics->next; link != topics; link = link->next) {
-        if (!dbal__list_empty(&DBAL__OF(link, const dbal__topic, link)->listeners))
-            return true;
+    dbal_pool *pool = owner;
+    pool->hearing.asking = NULL;
+    if (error == NULL && somebody_listens(&pool->hearing)) {
+        open_ear(pool, target);
+        return;
     }
-    return false;
+    dbal__target_unref(target);
+    if (error != NULL && somebody_listens(&pool->hearing))
+        open_failed(pool, error);
+    else
+        dbal_error_unref(error);
+    dbal__pool_check_closed(pool);
 }
+
+static void
+begin_open(dbal_pool *pool)
+{
+    if (pool->settings.before_connect == NULL) {
+        open_ear(pool, NULL);
+        return;
+    }
+    pool->hearing.asking = dbal__asking_begin(pool, on_asked, pool);
+    if (pool->hearing.asking == NULL)
+        open_failed(pool, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+}
+
+/* ---- for listen.c and the pool ---- */
 
 void
 dbal__ear_adjust(dbal_pool *pool)
@@ -369,14 +406,16 @@ dbal__ear_adjust(dbal_pool *pool)
         dbal__clock_stop(&pool->loop->ready.clock, &hearing->retry);
         if (hearing->ear != NULL)
             close_ear(hearing->ear);
+        if (hearing->asking != NULL)
+            dbal__asking_stop(hearing->asking);
         while (!dbal__list_empty(&hearing->topics))
             dbal__topic_drop(DBAL__OF(hearing->topics.next, dbal__topic, link));
     } else if (hearing->ear != NULL) {
         ask_next(hearing->ear);
         if (!somebody_listens(hearing))
             dbal__ear_adjust(pool); /* the last has failed for lack of memory */
-    } else if (!hearing->retry.active) {
-        open_ear(pool);
+    } else if (!hearing->retry.active && hearing->asking == NULL) {
+        begin_open(pool);
     }
 }
 
@@ -384,6 +423,8 @@ bool
 dbal__ear_is_gone(const dbal_pool *pool)
 {
     const dbal__list *ears = &pool->hearing.ears;
+    if (pool->hearing.asking != NULL)
+        return false;
     for (const dbal__list *link = ears->next; link != ears; link = link->next) {
         if (!DBAL__OF(link, const ear, link)->channel->given_up)
             return false;
@@ -405,6 +446,7 @@ dbal__ear_give_up(dbal_pool *pool, bool busy_only)
 void
 dbal__ear_free(dbal_pool *pool)
 {
+    dbal__asking_forget(pool->hearing.asking);
     while (!dbal__list_empty(&pool->hearing.ears))
         ear_free(DBAL__OF(pool->hearing.ears.next, ear, link));
 }

@@ -9,6 +9,7 @@
 #include "dbal/error.h"
 #include "dbal/list.h"
 #include "dbal/ready.h"
+#include "pool/asking.h"
 
 struct dbal_pool;
 
@@ -48,6 +49,7 @@ typedef struct dbal__hearing {
     dbal__list topics;
     dbal__list ears;       /* all, also those that are being closed */
     struct dbal__ear *ear; /* the one in use, or NULL */
+    dbal__asking *asking;  /* before_connect is to say where that goes; or NULL */
     dbal__timer retry;
     unsigned failures; /* in a row */
     dbal__list news;   /* to be told */

@@ -83,6 +83,11 @@ set_up(dbal_pool *pool, const char *text, dbal_url *url, const dbal_pool_options
     if (error != NULL)
         return error;
     dbal__seat_init(pool, pool->settings.limit);
+    if (pool->settings.before_connect != NULL) {
+        pool->target = dbal__target_first(pool, text);
+        if (pool->target == NULL)
+            return no_memory();
+    }
     dbal__waiters_limit(pool);
     dbal__lanes_init(&pool->lanes, pool->settings.pipeline_wait);
     pool->table = dbal__sql_table_new(pool->driver->driver, pool->config, TEXTS_MOST);
@@ -148,6 +153,7 @@ release(dbal_pool *pool)
     dbal__seat_fini(pool);
     dbal__threads_free(pool->threads);
     dbal__sql_table_free(pool->table);
+    dbal__target_unref(pool->target);
     if (pool->config != NULL)
         pool->driver->driver->configure_free(pool->config);
     dbal_error_unref(pool->last_error);

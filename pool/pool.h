@@ -16,6 +16,7 @@
 #include "dbal/moving.h"
 #include "dbal/sql.h"
 #include "dbal/token.h"
+#include "pool/asking.h"
 #include "pool/backoff.h"
 #include "pool/collect.h"
 #include "pool/ear.h"
@@ -45,6 +46,9 @@ struct dbal__slot {
     dbal__list link; /* most recently used first */
     dbal_pool *pool;
     dbal__channel *channel;
+    dbal__asking *asking; /* before_connect is to say where it goes; or NULL */
+    dbal__target *target; /* with before_connect, what it was opened with; a reference */
+    int64_t open_by;      /* connect_timeout's end */
     dbal__slot_state state;
     unsigned flying; /* jobs handed to it that have not come back; not counted on the crew's line */
     dbal__lane lane; /* of these, the statements on the pool: loop gate */
@@ -66,6 +70,7 @@ struct dbal_pool {
     dbal_loop *loop;
     dbal__driver_entry *driver;
     void *config;
+    dbal__target *target; /* with before_connect: where it said last that connects go; else NULL */
     dbal__settings settings;
     dbal_gate_kind gate;
     int threadlevel; /* as the driver declares */

@@ -303,6 +303,8 @@ dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options, 
         store(settings, &known[i], known[i].standard);
     settings->max_size = 0;
     settings->limit = given.limit;
+    settings->before_connect = given.before_connect;
+    settings->before_connect_arg = given.before_connect_arg;
     settings->on_connect = given.on_connect;
     settings->on_connect_arg = given.on_connect_arg;
     settings->trace = given.trace;

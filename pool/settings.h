@@ -31,7 +31,10 @@ typedef struct dbal__settings {
     bool histograms;
     dbal_reset reset;
     char name[DBAL__NAME_ROOM]; /* "": it has none */
-    dbal_work *on_connect;      /* or NULL; this and what follows is of the options alone */
+    dbal_before_connect
+        *before_connect; /* or NULL; this and what follows is of the options alone */
+    void *before_connect_arg;
+    dbal_work *on_connect; /* or NULL */
     void *on_connect_arg;
     dbal_trace_fn *trace; /* or NULL */
     void *trace_arg;

@@ -56,8 +56,10 @@ slot_free(dbal__slot *slot)
     if (slot->hook != NULL)
         slot->hook->slot = NULL;
     dbal__list_remove(&slot->link);
+    dbal__asking_forget(slot->asking);
     if (slot->channel != NULL)
         slot->channel->ops->free(slot->channel);
+    dbal__target_unref(slot->target);
     dbal__free(slot);
 }
 
@@ -116,38 +118,88 @@ on_connect_timeout(dbal__timer *timer)
     share_fate(pool);
 }
 
+static dbal_error *
+no_memory(void)
+{
+    return dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+}
+
+/* It has not become open. The error is taken over. */
+static void
+open_failed(dbal__slot *slot, dbal_error *error)
+{
+    dbal_pool *pool = slot->pool;
+    pool->connecting--;
+    if (DBAL__SELDOM(slot->journey != NULL))
+        dbal__journey_connected(slot, error);
+    dbal__replace_gone(slot);
+    slot_free(slot);
+    dbal__slots_failed(pool, error);
+}
+
+/* The driver begins. */
+static bool
+enter_open(dbal__slot *slot, dbal_error **ret_error)
+{
+    dbal_pool *pool = slot->pool;
+    dbal_opening *opening = &slot->channel->opening;
+    double limit = pool->settings.connect_timeout;
+    int64_t now = dbal__loop_now(pool->loop);
+    opening->config = slot->target != NULL ? dbal__target_config(slot->target) : pool->config;
+    opening->again = pool->probed;
+    opening->deadline = slot->open_by == DBAL__NEVER
+                            ? DBAL__NEVER
+                            : dbal__monotonic() + (slot->open_by > now ? slot->open_by - now : 0);
+    if (!slot->channel->ops->open(slot->channel, ret_error))
+        return false;
+    /* a little later than the driver's own deadline, whose error says more */
+    if (slot->open_by != DBAL__NEVER)
+        dbal__clock_start(&pool->loop->ready.clock, &slot->timer,
+                          dbal__after(slot->open_by, limit / 8), on_connect_timeout);
+    return true;
+}
+
+/* Before_connect has said where it goes. */
+static void
+on_asked(void *owner, dbal__target *target, dbal_error *error)
+{
+    dbal__slot *slot = owner;
+    slot->asking = NULL;
+    slot->target = target;
+    if (slot->state != DBAL__SLOT_OPENING) {
+        dbal_error_unref(error); /* it was closed meanwhile */
+        on_closed(slot->channel);
+        return;
+    }
+    if (error == NULL && enter_open(slot, &error))
+        return;
+    open_failed(slot, error != NULL ? error : no_memory());
+}
+
 static bool
 slot_open(dbal__slot *slot, dbal_error **ret_error)
 {
     dbal_pool *pool = slot->pool;
     dbal__channel *channel = slot->channel = make_channel(pool);
     if (channel == NULL) {
-        *ret_error = pool->gate == DBAL_GATE_DRIVER_THREAD
-                         ? thread_hangs()
-                         : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+        *ret_error = pool->gate == DBAL_GATE_DRIVER_THREAD ? thread_hangs() : no_memory();
         return false;
     }
     double limit = pool->settings.connect_timeout;
-    int64_t now = dbal__loop_now(pool->loop);
+    slot->open_by = limit < 0 ? DBAL__NEVER : dbal__after(dbal__loop_now(pool->loop), limit);
     channel->owner = slot;
     channel->threadlevel = pool->entry_level;
     channel->capabilities = pool->capabilities;
-    channel->opening.config = pool->config;
-    channel->opening.again = pool->probed;
     channel->opening.statement_cache = pool->settings.statement_cache;
-    channel->opening.deadline = limit < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), limit);
     channel->opened = on_opened;
     channel->closed = on_closed;
     channel->closing = on_closing;
     channel->lost = on_lost;
     channel->landed = on_landed;
-    if (!channel->ops->open(channel, ret_error))
-        return false;
-    /* a little later than the driver's own deadline, whose error says more */
-    if (limit >= 0)
-        dbal__clock_start(&pool->loop->ready.clock, &slot->timer,
-                          dbal__after(now, limit + limit / 8), on_connect_timeout);
-    return true;
+    if (pool->settings.before_connect == NULL)
+        return enter_open(slot, ret_error);
+    slot->asking = dbal__asking_begin(pool, on_asked, slot);
+    return slot->asking != NULL;
 }
 
 bool
@@ -191,9 +243,7 @@ dbal__slots_open(dbal_pool *pool)
         }
         slot_free(slot);
     }
-    dbal__slots_failed(
-        pool, error != NULL ? error
-                            : dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+    dbal__slots_failed(pool, error != NULL ? error : no_memory());
     return NULL;
 }
 
@@ -281,11 +331,9 @@ log_notes(dbal_pool *pool, const dbal_notes *notes)
 static double
 time_left(const dbal__slot *slot)
 {
-    const dbal_pool *pool = slot->pool;
-    double limit = pool->settings.connect_timeout;
-    if (limit < 0)
-        return limit;
-    double left = (double)(slot->timer.at - dbal__loop_now(pool->loop)) / 1e9 - limit / 8;
+    if (slot->open_by == DBAL__NEVER)
+        return -1;
+    double left = (double)(slot->open_by - dbal__loop_now(slot->pool->loop)) / 1e9;
     return left > 0 ? left : 0;
 }
 
@@ -305,21 +353,17 @@ on_opened(dbal__channel *channel, dbal_error *error)
         dbal_error_unref(error);
         return;
     }
-    double left = time_left(slot);
     dbal__clock_stop(&pool->loop->ready.clock, &slot->timer);
-    if (DBAL__SELDOM(slot->journey != NULL))
-        dbal__journey_connected(slot, error);
     if (error != NULL) {
-        pool->connecting--;
-        dbal__replace_gone(slot);
-        slot_free(slot);
-        dbal__slots_failed(pool, error);
+        open_failed(slot, error);
         return;
     }
+    if (DBAL__SELDOM(slot->journey != NULL))
+        dbal__journey_connected(slot, NULL);
     learn_from(pool, &channel->opening);
     log_notes(pool, &channel->notes);
     if (pool->settings.on_connect != NULL && !pool->stopped)
-        dbal__hook_begin(slot, left);
+        dbal__hook_begin(slot, time_left(slot));
     else
         dbal__slots_opened(slot);
 }
@@ -410,7 +454,9 @@ dbal__slot_close(dbal__slot *slot)
     if (slot->connection != NULL)
         dbal__connection_lost(slot->connection, NULL);
     /* one that is being opened is closed when that has ended, which may be soon */
-    if (opening)
+    if (slot->asking != NULL)
+        dbal__asking_stop(slot->asking);
+    else if (opening)
         dbal__channel_stop_opening(slot->channel);
     else
         slot->channel->ops->close(slot->channel);
@@ -422,6 +468,10 @@ dbal__slot_give_up(dbal__slot *slot)
     dbal_pool *pool = slot->pool;
     if (slot->channel->given_up)
         return;
+    if (slot->asking != NULL) {
+        dbal__slot_close(slot); /* nothing hangs */
+        return;
+    }
     pool->counts.lost++;
     if (slot->state != DBAL__SLOT_CLOSING)
         retire(slot);
@@ -491,7 +541,7 @@ dbal__slots_give_up(dbal_pool *pool, bool busy_only)
             continue;
         if (slot->state != DBAL__SLOT_CLOSING)
             dbal__slot_give_up(slot);
-        else
+        else if (slot->asking == NULL)
             abandon(slot);
     }
 }

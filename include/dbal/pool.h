@@ -46,6 +46,19 @@ typedef enum dbal_reset {
     DBAL_RESET_NONE  /**< never: whoever comes next finds what was left behind */
 } dbal_reset;
 
+/**
+ * Says where a connect goes, see dbal_pool_options.before_connect: for a password that changes, as a
+ * vault's or a cloud's do. Called on the loop before each connect, that of dbal_pool_listen() too.
+ *
+ * @param url  what the last one said, with its password; before that what dbal_pool_open() was given.
+ *             Valid until this returns
+ * @param arg  dbal_pool_options.before_connect_arg
+ * @return dbal_done(): to that one. dbal_ok(text, free): to this URL, which is copied. dbal_fail(): the
+ *         connect fails with it, `before_connect: ` before the message. dbal_wait(): a Deferred that
+ *         ends in one of these; when connect_timeout is over it is cancelled
+ */
+typedef dbal_outcome dbal_before_connect(const char *url, void *arg);
+
 /** A pool's settings; zero means default everywhere. Each can also stand in the URL as `pool_<name>`, which wins. */
 typedef struct dbal_pool_options {
     size_t size;              /**< sizeof(dbal_pool_options); DBAL_POOL_OPTIONS() sets it */
@@ -76,6 +89,8 @@ typedef struct dbal_pool_options {
     bool histograms;          /**< keeps histograms of how long phases take, by label: see dbal_pool_histograms() and dbal_pool_metrics(). Default off. On, each statement costs some hundred nanoseconds more, and the pool 120 kB at most */
     dbal_reset reset;         /**< default DBAL_RESET_AUTO. FULL, where a driver cannot see all that changes a session: a round trip more behind each session and transaction; a driver that can make none as new is an INTERFACE error. NONE, for a pooler that resets by itself: settings of one caller are those of the next, and what he locked stays locked. With each, a session that ends changed is told to the log, once for each label or SQL, and counted in dirty_sessions; an open transaction is rolled back, and where that fails the connection closed */
     const char *name;         /**< what the pool is called in dbal_pool_metrics(): 1 to 63 bytes, copied; default the URL without passwords. The same for two pools: nobody can tell which is which */
+    dbal_before_connect *before_connect; /**< says where each connect goes, in its connect_timeout. Its URL must be of the same driver, promise what the pool's promises (INTERFACE else), and say all that is wanted again; `pool_` settings in it are not looked at. Connections that are open stay as they are: see max_lifetime and dbal_pool_drain(). When it fails, that is a connect that failed. Nothing that waits for a connection of the same pool may be waited for in it. Default NULL. Not in URLs */
+    void *before_connect_arg; /**< for before_connect */
     dbal_work *on_connect;    /**< a session on each fresh connection, before anybody else has it: settings, a PRAGMA, prepared statements. Runs from the loop, as dbal_pool_session()'s work, once more on a connection that was made as new, and not on that of dbal_pool_listen(); it is a part of connecting, within connect_timeout. What it changes stays; what it fails with, or a transaction that it leaves open and cannot be undone, is a connect that failed, with `on_connect: ` before the message, and the connection is closed. It must not wait for anything else of the pool: that may be waiting for this. Default NULL. Not in URLs */
     void *on_connect_arg;     /**< for on_connect */
     dbal_limit *limit;        /**< connections of all pools that are given the same, of other loops and threads too; NULL: none. The pool refers to it. Not in URLs. Too low: pools wait for one another, and with fewer places than pools each turn is a connect */
@@ -88,7 +103,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What

@@ -24,7 +24,7 @@ typedef struct dbal_pool dbal_pool;
 typedef enum dbal_phase {
     DBAL_PHASE_QUEUE,    /**< from asking until a connection takes it; of a statement in a session: until those before it are handed down, and the writer's turn has come */
     DBAL_PHASE_RESOLVE,  /**< looking up the server's name. No driver tells it apart yet: it is part of CONNECT */
-    DBAL_PHASE_CONNECT,  /**< opening a connection: names, TCP, TLS, login and what the driver sets. That of dbal_pool_listen() is not told */
+    DBAL_PHASE_CONNECT,  /**< opening a connection: before_connect, names, TCP, TLS, login and what the driver sets; not on_connect, whose statements have phases of their own. That of dbal_pool_listen() is not told */
     DBAL_PHASE_VALIDATE, /**< asking an idle connection whether it lives. No pool does that yet */
     DBAL_PHASE_EXECUTE,  /**< from being handed down until the first row, or the end when there is none */
     DBAL_PHASE_FETCH,    /**< begins with the first row, ends with the last; of a stream with its consumer's pauses */

@@ -330,6 +330,40 @@ START_TEST(the_log_is_copied_back_when_nobody_waits)
 }
 END_TEST
 
+static dbal_outcome
+elsewhere(const char *url, void *arg)
+{
+    (void)url;
+    return dbal_ok(arg, NULL);
+}
+
+/* A worker is told the URL that before_connect says, and the driver's config for it is good here. */
+START_TEST(a_worker_goes_where_the_program_says)
+{
+    char other[256], url[256];
+    open_sqlite("");
+    snprintf(other, sizeof other, "sqlite:%s-other", path);
+    dbal_pool *second = dbal_pool_open(fixture.loop, other, NULL, NULL);
+    dbal_pool *first = pool;
+    pool = second;
+    good(ask("create table t(n)"));
+    good(ask("insert into t values (1)"));
+    good(dbal_pool_close(second));
+    snprintf(url, sizeof url, "sqlite:%s?pool_gate=process&pool_max_statements=1", path);
+    pool = dbal_pool_open(
+        fixture.loop, url,
+        DBAL_POOL_OPTIONS(.before_connect = elsewhere, .before_connect_arg = other), NULL);
+    for (int i = 0; i < 3; i++) {
+        dbal_outcome outcome = loop_fixture_await(&fixture, ask("select count(*) from t"));
+        ck_assert_int_eq(dbal_result_int64(dbal_outcome_result(outcome), 0, 0), 1);
+        dbal_outcome_clear(&outcome);
+    }
+    good(dbal_pool_close(pool));
+    pool = first;
+    close_sqlite();
+}
+END_TEST
+
 /* A new worker knows what the one before it knew. */
 START_TEST(a_database_that_is_gone_is_not_made_anew)
 {
@@ -472,6 +506,7 @@ main(void)
                             many_rows_come_back_in_order,
                             much_may_be_asked_at_once,
                             the_log_is_copied_back_when_nobody_waits,
+                            a_worker_goes_where_the_program_says,
                             a_database_that_is_gone_is_not_made_anew,
                             one_whose_time_is_up_leaves_the_write_before_it_alone,
                             a_result_that_is_too_large_is_an_error,

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "connect_servers.h"
+#include "tests/lib/loop_fixture.h"
+#include <dbal/pool.h>
 
 static dialled one;
 
@@ -389,6 +391,63 @@ START_TEST(notices)
 }
 END_TEST
 
+/* ---- a password that changes ---- */
+
+/* By the socket, where nobody asks for a password. */
+static void
+rule(const char *sql)
+{
+    char url[200];
+    snprintf(url, sizeof url, "postgresql:///bank?host=%s&port=%d&user=postgres",
+             servers.bank.folder, servers.bank_port);
+    postgres_run(url, sql);
+}
+
+/* What the vault has: a URL, handed out with one password after another. */
+static dbal_outcome
+from_vault(const char *url, void *arg)
+{
+    int *asked = arg;
+    char *next = NULL;
+    (void)url;
+    ck_assert_int_gt(asprintf(&next,
+                              "postgresql://rotated:secret%d@127.0.0.1:%d/bank?sslmode=disable",
+                              ++*asked, servers.bank_port),
+                     0);
+    return dbal_ok(next, free);
+}
+
+static void
+ask_for(loop_fixture *fixture, dbal_deferred *deferred, dbal_error_class error_class)
+{
+    dbal_outcome outcome = loop_fixture_await(fixture, deferred);
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_msg((error == NULL ? 0 : dbal_error_kind(error)) == error_class, "%s",
+                  dbal_error_message(error));
+    dbal_outcome_clear(&outcome);
+}
+
+START_TEST(a_password_that_changes)
+{
+    loop_fixture fixture;
+    int asked = 0;
+    rule("create role rotated login password 'secret1'");
+    loop_fixture_init(&fixture);
+    dbal_pool *pool = dbal_pool_open(fixture.loop, "postgresql:",
+                                     DBAL_POOL_OPTIONS(.max_size = 1, .before_connect = from_vault,
+                                                       .before_connect_arg = &asked),
+                                     NULL);
+    ask_for(&fixture, dbal_pool_query(pool, "select 1", DBAL_NO_PARAMS), 0);
+    rule("alter role rotated password 'secret2'");
+    ask_for(&fixture, dbal_pool_drain(pool), 0);
+    ask_for(&fixture, dbal_pool_query(pool, "select 1", DBAL_NO_PARAMS), 0);
+    ck_assert_int_eq(asked, 2);
+    ask_for(&fixture, dbal_pool_close(pool), 0);
+    loop_fixture_fini(&fixture);
+    rule("drop role rotated");
+}
+END_TEST
+
 Suite *
 connect_server_suite(void)
 {
@@ -400,6 +459,7 @@ connect_server_suite(void)
         too_many,
         settings,
         a_password_file,
+        a_password_that_changes,
         a_password_file_that_others_may_read,
         a_service_file,
         hosts_of_a_service,
