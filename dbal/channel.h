@@ -38,6 +38,8 @@ struct dbal__channel {
     dbal__driver_entry *driver;
     int threadlevel;
     unsigned capabilities;
+    int64_t
+        validate_after; /* nanoseconds of silence before it is asked whether it lives; threads' */
     dbal_opening opening;
     dbal_notes notes;          /* of opening */
     atomic_bool opening_ended; /* what is being opened is not wanted any more */
@@ -81,6 +83,8 @@ dbal__channel *dbal__threaded_new(dbal_loop *loop, dbal__driver_entry *driver, d
 bool dbal__threaded_is_idle(const dbal__channel *channel);
 /* Takes it away from the shared line, if it is idle then. */
 bool dbal__threaded_hold_idle(dbal__channel *channel);
+/* One that does nothing: whether it was silent for so long that it is asked first. */
+bool dbal__threaded_is_silent(const dbal__channel *channel);
 /* Its thread, for the crew. */
 dbal__worker *dbal__threaded_worker(const dbal__channel *channel);
 /* Gives it back to the shared line. */

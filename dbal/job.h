@@ -20,10 +20,11 @@ typedef enum dbal__job_state {
 
 typedef enum dbal__job_kind {
     DBAL__JOB_STATEMENT,
-    DBAL__JOB_GRANT,  /* runs nothing: asks for the connection that reaches it */
-    DBAL__JOB_RESET,  /* makes the session as new */
-    DBAL__JOB_UPKEEP, /* does what the database wants done */
-    DBAL__JOB_BACKUP  /* copies the database; what it gives are rows, too */
+    DBAL__JOB_GRANT,    /* runs nothing: asks for the connection that reaches it */
+    DBAL__JOB_RESET,    /* makes the session as new */
+    DBAL__JOB_VALIDATE, /* asks whether the connection lives, if it was silent */
+    DBAL__JOB_UPKEEP,   /* does what the database wants done */
+    DBAL__JOB_BACKUP    /* copies the database; what it gives are rows, too */
 } dbal__job_kind;
 
 /*
@@ -44,6 +45,7 @@ typedef struct dbal__job {
     bool worn;            /* process gate: its connection is to be replaced */
     bool may_wait;        /* process gate: with its answer; it can be run once more */
     bool needs_token;
+    bool unsound;    /* its connection was found dead before it began */
     bool large;      /* its result is: see dbal__result_is_large() */
     bool leads;      /* it stands for a snapshot or commit that was shared */
     bool grouped;    /* its time is without that of its commit */
@@ -52,7 +54,8 @@ typedef struct dbal__job {
     dbal_upkeep upkeep_wanted;
     dbal_error *error;
     int64_t began, ended; /* 0: it never ran */
-    uint64_t number;      /* never that of another of the same pool: memory may be used again */
+    int64_t asked; /* when its connection was asked whether it lives, just before; 0: it was not */
+    uint64_t number; /* never that of another of the same pool: memory may be used again */
     struct dbal__channel *channel; /* the one it is bound to, or that took it */
     dbal__group *group; /* STATEMENT: it is run with each of these; a reference, or NULL */
     dbal_request request;

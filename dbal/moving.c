@@ -82,6 +82,13 @@ dbal__moving_engage(dbal__channel *channel)
 }
 
 bool
+dbal__moving_is_silent(const dbal__channel *channel)
+{
+    const moving *self = (const moving *)(const void *)channel;
+    return dbal__runner_is_silent(self->runners, dbal__monotonic());
+}
+
+bool
 dbal__moving_keep(dbal__channel *channel)
 {
     moving *self = (moving *)(void *)channel;
@@ -153,6 +160,8 @@ do_open(dbal__work *work, dbal__worker *worker)
 {
     moving *self = DBAL__OF(work, moving, open_work);
     self->ok = dbal__channel_enter_open(&self->channel, &self->fault);
+    for (unsigned i = 0; i < self->width; i++)
+        dbal__runner_look(&self->runners[i]);
     dbal__worker_publish(worker, self->channel.inbox, &self->opened_message, true);
 }
 

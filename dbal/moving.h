@@ -21,5 +21,7 @@ bool dbal__moving_engage(dbal__channel *channel);
 /* The same for all that is handed to it until it is released. Nothing may be there. */
 bool dbal__moving_keep(dbal__channel *channel);
 void dbal__moving_release(dbal__channel *channel);
+/* One that does nothing: see dbal__threaded_is_silent(). */
+bool dbal__moving_is_silent(const dbal__channel *channel);
 
 #endif

@@ -277,14 +277,65 @@ lost_connection(const dbal__job *job)
     return job->error != NULL && dbal_error_connection_lost(job->error);
 }
 
+/*
+ * One that was silent for long is asked whether it lives: a server that has gone without a word is
+ * seen before anything is lost there. False: it does not, and the job has not begun.
+ */
+static bool
+validate(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
+{
+    dbal__channel *channel = runner->channel;
+    dbal_fault fault = DBAL__FAULT_INIT;
+    dbal__worker_announce(worker); /* it may take long */
+    job->asked = dbal__monotonic();
+    dbal__runner_enter(runner, "ping");
+    job->unsound = !channel->driver->driver->blocking->ping(channel->connection, &fault);
+    dbal__runner_leave(runner);
+    dbal__runner_look(runner);
+    if (job->unsound) {
+        dbal_error *cause = dbal__fault_take(&fault);
+        job->error = dbal__error_lost(cause, DBAL_EXECUTION_NOT_SENT);
+        dbal_error_unref(cause);
+        job->ended = runner->looked;
+        dbal__runner_bury(runner, worker);
+    }
+    dbal_fault_clear(&fault);
+    return !job->unsound;
+}
+
+/* It takes a connection: one that is dead is none. */
+static void
+grant(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
+{
+    atomic_store(&worker->engaged, true);
+    if (!runner->dead && runner->channel->validate_after != DBAL__NEVER &&
+        dbal__runner_is_silent(runner, dbal__monotonic()) && validate(runner, job, worker))
+        job->ended = runner->looked;
+}
+
+/* One that is the first for a while. A session was asked before it began, and may be silent. */
+static void
+do_first(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
+{
+    int64_t now = dbal__monotonic();
+    bool may_ask = job->kind == DBAL__JOB_STATEMENT && !job->request.in_order;
+    if (!may_ask || !dbal__runner_is_silent(runner, now))
+        dbal__runner_execute(runner, job, now);
+    else if (validate(runner, job, worker))
+        dbal__runner_execute(runner, job, runner->looked);
+}
+
 /* What may begin. `next`: right after one of its group. */
 static void
 do_one(dbal__runner *runner, dbal__job *job, bool own, bool next, dbal__worker *worker)
 {
     if (job->kind == DBAL__JOB_GRANT) {
-        atomic_store(&worker->engaged, true);
+        grant(runner, job, worker);
     } else if (runner->dead) {
         job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
+    } else if (job->kind == DBAL__JOB_VALIDATE) {
+        if (dbal__runner_is_silent(runner, dbal__monotonic()))
+            validate(runner, job, worker);
     } else if (!bounced(runner, job)) {
         /* what is the thread's own nobody else may look after, see crew.h */
         if ((own && !runner->watched) || !dbal__job_is_quick(job))
@@ -292,7 +343,7 @@ do_one(dbal__runner *runner, dbal__job *job, bool own, bool next, dbal__worker *
         if (next)
             execute_next(runner, job);
         else
-            dbal__runner_execute(runner, job, dbal__monotonic());
+            do_first(runner, job, worker);
         runner->bounces = job->request.in_order && job->needs_token;
         if (lost_connection(job) || dbal__job_strays(job))
             dbal__runner_bury(runner, worker);
@@ -343,5 +394,5 @@ dbal__runner_return(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
     if (job->request.has_token && !runner->dead)
         job->upkeep_wanted = upkeep_wanted(runner);
     dbal__worker_publish(worker, runner->channel->inbox, &job->message,
-                         job->kind == DBAL__JOB_GRANT);
+                         job->kind == DBAL__JOB_GRANT || job->kind == DBAL__JOB_VALIDATE);
 }

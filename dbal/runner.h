@@ -53,6 +53,13 @@ dbal__runner_leave(dbal__runner *runner)
 /* The connection is of no more use, and its thread takes no more shared work. */
 void dbal__runner_bury(dbal__runner *runner, dbal__worker *worker);
 
+/* Whether nothing was heard of the connection for so long that it is asked whether it lives. */
+static inline bool
+dbal__runner_is_silent(const dbal__runner *runner, int64_t now)
+{
+    return now - runner->looked > runner->channel->validate_after;
+}
+
 /* Runs it, and hands it back. `own`: it was handed to this connection and no other could take it. */
 void dbal__runner_run(dbal__runner *runner, dbal__job *job, bool own, dbal__worker *worker);
 /* The same for one of a group, right after the one before. */

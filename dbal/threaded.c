@@ -49,6 +49,7 @@ do_open(dbal__work *work, dbal__worker *worker)
     threaded *self = DBAL__OF(work, threaded, open_work);
     dbal__worker_announce(worker); /* it may take long */
     self->ok = may_open(self) && dbal__channel_enter_open(&self->channel, &self->fault);
+    dbal__runner_look(&self->runner);
     dbal__worker_publish(worker, self->channel.inbox, &self->opened_message, true);
 }
 
@@ -307,6 +308,14 @@ dbal__threaded_is_idle(const dbal__channel *channel)
 {
     const threaded *self = (const threaded *)(const void *)channel;
     return dbal__worker_is_parked(self->worker) && dbal__line_count(&self->worker->own) == 0;
+}
+
+bool
+dbal__threaded_is_silent(const dbal__channel *channel)
+{
+    const threaded *self = (const threaded *)(const void *)channel;
+    return channel->validate_after != DBAL__NEVER &&
+           dbal__runner_is_silent(&self->runner, dbal__monotonic());
 }
 
 dbal__worker *

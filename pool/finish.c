@@ -92,9 +92,9 @@ static bool
 may_move(const dbal__ticket *ticket)
 {
     const dbal_error *error = ticket->job.error;
-    return ticket->moves < MOVES_MOST && ticket->kind == DBAL__TICKET_STATEMENT &&
-           ticket->why == 0 && !ticket->pool->stopped && error != NULL &&
-           dbal_error_connection_lost(error) &&
+    bool some_more = ticket->moves < MOVES_MOST || ticket->job.unsound;
+    return some_more && ticket->kind == DBAL__TICKET_STATEMENT && ticket->why == 0 &&
+           !ticket->pool->stopped && error != NULL && dbal_error_connection_lost(error) &&
            dbal_error_execution(error) == DBAL_EXECUTION_NOT_SENT;
 }
 
@@ -115,7 +115,8 @@ may_write_now(dbal__ticket *ticket)
 static void
 move(dbal__ticket *ticket)
 {
-    ticket->moves++;
+    ticket->moves += !ticket->job.unsound; /* of those there are only so many */
+    ticket->job.unsound = false;
     dbal__ticket_wait_anew(ticket);
     dbal__waiters_return(ticket);
 }
@@ -132,7 +133,7 @@ again(dbal__ticket *ticket, bool lost)
     bool turned = job->needs_token;
     ticket->writes = ticket->writes || turned;
     job->needs_token = job->request.has_token = job->request.sent = false;
-    job->began = job->ended = 0;
+    job->began = job->ended = job->asked = 0;
     job->in_transaction = false;
     job->then = NULL;
     job->channel = NULL;
@@ -277,15 +278,8 @@ dbal__ticket_finished(dbal__job *job)
         slot->flying--;
     if (slot != NULL && !lost)
         dbal__slot_proved(slot);
-    if (slot != NULL && lost && slot->state != DBAL__SLOT_CLOSING) {
-        pool->counts.lost++;
-        dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "a connection was lost: %s",
-                        dbal_error_message(job->error));
-        if (slot->connection != NULL)
-            dbal__connection_lost(slot->connection, job->error);
-        dbal__slot_close(slot);
-        dbal__hook_lost(slot, job->error);
-    }
+    if (slot != NULL && lost && slot->state != DBAL__SLOT_CLOSING)
+        dbal__slot_is_lost(slot, job->error);
     if (slot != NULL && ticket->kind == DBAL__TICKET_STATEMENT && job->began != 0 &&
         (job->in_transaction || job->soiled))
         check_lane(ticket, slot);

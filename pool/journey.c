@@ -213,10 +213,23 @@ phase_of(const dbal__ticket *ticket)
     return ticket->job.kind == DBAL__JOB_RESET ? DBAL_PHASE_RESET : DBAL_PHASE_EXECUTE;
 }
 
+/* Its connection was asked whether it lives, before it began. */
+static bool
+ask_first(dbal__ticket *ticket)
+{
+    int64_t at = ticket->place == DBAL__PLACE_NOWHERE ? ticket->job.asked : 0;
+    if (at == 0)
+        return false;
+    end(ticket->pool, ticket->journey, at, 0, NULL);
+    begin(ticket->pool, ticket->journey, DBAL_PHASE_VALIDATE, at);
+    return true;
+}
+
 static void
 set_off(dbal__ticket *ticket, int64_t at)
 {
     dbal__journey *journey = ticket->journey;
+    ask_first(ticket);
     end(ticket->pool, journey, at, 0, NULL);
     journey->leg = UNDERWAY;
     begin(ticket->pool, journey, phase_of(ticket), at);
@@ -254,7 +267,8 @@ dbal__journey_granted(dbal__ticket *ticket)
 {
     if (ticket->journey->leg != QUEUED)
         return;
-    end(ticket->pool, ticket->journey, now_of(ticket->pool), 0, NULL);
+    bool asked = ask_first(ticket);
+    end(ticket->pool, ticket->journey, asked ? ticket->job.ended : now_of(ticket->pool), 0, NULL);
     ticket->journey->leg = OVER;
 }
 
@@ -280,7 +294,7 @@ dbal__journey_again(dbal__ticket *ticket)
     dbal__journey *journey = ticket->journey;
     if (journey->leg == QUEUED && has_begun(ticket))
         set_off(ticket, ticket->job.began);
-    if (journey->leg != UNDERWAY)
+    if (journey->leg != UNDERWAY && !ask_first(ticket))
         return;
     end(pool, journey, end_of(ticket), 0, ticket->job.error);
     journey->leg = QUEUED;
@@ -316,6 +330,8 @@ dbal__journey_end(dbal__ticket *ticket, dbal_outcome outcome)
         set_off(ticket, ticket->job.began);
     else if (journey->leg == QUEUED && is_left(ticket))
         set_off(ticket, now_of(pool));
+    else if (journey->leg == QUEUED)
+        ask_first(ticket);
     if (journey->leg == OVER)
         return;
     int64_t at = end_of(ticket), first = 0;

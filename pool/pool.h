@@ -377,6 +377,14 @@ bool dbal__slots_join(dbal_pool *pool, int64_t deadline);
 void dbal__slots_free(dbal_pool *pool);
 dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
 
+/* It died; what runs there is told by the caller. The error is borrowed. */
+void dbal__slot_is_lost(dbal__slot *slot, dbal_error *error);
+
+/* ---- validate.c ---- */
+
+/* True: it was silent for long, and is asked first; what waits is served when it has answered. */
+bool dbal__slot_validate(dbal__slot *slot);
+
 /* ---- reset.c ---- */
 
 /* NULL, or why its connections cannot be made as new as the settings want. */

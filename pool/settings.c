@@ -60,6 +60,7 @@ static const setting known[] = {
     {"slow_query", SECONDS, AT(slow_query), 0.001, 1e9, 1, true},
     {"statement_cache", COUNT, AT(statement_cache), 0, 100000, 100, true},
     {"threads", COUNT, AT(threads), 1, 10000, 0, false},
+    {"validate_after", SECONDS, AT(validate_after), 0.001, 1e9, 1, true},
 };
 
 enum { KNOWN = sizeof known / sizeof known[0] };
@@ -234,7 +235,7 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
         [SECONDS] = "seconds, as 0.5",
         [BYTES] = "bytes, as 64k, 256M or 1G",
     };
-    char names[400];
+    char names[500];
     double value = 0;
     for (int i = 0; i < KNOWN; i++) {
         const setting *one = &known[i];

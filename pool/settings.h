@@ -26,6 +26,7 @@ typedef struct dbal__settings {
     int64_t max_memory;
     double pipeline_wait;
     double idle_timeout, max_lifetime, backoff, leak_after;
+    double validate_after;
     bool fail_fast;
     double slow_query, slow_acquire;
     bool histograms;

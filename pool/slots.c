@@ -137,6 +137,16 @@ open_failed(dbal__slot *slot, dbal_error *error)
     dbal__slots_failed(pool, error);
 }
 
+/* In nanoseconds. Where several threads are in one connection, it is not silent for long. */
+static int64_t
+validate_after(const dbal_pool *pool)
+{
+    double seconds = pool->settings.validate_after;
+    bool asks = !dbal__pool_is_native(pool) && pool->width <= 1 &&
+                pool->driver->driver->blocking->ping != NULL;
+    return asks && seconds > 0 ? dbal__after(0, seconds) : DBAL__NEVER;
+}
+
 /* The driver begins. */
 static bool
 enter_open(dbal__slot *slot, dbal_error **ret_error)
@@ -190,6 +200,7 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     channel->owner = slot;
     channel->threadlevel = pool->entry_level;
     channel->capabilities = pool->capabilities;
+    channel->validate_after = validate_after(pool);
     channel->opening.statement_cache = pool->settings.statement_cache;
     channel->opened = on_opened;
     channel->closed = on_closed;
@@ -460,6 +471,19 @@ dbal__slot_close(dbal__slot *slot)
         dbal__channel_stop_opening(slot->channel);
     else
         slot->channel->ops->close(slot->channel);
+}
+
+void
+dbal__slot_is_lost(dbal__slot *slot, dbal_error *error)
+{
+    dbal_pool *pool = slot->pool;
+    pool->counts.lost++;
+    dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING, "a connection was lost: %s",
+                    dbal_error_message(error));
+    if (slot->connection != NULL)
+        dbal__connection_lost(slot->connection, error);
+    dbal__slot_close(slot);
+    dbal__hook_lost(slot, error);
 }
 
 void

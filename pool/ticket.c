@@ -374,6 +374,9 @@ dbal__ticket_renew(dbal__ticket *writer)
     writer->job.channel = NULL;
     writer->slot = NULL;
     writer->on_crew = false;
+    writer->job.error = dbal_error_unref(writer->job.error);
+    writer->job.unsound = false;
+    writer->job.asked = 0;
 }
 
 void

@@ -173,6 +173,10 @@ add_threaded(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     dbal__slot *slot = ticket->job.kind == DBAL__JOB_GRANT ? take_idle_thread(pool) : NULL;
+    if (slot != NULL && dbal__threaded_is_silent(slot->channel)) {
+        dbal__threaded_release(slot->channel); /* its thread asks it, and takes the ticket itself */
+        slot = NULL;
+    }
     if (slot == NULL) {
         push_on_line(ticket);
         return;
@@ -233,7 +237,7 @@ static bool
 serve_session(dbal__ticket *ticket)
 {
     dbal__slot *slot = emptied(ticket->pool);
-    if (slot == NULL || !has_thread(slot, true))
+    if (slot == NULL || dbal__slot_validate(slot) || !has_thread(slot, true))
         return false;
     stop_waiting(ticket);
     if (dbal__job_begin(&ticket->job))

@@ -35,7 +35,6 @@ typedef struct dbal__sqlite_connection {
 bool dbal__sqlite_open(void *connection, dbal_opening *opening, dbal_fault *fault);
 void dbal__sqlite_close(void *connection);
 bool dbal__sqlite_run(void *connection, dbal_request *request, dbal_fault *fault);
-bool dbal__sqlite_ping(void *connection, dbal_fault *fault);
 bool dbal__sqlite_reset(void *connection, dbal_fault *fault);
 bool dbal__sqlite_in_transaction(void *connection);
 bool dbal__sqlite_backup(void *connection, dbal_request *request, dbal_fault *fault);

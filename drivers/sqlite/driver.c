@@ -91,7 +91,6 @@ static const dbal_blocking blocking = {
     .close = dbal__sqlite_close,
     .run = dbal__sqlite_run,
     .interrupt = NULL, /* the stop flag is seen by SQLite's busy and progress handlers */
-    .ping = dbal__sqlite_ping,
     .reset = dbal__sqlite_reset,
     .in_transaction = dbal__sqlite_in_transaction,
     .share_begin = dbal__sqlite_share_begin,

@@ -5,25 +5,6 @@
 #include "failure.h"
 #include "wait.h"
 
-/* a connection that answers at all answers within this */
-static const int64_t ping_wait = 1000000000;
-
-bool
-dbal__sqlite_ping(void *connection, dbal_fault *fault)
-{
-    dbal__sqlite_connection *c = connection;
-    if (!dbal__sqlite_place_check(c->config->place, &c->files, fault))
-        return false;
-    dbal__sqlite_wait_begin(c, NULL, dbal__sqlite_wait_clock() + ping_wait);
-    int code = sqlite3_exec(c->db, "pragma schema_version", NULL, NULL, NULL);
-    dbal__sqlite_wait_end(c);
-    /* somebody else's lock says nothing about this connection */
-    if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
-        return true;
-    dbal__sqlite_failure_step(c, code, DBAL__SQLITE_READ, false, fault);
-    return false;
-}
-
 static bool
 fail(dbal__sqlite_connection *c, int code, dbal_fault *fault)
 {

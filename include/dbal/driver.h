@@ -375,7 +375,7 @@ typedef struct dbal_blocking {
     bool (*run)(void *connection, dbal_request *request, dbal_fault *fault);
     /** Optional. Stops a running run(); from another thread, never while close() runs. Must not block for long. */
     void (*interrupt)(void *connection);
-    /** Optional. Whether the connection still works. */
+    /** Optional. Whether the connection still works: one of which nothing was heard for longer than dbal_pool_options.validate_after is asked before it is used. Not for a database in this process, where it tells nothing and takes time. On false the connection is closed, and what was to run there goes to another. Must not wait for long */
     bool (*ping)(void *connection, dbal_fault *fault);
     /** Optional. Makes the session as new; on false the connection is closed. */
     bool (*reset)(void *connection, dbal_fault *fault);

@@ -25,7 +25,7 @@ typedef enum dbal_phase {
     DBAL_PHASE_QUEUE,    /**< from asking until a connection takes it; of a statement in a session: until those before it are handed down, and the writer's turn has come */
     DBAL_PHASE_RESOLVE,  /**< looking up the server's name. No driver tells it apart yet: it is part of CONNECT */
     DBAL_PHASE_CONNECT,  /**< opening a connection: before_connect, names, TCP, TLS, login and what the driver sets; not on_connect, whose statements have phases of their own. That of dbal_pool_listen() is not told */
-    DBAL_PHASE_VALIDATE, /**< asking an idle connection whether it lives. No pool does that yet */
+    DBAL_PHASE_VALIDATE, /**< asking a connection that was silent whether it lives, see dbal_pool_options.validate_after: between QUEUE and EXECUTE of what is to run there, or, on the gate thread, behind the QUEUE of a session. On other gates a session's is not told */
     DBAL_PHASE_EXECUTE,  /**< from being handed down until the first row, or the end when there is none */
     DBAL_PHASE_FETCH,    /**< begins with the first row, ends with the last; of a stream with its consumer's pauses */
     DBAL_PHASE_RESET     /**< making a connection as new behind a session that changed it */

@@ -151,10 +151,20 @@ interrupt_fake(void *arg)
 static bool
 ping_fake(void *arg, dbal_fault *fault)
 {
-    (void)fault;
+    const fake_config *config = ((connection *)arg)->config;
+    fake_script *script = config != NULL ? config->script : NULL;
     witness_enter(arg, WITNESS_USE);
-    witness_leave(arg, WITNESS_USE, true);
-    return true;
+    if (script == NULL) { /* it was never opened, and the witness knows */
+        witness_leave(arg, WITNESS_USE, true);
+        return true;
+    }
+    fake_script_add(script, &script->pings, 1);
+    bool ok = fake_script_count(script, &script->fail_ping) == 0 ||
+              fake_script_add(script, &script->fail_ping, -1) < 0;
+    if (!ok)
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "57P01", "the fake's server has gone");
+    witness_leave(arg, WITNESS_USE, ok);
+    return ok;
 }
 
 static bool

@@ -62,7 +62,7 @@ fake_script_clear(fake_script *script)
     script->fail_share_begin = script->fail_share_end = 0;
     script->fail_commit = script->lose_commit = script->commits = 0;
     script->hang_reset = script->hang_interrupt = false;
-    script->share_begins = script->share_ends = 0;
+    script->share_begins = script->share_ends = script->fail_ping = script->pings = 0;
     script->opens = script->closes = script->runs = script->waiting = script->interrupts =
         script->resets = script->live = script->most_live = 0;
     script->inside = script->most_inside = script->flying = script->most_flying = 0;

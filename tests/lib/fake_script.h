@@ -81,6 +81,7 @@ typedef struct fake_script {
     int fail_commit;                  /* the nth does nothing and fails with 40001 */
     int lose_commit; /* the nth is done, and the connection is lost before its answer */
     bool fail_reset;
+    int fail_ping;              /* so many fail from now on; not native */
     bool hang_reset;            /* until the gate "reset"; native */
     bool hang_open, hang_close; /* until the gate "open" or "close" */
     bool hang_interrupt;        /* until the gate "interrupt"; not native */
@@ -93,7 +94,7 @@ typedef struct fake_script {
     /* what was seen */
     int opens, closes, runs, waiting, interrupts, resets, live, most_live;
     int share_begins, share_ends;
-    int commits;
+    int commits, pings;
     int inside, most_inside; /* threads in the driver at once */
     int flying, most_flying; /* statements in the driver at once */
     struct fake_hearer *hearers;

@@ -111,10 +111,14 @@ may_follow(const story_event *last, const story_event *one)
         return one->phase == DBAL_PHASE_QUEUE || one->phase == DBAL_PHASE_CONNECT;
     switch (one->phase) {
     case DBAL_PHASE_QUEUE: /* it goes to another connection, or has found that it writes */
-        return last->phase == DBAL_PHASE_EXECUTE;
+        return last->phase == DBAL_PHASE_EXECUTE ||
+               (last->phase == DBAL_PHASE_VALIDATE && last->failed);
+    case DBAL_PHASE_VALIDATE:
+        return last->phase == DBAL_PHASE_QUEUE && !last->failed;
     case DBAL_PHASE_EXECUTE:
     case DBAL_PHASE_RESET:
-        return last->phase == DBAL_PHASE_QUEUE && !last->failed;
+        return (last->phase == DBAL_PHASE_QUEUE || last->phase == DBAL_PHASE_VALIDATE) &&
+               !last->failed;
     case DBAL_PHASE_FETCH:
         return last->phase == DBAL_PHASE_EXECUTE && !last->failed;
     default:
