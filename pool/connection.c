@@ -98,6 +98,8 @@ dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot)
     slot->connection = connection;
     slot->pool->held++;
     connection->slot = slot;
+    connection->number = slot->number;
+    connection->opened_at = slot->opened_at;
     ticket->acquire_by = DBAL__NEVER;
     ticket->place = DBAL__PLACE_NOWHERE;
     dbal__watch_granted(connection);

@@ -61,6 +61,9 @@ struct dbal_connection {
     dbal__sql *last; /* what it ran last; a reference, or NULL */
     bool reported;   /* as held for too long */
     bool prepares;   /* on_connect's: what it changes is to stay so */
+    bool acquired;   /* on_acquire was told, and on_release is to be */
+    uint64_t number; /* of its slot, once granted; and when that was opened */
+    int64_t opened_at;
 };
 
 dbal_connection *dbal__connection_ref(dbal_connection *connection);

@@ -149,3 +149,45 @@ dbal__hook_begin(dbal__slot *slot, double limit)
         error = dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
     fail(pool, slot, error, false);
 }
+
+/* ---- those that are told ---- */
+
+void
+dbal__hook_tell(dbal_pool *pool, dbal_connection_hook *hook, uint64_t number, int64_t opened_at,
+                const char *label)
+{
+    dbal__ready *ready = &pool->loop->ready;
+    dbal_connection_info told = {.size = sizeof told,
+                                 .id = number,
+                                 .label = label,
+                                 .age = (double)(dbal__loop_now(pool->loop) - opened_at) / 1e9};
+    dbal__ready_app_enter(ready);
+    hook(&told, pool->settings.hook_arg);
+    dbal__ready_app_leave(ready);
+}
+
+static void
+tell_of(const dbal_connection *connection, dbal_connection_hook *hook)
+{
+    if (hook != NULL)
+        dbal__hook_tell(connection->pool, hook, connection->number, connection->opened_at,
+                        connection->ticket != NULL ? connection->ticket->label : NULL);
+}
+
+void
+dbal__hook_acquired(dbal_connection *connection)
+{
+    if (connection->acquired || connection->prepares)
+        return;
+    connection->acquired = true;
+    tell_of(connection, connection->pool->settings.on_acquire);
+}
+
+void
+dbal__hook_released(dbal_connection *connection)
+{
+    if (!connection->acquired)
+        return;
+    connection->acquired = false;
+    tell_of(connection, connection->pool->settings.on_release);
+}

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <dbal/error.h>
+#include <dbal/pool.h>
 
 typedef struct dbal__slot dbal__slot;
 struct dbal_connection;
@@ -20,6 +21,18 @@ typedef struct dbal__hook {
     int64_t until;                      /* connect_timeout */
     bool unwanted; /* the pool has closed the connection meanwhile, or knows that it is lost */
 } dbal__hook;
+
+/* ---- on_acquire, on_release and on_close, which are told and asked nothing ---- */
+
+/* Its work is about to begin: for the first time, or once more. */
+void dbal__hook_acquired(struct dbal_connection *connection);
+/* It is about to give its connection back. */
+void dbal__hook_released(struct dbal_connection *connection);
+/* Calls one of them. */
+void dbal__hook_tell(dbal_pool *pool, dbal_connection_hook *hook, uint64_t number,
+                     int64_t opened_at, const char *label);
+
+/* ---- on_connect ---- */
 
 /* Begins, with so many seconds for it (negative: no limit). The slot is opened or fails by it. */
 void dbal__hook_begin(dbal__slot *slot, double limit);

@@ -358,7 +358,7 @@ dbal__journey_connecting(dbal__slot *slot)
     slot->journey = make(pool, NULL, NULL);
     if (slot->journey == NULL)
         return;
-    slot->journey->id = ++pool->last_job;
+    slot->journey->id = slot->number;
     slot->journey->leg = UNDERWAY;
     begin(pool, slot->journey, DBAL_PHASE_CONNECT, now_of(pool));
 }

@@ -49,6 +49,8 @@ struct dbal__slot {
     dbal__asking *asking; /* before_connect is to say where it goes; or NULL */
     dbal__target *target; /* with before_connect, what it was opened with; a reference */
     int64_t open_by;      /* connect_timeout's end */
+    int64_t opened_at;    /* 0: it was not opened yet */
+    uint64_t number;      /* never that of another, nor of a ticket */
     dbal__slot_state state;
     unsigned flying; /* jobs handed to it that have not come back; not counted on the crew's line */
     dbal__lane lane; /* of these, the statements on the pool: loop gate */

@@ -100,6 +100,8 @@ run_work(dbal__scope *scope)
 {
     dbal_connection *connection = scope->connection;
     dbal__ready *ready = &connection->pool->loop->ready;
+    if (scope->outer == NULL)
+        dbal__hook_acquired(connection);
     if (connection->why != 0 || connection->lost || scope->cancelled) {
         end_with(scope, dbal_fail(stop_error(connection)));
         return;
@@ -417,6 +419,7 @@ tell_why(dbal__scope *scope)
 static void
 give_connection_back(dbal__scope *scope)
 {
+    dbal__hook_released(scope->connection);
     dbal_outcome outcome = scope->outcome;
     scope->outcome = dbal_done();
     dbal__connection_finish(scope->connection, outcome);

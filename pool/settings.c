@@ -308,6 +308,10 @@ dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options, 
     settings->before_connect_arg = given.before_connect_arg;
     settings->on_connect = given.on_connect;
     settings->on_connect_arg = given.on_connect_arg;
+    settings->on_acquire = given.on_acquire;
+    settings->on_release = given.on_release;
+    settings->on_close = given.on_close;
+    settings->hook_arg = given.hook_arg;
     settings->trace = given.trace;
     settings->trace_arg = given.trace_arg;
     dbal_error *error = take_options(settings, &given);

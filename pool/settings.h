@@ -37,6 +37,8 @@ typedef struct dbal__settings {
     void *before_connect_arg;
     dbal_work *on_connect; /* or NULL */
     void *on_connect_arg;
+    dbal_connection_hook *on_acquire, *on_release, *on_close; /* or NULL */
+    void *hook_arg;
     dbal_trace_fn *trace; /* or NULL */
     void *trace_arg;
     dbal_limit *limit; /* or NULL; of the options alone, a reference of the program's */

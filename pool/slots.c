@@ -242,6 +242,7 @@ dbal__slots_open(dbal_pool *pool)
     if (slot != NULL) {
         slot->pool = pool;
         slot->placed = true;
+        slot->number = ++pool->last_job;
         slot->span.generation = pool->life.generation;
         dbal__list_init(&slot->lane.flying);
         slot->state = DBAL__SLOT_OPENING;
@@ -385,6 +386,7 @@ dbal__slots_opened(dbal__slot *slot)
     dbal_pool *pool = slot->pool;
     pool->connecting--;
     slot->state = DBAL__SLOT_OPEN;
+    slot->opened_at = dbal__loop_now(pool->loop);
     pool->open++;
     pool->counts.opened++;
     dbal__backoff_opened(pool);
@@ -419,10 +421,14 @@ on_closed(dbal__channel *channel)
     dbal_pool *pool = slot->pool;
     pool->hanging -= channel->given_up;
     bool refills = dbal__replace_gone(slot);
+    uint64_t number = slot->number;
+    int64_t opened_at = slot->opened_at;
     slot_free(slot);
     if (refills || is_wanted(pool))
         dbal__slots_grow(pool);
     changed(pool);
+    if (pool->settings.on_close != NULL && opened_at != 0)
+        dbal__hook_tell(pool, pool->settings.on_close, number, opened_at, NULL);
 }
 
 static void

@@ -59,6 +59,23 @@ typedef enum dbal_reset {
  */
 typedef dbal_outcome dbal_before_connect(const char *url, void *arg);
 
+/** What the hooks on_acquire, on_release and on_close are told of a connection. Valid until the function that it was given to returns. */
+typedef struct dbal_connection_info {
+    size_t size;       /**< sizeof(dbal_connection_info), as dbal has it */
+    uint64_t id;       /**< the same for one connection, and of no other of the pool; that of its events, see trace.h */
+    const char *label; /**< on_acquire, on_release: of the session or transaction; NULL: none */
+    double age;        /**< seconds since it was opened */
+} dbal_connection_info;
+
+/**
+ * Is told of a connection, on the loop. May call anything, dbal_pool_close() too; must not be slow.
+ * Nothing can fail by it: what it makes on the pool runs later.
+ *
+ * @param connection  which
+ * @param arg         dbal_pool_options.hook_arg
+ */
+typedef void dbal_connection_hook(const dbal_connection_info *connection, void *arg);
+
 /** A pool's settings; zero means default everywhere. Each can also stand in the URL as `pool_<name>`, which wins. */
 typedef struct dbal_pool_options {
     size_t size;              /**< sizeof(dbal_pool_options); DBAL_POOL_OPTIONS() sets it */
@@ -94,6 +111,10 @@ typedef struct dbal_pool_options {
     void *before_connect_arg; /**< for before_connect */
     dbal_work *on_connect;    /**< a session on each fresh connection, before anybody else has it: settings, a PRAGMA, prepared statements. Runs from the loop, as dbal_pool_session()'s work, once more on a connection that was made as new, and not on that of dbal_pool_listen(); it is a part of connecting, within connect_timeout. What it changes stays; what it fails with, or a transaction that it leaves open and cannot be undone, is a connect that failed, with `on_connect: ` before the message, and the connection is closed. It must not wait for anything else of the pool: that may be waiting for this. Default NULL. Not in URLs */
     void *on_connect_arg;     /**< for on_connect */
+    dbal_connection_hook *on_acquire; /**< a session or transaction has its connection, and its work is about to begin: once for each, not for each attempt, and not for on_connect's. Statements on the pool share connections, and acquire none. Default NULL, as those that follow; not in URLs */
+    dbal_connection_hook *on_release; /**< its work, and what undoes or resets it, has ended, and it gives the connection back or has lost it: once for each on_acquire */
+    dbal_connection_hook *on_close;   /**< a connection that was open is closed, for whatever reason: lost, idle, old, or the pool closes. Of one that hangs and was given up when it comes back, if ever. Not for that of dbal_pool_listen() */
+    void *hook_arg;                   /**< for these three */
     dbal_limit *limit;        /**< connections of all pools that are given the same, of other loops and threads too; NULL: none. The pool refers to it. Not in URLs. Too low: pools wait for one another, and with fewer places than pools each turn is a connect */
     dbal_trace_fn *trace;     /**< is told when phases begin and end; NULL: nobody. Not in URLs. A slow one holds up the loop */
     void *trace_arg;          /**< for trace */
@@ -104,7 +125,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
