@@ -308,11 +308,17 @@ END_TEST
 
 /* ---- who does not ---- */
 
+static bool
+both_are_open(void *arg)
+{
+    (void)arg;
+    return counts_of(0).connections + counts_of(1).connections == 2;
+}
+
 START_TEST(min_size_takes_nothing_from_others)
 {
     open_pools(_i, 2, 2, "pool_min_size=2");
-    until_count(&script->live, 2);
-    settle();
+    loop_fixture_until(&fixture, both_are_open, NULL);
     loop_fixture_drive(&fixture);
     int opened = fake_script_count(script, &script->opens);
     for (int i = 0; i < 1000; i++) {
