@@ -394,13 +394,19 @@ END_TEST
 /* ---- a password that changes ---- */
 
 /* By the socket, where nobody asks for a password. */
+static const char *
+by_socket(const char *more)
+{
+    static char url[300];
+    snprintf(url, sizeof url, "postgresql:///bank?host=%s&port=%d&user=postgres%s",
+             servers.bank.folder, servers.bank_port, more);
+    return url;
+}
+
 static void
 rule(const char *sql)
 {
-    char url[200];
-    snprintf(url, sizeof url, "postgresql:///bank?host=%s&port=%d&user=postgres",
-             servers.bank.folder, servers.bank_port);
-    postgres_run(url, sql);
+    postgres_run(by_socket(""), sql);
 }
 
 /* What the vault has: a URL, handed out with one password after another. */
@@ -448,6 +454,34 @@ START_TEST(a_password_that_changes)
 }
 END_TEST
 
+/* ---- validate_after ---- */
+
+/* In threads nobody watches a connection that does nothing: it is asked. */
+START_TEST(one_that_the_server_has_ended_is_not_used)
+{
+    loop_fixture fixture;
+    char sql[100];
+    loop_fixture_init(&fixture);
+    dbal_pool *pool = dbal_pool_open(
+        fixture.loop, by_socket("&pool_gate=thread&pool_max_size=1&pool_validate_after=0.001"),
+        NULL, NULL);
+    dbal_outcome outcome = loop_fixture_await(
+        &fixture, dbal_pool_query(pool, "select pg_backend_pid()", DBAL_NO_PARAMS));
+    long long pid = dbal_result_int64(dbal_outcome_result(outcome), 0, 0);
+    dbal_outcome_clear(&outcome);
+    snprintf(sql, sizeof sql, "select pg_terminate_backend(%lld)", pid);
+    rule(sql);
+    snprintf(sql, sizeof sql, "select count(*) from pg_stat_activity where pid = %lld", pid);
+    while (postgres_number(by_socket(""), sql) != 0) {
+    }
+    ask_for(&fixture, dbal_pool_query(pool, "create table kept(n int)", DBAL_NO_PARAMS), 0);
+    ask_for(&fixture, dbal_pool_query(pool, "drop table kept", DBAL_NO_PARAMS), 0);
+    ask_for(&fixture, dbal_pool_close(pool), 0);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "a connection was lost"), 1);
+    loop_fixture_fini(&fixture);
+}
+END_TEST
+
 Suite *
 connect_server_suite(void)
 {
@@ -472,6 +506,7 @@ connect_server_suite(void)
         a_pooler,
         a_vanished_server_is_noticed,
         notices,
+        one_that_the_server_has_ended_is_not_used,
     };
     Suite *suite = suite_create("postgres servers");
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
