@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/pool.h"
 #include "tests/lib/alloc_fault.h"
 #include "tests/lib/fake_driver.h"
 #include "tests/lib/suite.h"
@@ -184,6 +185,13 @@ START_TEST(it_may_answer_later)
 }
 END_TEST
 
+static bool
+all_are_back(void *arg)
+{
+    (void)arg;
+    return dbal__list_empty(&pool->slots);
+}
+
 /* One limit for both: what the answer took is not left for the driver. */
 START_TEST(its_time_is_that_of_the_connect)
 {
@@ -206,6 +214,8 @@ START_TEST(its_time_is_that_of_the_connect)
     fake_script_open_gate(script, "open");
     loop_fixture_advance(&fixture, 1);
     until_settled(&one);
+    good(dbal_pool_close(pool));
+    loop_fixture_until(&fixture, all_are_back, NULL); /* the one that was given up too */
 }
 END_TEST
 
