@@ -42,7 +42,7 @@ typedef struct dbal__job {
     bool ok;
     bool in_transaction;
     bool soiled, cleaned; /* native: it left the session changed, or as new */
-    bool worn;            /* process gate: its connection is to be replaced */
+    bool worn;            /* native: its connection is to be replaced */
     bool may_wait;        /* process gate: with its answer; it can be run once more */
     bool needs_token;
     bool unsound;    /* its connection was found dead before it began */

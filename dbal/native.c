@@ -66,6 +66,7 @@ finished(dbal_request *request, bool ok)
                      ? dbal__loop_now(self->channel.loop)
                      : DBAL__OF(self->landed.prev, dbal__job, link)->ended;
     job->in_transaction = self->in_transaction;
+    job->worn = self->worn;
     job->soiled = self->soiled;
     job->cleaned = self->cleaned;
     self->soiled = self->cleaned = false;

@@ -40,6 +40,7 @@ struct dbal__native {
     dbal_fault fault; /* of opening, and of its death */
     dbal__errand open_errand, close_errand;
     bool ok, attached, dying, closing, close_sent, in_transaction;
+    bool worn;            /* it is to be replaced */
     bool soiled, cleaned; /* what the driver says of the request that it finishes next */
 };
 

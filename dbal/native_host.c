@@ -225,6 +225,12 @@ dbal_host_dirty(dbal_host *host, bool dirty)
     host->of->cleaned = !dirty;
 }
 
+void
+dbal_host_worn(dbal_host *host)
+{
+    host->of->worn = true;
+}
+
 dbal_fault *
 dbal_host_lost(dbal_host *host)
 {

@@ -309,7 +309,8 @@ finish(dbal__process *self)
     self->peaceful = self->flying == 0;
     self->statements++;
     job->upkeep_wanted = (dbal_upkeep)verdict->upkeep;
-    job->worn = is_old(self);
+    if (is_old(self))
+        dbal_host_worn(self->host);
     if (job->kind == DBAL__JOB_UPKEEP || job->kind == DBAL__JOB_RESET)
         request->result = dbal_result_unref(request->result);
     if (verdict->needs_token)

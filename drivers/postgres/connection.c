@@ -26,8 +26,10 @@ dbal__postgres_open(void *connection, dbal_opening *opening, dbal_fault *fault)
         dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "53000", "no descriptor is left");
     else
         self->pg = dbal__postgres_connect(self->config, opening, &self->notices, fault);
-    if (self->pg != NULL)
+    if (self->pg != NULL) {
+        self->standby = dbal__postgres_is_standby(self);
         return true;
+    }
     dbal__postgres_notices_fini(&self->notices); /* a login that failed may have said much */
     if (self->stop_fd >= 0)
         close(self->stop_fd);

@@ -40,6 +40,7 @@ struct dbal__postgres_connection {
     bool lost;                   /* the core has been told */
     bool behind;                 /* what has been read holds results that were not taken */
     bool waking;                 /* a wake is asked for */
+    bool standby;                /* the server was one at the login */
     bool in_transaction;         /* as far as was settled */
     bool will_be_in_transaction; /* when all that was sent has been done */
     unsigned unsynced;           /* queries sent since the last Sync */
@@ -124,6 +125,13 @@ void dbal__postgres_receive(dbal__postgres_connection *self);
 void dbal__postgres_look_at_transaction(dbal__postgres_connection *self);
 /* Another reply is being read: says how its rows are to come. */
 void dbal__postgres_read_from_here(dbal__postgres_connection *self);
+
+/* ---- demotion.c ---- */
+
+/* Whether the server says that it is one, now. */
+bool dbal__postgres_is_standby(const dbal__postgres_connection *self);
+/* An error: whether the server has become one since the login. Its connection goes then. */
+void dbal__postgres_look_for_demotion(dbal__postgres_connection *self, const PGresult *result);
 
 /* ---- cancel.c ---- */
 

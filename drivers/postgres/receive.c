@@ -40,6 +40,8 @@ take_answer(dbal__postgres_connection *self, dbal__postgres_expected *item, PGre
     PGresult *done = NULL;
     dbal__postgres_columns *columns = columns_of(self, item);
     bool refused = item->refused;
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+        dbal__postgres_look_for_demotion(self, result);
     dbal__postgres_answered answered =
         result != NULL ? dbal__postgres_answer_take(&self->answer, item, columns, result, &done)
                        : dbal__postgres_answer_rows(&self->answer, item, columns, &done);

@@ -464,6 +464,8 @@ void dbal_host_in_transaction(dbal_host *host, bool open);
  * @param dirty  whether others would see a setting, a temporary table, a lock or the like
  */
 void dbal_host_dirty(dbal_host *host, bool dirty);
+/** Says that the connection is to be replaced by another when what it does has ended: it works, but is not what was opened. Counts with the request that is finished next. @param host the connection's host */
+void dbal_host_worn(dbal_host *host);
 /** Passes on what the connection was told by NOTIFY, whether anybody listens or not. @param host the connection's host @param channel copied @param payload copied, NULL for none @param pid of the database's process that sent it, or 0 */
 void dbal_host_notify(dbal_host *host, const char *channel, const char *payload, int pid);
 

@@ -303,6 +303,11 @@ say_last(line *self, const char *word)
         say_failure(self, 'E', "FATAL", "57P01", "going away");
         self->over = word[5] == '\0';
         self->readies = 0;
+    } else if (strcmp(word, "demoted") == 0 || strcmp(word, "read_only") == 0) {
+        if (word[0] == 'd')
+            say_status(self, "in_hot_standby", "on");
+        say_failure(self, 'E', "ERROR", "25006", "cannot do that in a read-only transaction");
+        self->skips = true;
     } else if (strcmp(word, "late_error") == 0) {
         say_rows(self), say_failure(self, 'E', "ERROR", "23505", "not unique");
     } else if (strcmp(word, "late_fatal") == 0) {
@@ -537,6 +542,7 @@ log_in(line *self)
     atomic_fetch_add(&self->of->logins, 1);
     begin(self, 'R'), put_int(self, 0), end(self);
     say_status(self, "server_version", "15.0");
+    say_status(self, "in_hot_standby", atomic_load(&self->of->is_standby) ? "on" : "off");
     say_status(self, "client_encoding", "UTF8");
     say_status(self, "DateStyle", "ISO, MDY");
     say_status(self, "TimeZone", "UTC");

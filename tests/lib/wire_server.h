@@ -16,6 +16,7 @@ typedef struct wire_server {
     char url[120];
     atomic_int logins, cancels; /* taken */
     atomic_bool sets_nothing;   /* SET fails */
+    atomic_bool is_standby;     /* says so at logins */
     int listener, end;          /* end: an eventfd */
     pthread_t thread;
     atomic_int lines; /* threads that serve */
