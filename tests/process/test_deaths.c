@@ -198,17 +198,33 @@ START_TEST(what_may_have_changed_something_is_answered_at_once)
 }
 END_TEST
 
+/* A file that a worker makes. */
+static void
+until_there(const char *path)
+{
+    while (access(path, F_OK) != 0) {
+        ev_run(fixture.ev, EVRUN_NOWAIT);
+        sched_yield();
+    }
+}
+
 /* What was quick so often hangs: the others have their answers, and are not held responsible. */
 START_TEST(what_is_held_back_for_one_that_hangs_is_sent)
 {
     dbal_deferred *all[MANY];
+    char folder[SCRATCH_PATH], begun[SCRATCH_PATH + 10];
     int last = LEARNT + _i + 1;
+    scratch_make(folder, "process");
+    snprintf(begun, sizeof begun, "%s/begun", folder);
+    setenv("PGBEGUN", begun, 1); /* a name that workers know */
     open_pool("pool_cancel_timeout=1000&pool_pipeline_wait=10");
+    unsetenv("PGBEGUN");
     learn("pause", last);
     for (int i = 0; i < MANY; i++)
         all[i] = read_now("pause", last, true);
     for (int i = 0; i < _i; i++)
         good(all[i]);
+    until_there(begun);
     dbal_deferred_cancel(all[_i]);
     bad(all[_i], DBAL_ERROR_CANCELLED, NULL, DBAL_EXECUTION_FAILED, "");
     for (int i = _i + 1; i < MANY; i++)
@@ -216,6 +232,7 @@ START_TEST(what_is_held_back_for_one_that_hangs_is_sent)
     for (int i = 0; i < MANY; i++)
         dbal_deferred_unref(all[i]);
     ck_assert_uint_eq(counts_now().lost, 0);
+    scratch_remove(folder);
 }
 END_TEST
 
@@ -346,8 +363,7 @@ START_TEST(one_that_cannot_see_a_stop_is_killed_at_once)
     int64_t pid = number("pid");
     loop_fixture_drive(&fixture);
     dbal_deferred *hangs = ask_now(sql);
-    while (access(path, F_OK) != 0)
-        sched_yield();
+    until_there(path);
     dbal_deferred_cancel(hangs);
     bad(hangs, DBAL_ERROR_CANCELLED, NULL, DBAL_EXECUTION_UNKNOWN, "");
     dbal_deferred_unref(hangs);

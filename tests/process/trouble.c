@@ -60,12 +60,20 @@ do_value(const statement *one)
     return row_of_integer(one, one->number);
 }
 
+static void
+make_file(const char *path)
+{
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+}
+
 /* The same, but the one of that number waits until it is stopped. */
 static bool
 do_pause(const statement *one)
 {
     if (one->on->statements != (unsigned)one->number)
         return row_of_integer(one, one->on->statements);
+    if (getenv("PGBEGUN") != NULL)
+        make_file(getenv("PGBEGUN"));
     while (!dbal_request_stopped(one->request))
         usleep(1000);
     dbal_fault_set(one->fault, DBAL_ERROR_CANCELLED, "57014", "stopped");
@@ -146,7 +154,7 @@ static bool
 do_hang(const statement *one)
 {
     if (one->text[0] != '\0')
-        close(open(one->text, O_WRONLY | O_CREAT, 0600));
+        make_file(one->text);
     hang();
 }
 

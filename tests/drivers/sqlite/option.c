@@ -228,7 +228,6 @@ START_TEST(advised_limits_leave_the_driver_room)
     db.has_token = false;
     ASK(&db, "create temp table t (a)");
     ASK(&db, "create temp view v as select a from t");
-    ck_assert(dbal_sqlite_driver.blocking->ping(db.connection, NULL));
     ck_assert(dbal_sqlite_driver.blocking->reset(db.connection, NULL));
     ask_int64(&db, "select count(*) from temp.sqlite_schema", 0);
     database_close(&db);

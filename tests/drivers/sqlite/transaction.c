@@ -233,16 +233,6 @@ START_TEST(reset_tidies_memory)
 }
 END_TEST
 
-START_TEST(ping)
-{
-    ck_assert(blocking->ping(db.connection, NULL));
-    sqlite3 *outsider = outsider_open(&db);
-    outsider_run(outsider, "begin exclusive");
-    ck_assert(blocking->ping(db.connection, NULL));
-    sqlite3_close(outsider);
-}
-END_TEST
-
 Suite *
 transaction_suite(void)
 {
@@ -261,7 +251,6 @@ transaction_suite(void)
     tcase_add_test(tests, reset_rolls_back);
     tcase_add_loop_test(tests, reset_refuses_a_changed_session, 0, 4);
     tcase_add_test(tests, reset_tidies_memory);
-    tcase_add_test(tests, ping);
     suite_add_tcase(suite, tests);
     return suite;
 }
