@@ -206,8 +206,10 @@ open_channel(dbal__channel *channel, dbal_error **ret_error)
     moving *self = (moving *)(void *)channel;
     const dbal_driver *driver = channel->driver->driver;
     dbal__thread *thread = find_thread(self);
-    if (thread == NULL) {
-        *ret_error = dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
+    if (thread == NULL) { /* there was one when it was decided to open it */
+        *ret_error = dbal__error_make(DBAL_ERROR_OPERATIONAL, "08001", DBAL_EXECUTION_NOT_SENT,
+                                      "no thread is free");
+        dbal__error_set_retryable(*ret_error);
         return false;
     }
     /* which of several statements it is to stop could not be said */

@@ -60,7 +60,7 @@ next_look(const dbal_pool *pool, int64_t now)
 bool
 dbal__life_was_used(dbal__slot *slot, dbal__use *since)
 {
-    bool used = since->used || slot->pool->paused || !dbal__slot_is_idle(slot);
+    bool used = since->used || !dbal__slot_is_idle(slot);
     since->used = false;
     if (slot->pool->pulls) {
         /* its thread takes work by itself */
@@ -82,7 +82,8 @@ look_for_idle(dbal_pool *pool)
         link = link->prev;
         if (slot->state != DBAL__SLOT_OPEN)
             continue;
-        slot->span.unused = dbal__life_was_used(slot, &slot->span.idle) ? 0 : slot->span.unused + 1;
+        bool used = dbal__life_was_used(slot, &slot->span.idle) || pool->paused;
+        slot->span.unused = used ? 0 : slot->span.unused + 1;
         if (slot->span.unused >= LOOKS && pool->open > dbal__life_least(pool) &&
             !slot->channel->opening.sole && slot != pool->life.replacement)
             dbal__life_part(slot, &pool->counts.closed_idle);
@@ -214,13 +215,13 @@ bool
 dbal__life_stays(dbal__slot *slot)
 {
     dbal_pool *pool = slot->pool;
+    if (dbal__yield_returned(slot))
+        return false;
     if (pool->closing)
         return true;
     if (dbal__resize_surplus(pool) > 0) {
         dbal__life_part(slot, &pool->counts.closed_surplus);
         return false;
     }
-    if (dbal__yield_returned(slot))
-        return false;
     return slot->span.age == DBAL__AGE_YOUNG || !dbal__replace_returned(slot);
 }

@@ -30,6 +30,7 @@ typedef struct dbal__span {
     dbal__use idle;      /* since the last look at what is idle */
     dbal__use lately;    /* since the last look at what others could have */
     unsigned unused;     /* looks in a row that found it unused */
+    int64_t opened_at;   /* at others' disposal */
     int64_t retire_at;   /* by max_lifetime; drawn once */
 } dbal__span;
 
@@ -92,6 +93,8 @@ int dbal__resize_surplus(const dbal_pool *pool);
 int64_t dbal__yield_look(dbal_pool *pool, int64_t now);
 /* The same for one that a session has given back: whether it is closed now. */
 bool dbal__yield_returned(dbal__slot *slot);
+/* The pool closes: what does nothing is for others now. */
+void dbal__yield_rest(dbal_pool *pool);
 
 /* ---- drain.c ---- */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "dbal/alloc.h"
+#include "dbal/fork.h"
 #include "pool/pool.h"
 
 enum { MOST = 100000 };
@@ -12,8 +13,10 @@ struct dbal_limit {
     atomic_uint refs;
     pthread_mutex_t guard;
     int most;
-    int used;    /* by connections, and promised */
-    int sparing; /* of these, to be free soon, since others wait */
+    int used;            /* by connections, and promised */
+    int sparing;         /* of these, to be free in a while, since others wait */
+    int soon;            /* of these, idle ones */
+    unsigned generation; /* of the process: a fork has the guard as it was */
     dbal__list seats;
     dbal__list line; /* seats that wait, in order */
 };
@@ -24,6 +27,12 @@ static bool
 is_size(int connections)
 {
     return connections >= 1 && connections <= MOST;
+}
+
+static bool
+is_of_parent(const dbal_limit *limit)
+{
+    return limit->generation != dbal__fork_generation();
 }
 
 dbal_limit *
@@ -44,6 +53,7 @@ dbal_limit_new(int connections, dbal_error **ret_error)
     atomic_init(&limit->refs, 1);
     pthread_mutex_init(&limit->guard, NULL);
     limit->most = connections;
+    limit->generation = dbal__fork_generation();
     dbal__list_init(&limit->seats);
     dbal__list_init(&limit->line);
     return limit;
@@ -61,13 +71,16 @@ dbal_limit_unref(dbal_limit *limit)
 {
     if (limit == NULL || atomic_fetch_sub(&limit->refs, 1) != 1)
         return;
-    pthread_mutex_destroy(&limit->guard);
+    if (!is_of_parent(limit))
+        pthread_mutex_destroy(&limit->guard);
     dbal__free(limit);
 }
 
 int
 dbal_limit_used(dbal_limit *limit)
 {
+    if (is_of_parent(limit))
+        return 0;
     pthread_mutex_lock(&limit->guard);
     int used = limit->used;
     pthread_mutex_unlock(&limit->guard);
@@ -174,9 +187,12 @@ deliver(dbal__message *message)
         if (pool->pulls)
             dbal__crew_rouse(&pool->crew);
         dbal__waiters_serve(pool);
+        dbal__replace(pool);
     }
     dbal__seat_return(pool);
-    if (asked)
+    if (asked && pool->closing)
+        dbal__yield_rest(pool);
+    else if (asked)
         dbal__life_arm(pool, dbal__loop_now(pool->loop));
     dbal__pool_check_closed(pool);
 }
@@ -266,8 +282,10 @@ dbal__seat_take(dbal_pool *pool, bool urgent)
             limit->used++;
         seat->held++;
         dbal__list_remove(&seat->line);
+        seat->stands = false;
     } else if (!waited && !dbal__list_empty(&seat->all)) {
         stand_in_line(seat, urgent);
+        seat->stands = urgent;
         if (urgent)
             ask_others(seat);
     }
@@ -276,7 +294,7 @@ dbal__seat_take(dbal_pool *pool, bool urgent)
 }
 
 void
-dbal__seat_give(dbal_pool *pool, bool spared)
+dbal__seat_give(dbal_pool *pool, dbal__spared spared)
 {
     dbal__seat *seat = &pool->seat;
     dbal_limit *limit = seat->limit;
@@ -285,7 +303,8 @@ dbal__seat_give(dbal_pool *pool, bool spared)
     pthread_mutex_lock(&limit->guard);
     seat->held--;
     limit->used--;
-    limit->sparing -= spared;
+    limit->sparing -= spared != DBAL__SPARED_NOT;
+    limit->soon -= spared == DBAL__SPARED_IDLE;
     grant(limit);
     pthread_mutex_unlock(&limit->guard);
 }
@@ -307,7 +326,7 @@ dbal__seat_return(dbal_pool *pool)
 bool
 dbal_limit_resize(dbal_limit *limit, int connections)
 {
-    if (!is_size(connections))
+    if (!is_size(connections) || is_of_parent(limit))
         return false;
     pthread_mutex_lock(&limit->guard);
     limit->most = connections;
@@ -329,6 +348,16 @@ dbal__seat_describe(dbal_pool *pool, char *text, size_t size)
     pthread_mutex_unlock(&limit->guard);
 }
 
+void
+dbal__seat_step_out(dbal_pool *pool)
+{
+    dbal__seat *seat = &pool->seat;
+    seat->stands = false;
+    pthread_mutex_lock(&seat->limit->guard);
+    seat->urgent = false; /* it may still be wished for, by min_size */
+    pthread_mutex_unlock(&seat->limit->guard);
+}
+
 /* ---- what others want ---- */
 
 /* Under the guard. */
@@ -343,8 +372,10 @@ wanted(const dbal__seat *mine)
         without += seat != mine && seat->urgent && seat->held == 0;
     }
     if (without > limit->sparing)
-        return DBAL__WANT_ONE;
-    return all > limit->sparing ? DBAL__WANT_MORE : DBAL__WANT_NONE;
+        return DBAL__WANT_ANY;
+    if (without > limit->soon)
+        return DBAL__WANT_IDLE;
+    return all > limit->sparing ? DBAL__WANT_UNUSED : all > 0 ? DBAL__WANT_LATER : DBAL__WANT_NONE;
 }
 
 dbal__want
@@ -357,13 +388,16 @@ dbal__seat_wanted(dbal_pool *pool)
 }
 
 bool
-dbal__seat_spare(dbal_pool *pool)
+dbal__seat_spare(dbal_pool *pool, bool idle)
 {
     dbal__seat *mine = &pool->seat;
     dbal_limit *limit = mine->limit;
     pthread_mutex_lock(&limit->guard);
-    bool spares = wanted(mine) != DBAL__WANT_NONE;
+    dbal__want want = wanted(mine);
+    bool spares =
+        want == DBAL__WANT_ANY || (want == DBAL__WANT_IDLE && idle) || want == DBAL__WANT_UNUSED;
     limit->sparing += spares;
+    limit->soon += spares && idle;
     if (spares && waits(mine))
         stand_in_line(mine, mine->urgent); /* behind those that it is for */
     pthread_mutex_unlock(&limit->guard);

@@ -14,6 +14,9 @@
 
 typedef struct dbal_pool dbal_pool;
 
+/* Whether a connection was closed so that others have its place. */
+typedef enum dbal__spared { DBAL__SPARED_NOT, DBAL__SPARED_BUSY, DBAL__SPARED_IDLE } dbal__spared;
+
 /* One pool's. All but the limit is the guard's. */
 typedef struct dbal__seat {
     dbal_limit *limit; /* a reference; NULL: there is none, and all is allowed */
@@ -22,6 +25,7 @@ typedef struct dbal__seat {
     int held;        /* places of its connections */
     int promised;    /* granted, and no connection was begun for it yet */
     bool urgent;     /* it waits for work, and not for min_size alone */
+    bool stands;     /* it has stood in line for work; the pool's own */
     bool asked;      /* others wait: it is to look what it can spare */
     bool posted;     /* its message is on its way */
     dbal__message message;
@@ -41,20 +45,24 @@ bool dbal__seat_take(dbal_pool *pool, bool urgent);
 void dbal__seat_describe(dbal_pool *pool, char *text, size_t size);
 /* Whether one could be taken now. */
 bool dbal__seat_has_room(dbal_pool *pool);
-/* One of its connections is gone; `spared`: it was closed for others. */
-void dbal__seat_give(dbal_pool *pool, bool spared);
+/* One of its connections is gone. */
+void dbal__seat_give(dbal_pool *pool, dbal__spared spared);
+/* Nothing waits any more that it has stood in line for. */
+void dbal__seat_step_out(dbal_pool *pool);
 /* What was granted and is of no use goes to others. */
 void dbal__seat_return(dbal_pool *pool);
 
-/* Who else waits for a place that nobody makes free yet. */
+/* Which connection others want, those that are being closed for them left out. */
 typedef enum dbal__want {
     DBAL__WANT_NONE,
-    DBAL__WANT_MORE, /* pools that have connections */
-    DBAL__WANT_ONE   /* one that has none */
+    DBAL__WANT_LATER,  /* none now; but they still wait */
+    DBAL__WANT_UNUSED, /* one that was not used for a while: they have some */
+    DBAL__WANT_IDLE,   /* one that is idle now: somebody has none, and waits for a busy one */
+    DBAL__WANT_ANY     /* somebody has none */
 } dbal__want;
 
 dbal__want dbal__seat_wanted(dbal_pool *pool);
-/* It makes one free. False: others have been faster. */
-bool dbal__seat_spare(dbal_pool *pool);
+/* It makes one free, which is idle or not. False: others have been faster. */
+bool dbal__seat_spare(dbal_pool *pool, bool idle);
 
 #endif

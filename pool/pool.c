@@ -421,6 +421,7 @@ begin_closing(dbal__resource *resource, double grace)
         dbal__hearing_end(pool);
         dbal__life_stop(pool);
         dbal__pause_stop(pool);
+        dbal__yield_rest(pool);
         dbal__listeners_tell(&pool->readiers, closed);
     }
     if (grace >= 0 && !pool->close_late) {
@@ -480,6 +481,8 @@ join(dbal__resource *resource)
         give_up_rest(pool, true);
     double patience = pool->settings.close_timeout;
     int64_t deadline = patience < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), patience);
+    if (dbal__seat_is_posted(pool))
+        dbal__loop_settle(pool->loop);
     while (!is_closed(pool) && dbal__monotonic() < deadline) {
         dbal__loop_settle(pool->loop);
         dbal__slots_close_all(pool);
@@ -488,6 +491,7 @@ join(dbal__resource *resource)
     }
     if (!dbal__slots_join(pool, dbal__after(dbal__monotonic(), 0.1)) || !is_closed(pool)) {
         pool->abandoned = true;
+        dbal__slots_leave_places(pool);
         dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
                         "a connection did not close within close_timeout (%g s): "
                         "its thread is given up",
@@ -507,8 +511,11 @@ free_pool(dbal__resource *resource)
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
     dbal__list_remove(&resource->link);
     /* a thread may still come back to it; those of the pool's own have been joined */
-    if (pool->abandoned || (pool->hanging > 0 && !pool->pulls))
+    bool in_helpers = dbal__pool_is_native(pool) && !dbal__list_empty(&pool->slots);
+    if (pool->abandoned || in_helpers || (pool->hanging > 0 && !pool->pulls)) {
+        dbal__slots_leave_places(pool);
         return;
+    }
     dbal__slots_free(pool);
     dbal__ear_free(pool);
     release(pool);

@@ -57,9 +57,9 @@ struct dbal__slot {
     bool held;       /* by a session */
     bool proved;     /* something was done there: when it is lost, the next may be better */
     bool placed; /* has a place at the limit that the pool shares with others, if there is one */
-    bool spared; /* is closed so that others have it */
-    bool dirty;  /* its session state is not known: close it instead of using it again */
-    bool bare;   /* it was made as new, and on_connect is to run again */
+    dbal__spared spared;
+    bool dirty;       /* its session state is not known: close it instead of using it again */
+    bool bare;        /* it was made as new, and on_connect is to run again */
     dbal__hook *hook; /* on_connect runs there, or NULL */
     struct dbal_connection *connection;
     dbal__span span;
@@ -376,6 +376,8 @@ void dbal__slots_close_all(dbal_pool *pool);
 /* Gives up what is left, or what has something in flight; the caller tells those. */
 void dbal__slots_give_up(dbal_pool *pool, bool busy_only);
 bool dbal__slots_join(dbal_pool *pool, int64_t deadline);
+/* The pool is never freed, and its connections count no more for others. */
+void dbal__slots_leave_places(dbal_pool *pool);
 void dbal__slots_free(dbal_pool *pool);
 dbal__slot *dbal__slot_of(const dbal__ticket *ticket);
 

@@ -80,7 +80,7 @@ waits_for_one(dbal_pool *pool)
 {
     if (!pool->life.owes)
         return false;
-    if (pool->open + pool->connecting < pool->limit)
+    if (pool->open + pool->connecting < pool->limit && dbal__seat_has_room(pool))
         dbal__slots_open(pool);
     else if (pool->connecting == 0)
         pool->life.owes = false; /* there is no place for one any more */

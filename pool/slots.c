@@ -238,7 +238,7 @@ dbal__slots_open(dbal_pool *pool)
         return NULL;
     dbal__slot *slot = dbal__zalloc(sizeof *slot);
     if (slot == NULL)
-        dbal__seat_give(pool, false);
+        dbal__seat_give(pool, DBAL__SPARED_NOT);
     if (slot != NULL) {
         slot->pool = pool;
         slot->placed = true;
@@ -390,6 +390,7 @@ dbal__slots_opened(dbal__slot *slot)
     pool->open++;
     pool->counts.opened++;
     dbal__backoff_opened(pool);
+    slot->span.opened_at = dbal__loop_now(pool->loop);
     if (pool->pulls)
         dbal__crew_join(&pool->crew, dbal__threaded_worker(slot->channel));
     if (pool->stopped) {
@@ -604,6 +605,13 @@ dbal__slots_join(dbal_pool *pool, int64_t deadline)
         all = false;
     }
     return all;
+}
+
+void
+dbal__slots_leave_places(dbal_pool *pool)
+{
+    for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next)
+        leave_place(DBAL__OF(link, dbal__slot, link));
 }
 
 void

@@ -237,7 +237,12 @@ static bool
 serve_session(dbal__ticket *ticket)
 {
     dbal__slot *slot = emptied(ticket->pool);
-    if (slot == NULL || dbal__slot_validate(slot) || !has_thread(slot, true))
+    if (slot != NULL && dbal__slot_validate(slot)) {
+        if (slot->flying > 0) /* another may be heard of earlier */
+            dbal__waiters_serve_soon(ticket->pool);
+        return false;
+    }
+    if (slot == NULL || !has_thread(slot, true))
         return false;
     stop_waiting(ticket);
     if (dbal__job_begin(&ticket->job))
@@ -338,6 +343,8 @@ dbal__waiters_serve(dbal_pool *pool)
         }
     }
     pool->reserved = NULL;
+    if (DBAL__SELDOM(pool->seat.stands) && dbal__waiters_count(pool) == 0)
+        dbal__seat_step_out(pool);
 }
 
 dbal__slot *

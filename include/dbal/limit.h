@@ -17,10 +17,12 @@ extern "C" {
  *
  * A connection counts from before it is opened until it is closed, or given up; not that of
  * dbal_pool_listen(). Where all places are taken, pools get the next in the order in which they
- * asked, one at a time. A pool with work that waits and no connection at all gets the next that any
- * other pool can spare: an idle one at once, else one when what it does has ended. A pool that has
- * some gets those of others that were not used for a quarter of a second. Fewer places than pools
- * work: the pools take turns, with a connect for each.
+ * asked, one at a time, those first that have none. A pool with work that waits and no connection at
+ * all gets the next that any other pool can spare: an idle one at once, else one when what it does has
+ * ended. A pool that has some gets those of others that were not used for a quarter of a second. Fewer
+ * places than pools work: the pools take turns, with a connect for each, and each has 10 ms at least
+ * while it has work. min_size takes no place from anybody; dbal_pool_ready(), which waits for it, does,
+ * and waits for as long as there is no room. After fork(), in the child: 0 is used, and nothing resized.
  */
 typedef struct dbal_limit dbal_limit;
 

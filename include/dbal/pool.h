@@ -113,7 +113,7 @@ typedef struct dbal_pool_options {
     void *on_connect_arg;     /**< for on_connect */
     dbal_connection_hook *on_acquire; /**< a session or transaction has its connection, and its work is about to begin: once for each, not for each attempt, and not for on_connect's. Statements on the pool share connections, and acquire none. Default NULL, as those that follow; not in URLs */
     dbal_connection_hook *on_release; /**< its work, and what undoes or resets it, has ended, and it gives the connection back or has lost it: once for each on_acquire */
-    dbal_connection_hook *on_close;   /**< a connection that was open is closed, for whatever reason: lost, idle, old, or the pool closes. Of one that hangs and was given up when it comes back, if ever. Not for that of dbal_pool_listen() */
+    dbal_connection_hook *on_close;   /**< a connection that was open is closed, for whatever reason: lost, idle, old, or the pool closes. Of one that hangs and was given up when it comes back, if ever. Not at the loop's end, of those that close behind it; nor for that of dbal_pool_listen() */
     void *hook_arg;                   /**< for these three */
     dbal_limit *limit;        /**< connections of all pools that are given the same, of other loops and threads too; NULL: none. The pool refers to it. Not in URLs. Too low: pools wait for one another, and with fewer places than pools each turn is a connect */
     dbal_trace_fn *trace;     /**< is told when phases begin and end; NULL: nobody. Not in URLs. A slow one holds up the loop */

@@ -202,12 +202,6 @@ say_idle_rows(line *self)
 }
 
 static void
-say_idle_row(line *self)
-{
-    say_row(self);
-}
-
-static void
 say_idle_error(line *self)
 {
     say_failure(self, 'E', "ERROR", "XX000", "nobody has asked");
@@ -395,7 +389,7 @@ execute(line *self)
     }
     if (strncmp(word, "idle_", 5) == 0)
         self->idle = strcmp(word, "idle_rows") == 0    ? say_idle_rows
-                     : strcmp(word, "idle_row") == 0   ? say_idle_row
+                     : strcmp(word, "idle_row") == 0   ? say_row
                      : strcmp(word, "idle_error") == 0 ? say_idle_error
                      : strcmp(word, "idle_fatal") == 0 ? say_idle_fatal
                                                        : say_garbage;

@@ -1,113 +1,7 @@
 /* One limit for several pools: who gets the next place, and who makes one free. */
-#include <math.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "pool/pool.h"
-#include "tests/lib/alloc_fault.h"
-#include "tests/lib/fake_driver.h"
-#include "tests/lib/suite.h"
-#include "tests/pool/pool_fixture.h"
-
-static const char *const targets[][2] = {
-    {"fake", "level=1"},
-    {"fake", "level=0"},
-    {"native", "pipeline=on"},
-    {"native", "pipeline=off"},
-};
-enum { TARGETS = sizeof targets / sizeof targets[0], MANY = 3 };
-
-static dbal_limit *limit;
-static dbal_pool *pools[MANY];
-
-static dbal_pool *
-open_on(dbal_loop *loop, int target, const char *parameters)
-{
-    char url[256];
-    dbal_error *error = NULL;
-    snprintf(url, sizeof url, "%s:pool?%s%s%s", targets[target][0], targets[target][1],
-             parameters[0] != '\0' ? "&" : "", parameters);
-    dbal_pool *opened =
-        dbal_pool_open(loop, url, DBAL_POOL_OPTIONS(.limit = limit, .max_size = 8), &error);
-    dbal_error_unref(error);
-    return opened;
-}
-
-/* The first so many of the pools. */
-static void
-open_pools(int target, int count, int places, const char *parameters)
-{
-    limit = dbal_limit_new(places, NULL);
-    for (int i = 0; i < count; i++) {
-        pools[i] = open_on(fixture.loop, target % TARGETS, parameters);
-        ck_assert_ptr_nonnull(pools[i]);
-    }
-    pool = pools[0];
-}
-
-static void
-close_pools(int count)
-{
-    for (int i = 0; i < count; i++)
-        good(dbal_pool_close(pools[i]));
-    ck_assert_int_eq(dbal_limit_used(limit), 0);
-    dbal_limit_unref(limit);
-}
-
-static dbal_deferred *
-ask_of(int index, const char *sql)
-{
-    return dbal_pool_query(pools[index], sql, DBAL_NO_PARAMS);
-}
-
-static dbal_pool_counts
-counts_of(int index)
-{
-    pool = pools[index];
-    return counts_now();
-}
-
-static void
-hold_of(int index, holder *one)
-{
-    pool = pools[index];
-    hold(one);
-}
-
-static bool
-is_held(void *arg)
-{
-    loop_fixture_advance(&fixture,
-                         0.0005); /* the crew of threads grows with the time that passes */
-    return ((holder *)arg)->connection != NULL;
-}
-
-static void
-until_got(holder *one)
-{
-    loop_fixture_until(&fixture, is_held, one);
-}
-
-static void
-end(holder *one)
-{
-    let_go(one);
-    until_settled(&one->end);
-}
-
-static bool
-are_used(void *arg)
-{
-    loop_fixture_advance(&fixture, 0.0005);
-    return dbal_limit_used(limit) == *(int *)arg;
-}
-
-static void
-until_used(int count)
-{
-    loop_fixture_until(&fixture, are_used, &count);
-}
+#include "tests/pool/limit_fixture.h"
 
 static dbal_outcome
 in_session(dbal_connection *connection, void *arg)
@@ -237,9 +131,12 @@ START_TEST(a_session_comes_first_to_who_has_none)
     hold_of(1, &ours);
     settle();
     ck_assert_ptr_null(ours.connection);
+    loop_fixture_drive(&fixture);
+    loop_fixture_advance(&fixture, 0.02); /* it has had its turn */
     end(&first);
     until_got(&ours);
     ck_assert_ptr_null(second.connection);
+    loop_fixture_advance(&fixture, 0.02);
     end(&ours);
     until_got(&second);
     end(&second);
@@ -306,6 +203,29 @@ START_TEST(fewer_places_than_pools_go_round)
 }
 END_TEST
 
+/* One that is to be free when what runs there has ended does not keep others from giving theirs. */
+START_TEST(an_idle_one_is_given_while_a_busy_one_is_awaited)
+{
+    static const int several[] = {0, 2, 3}; /* at once */
+    seen slow, quick, ours;
+    open_pools(several[_i], 3, 2, "pool_cancel_timeout=off");
+    watch(ask_of(0, "wait g"), &slow);
+    until_count(&script->waiting, 1);
+    watch(ask_of(1, "wait h"), &quick);
+    until_count(&script->waiting, 2);
+    loop_fixture_drive(&fixture);
+    watch(ask_of(2, "get"), &ours);
+    settle();
+    fake_script_open_gate(script, "h");
+    until_settled(&quick);
+    until_settled_in_time(&ours);
+    ck_assert_int_eq(slow.settled, 0);
+    fake_script_open_gate(script, "g");
+    until_settled(&slow);
+    close_pools(3);
+}
+END_TEST
+
 /* ---- who does not ---- */
 
 static bool
@@ -351,196 +271,28 @@ START_TEST(the_old_one_goes_first_when_there_is_no_room)
 }
 END_TEST
 
-/* ---- what goes wrong ---- */
-
-START_TEST(who_waits_in_vain_is_told_of_it)
+/* What it waited for has been done by the connection that it has. */
+START_TEST(who_has_done_wants_no_more)
 {
-    holder one;
-    open_pools(_i, 2, 1, "pool_acquire_timeout=5");
-    hold_of(0, &one);
-    until_got(&one);
+    seen all[4], other;
+    open_pools(_i, 2, 2, "pool_pipeline_depth=1");
+    watch(ask_of(1, "get"), &other);
+    until_settled(&other);
+    watch(ask_of(0, "get"), &all[0]);
+    until_settled(&all[0]);
     loop_fixture_drive(&fixture);
-    dbal_deferred *waits = dbal_deferred_ref(ask_of(1, "get"));
-    settle();
-    loop_fixture_advance(&fixture, 6);
-    bad(waits, DBAL_ERROR_POOL_EXHAUSTED, "53300", DBAL_EXECUTION_NOT_SENT,
-        "1 of 1 places of the limit that it shares");
-    dbal_deferred_unref(waits);
-    end(&one);
-    settle();
-    good(ask_of(1, "get")); /* and it has left the line in order */
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 4; i++)
+            watch(ask_of(0, "get"), &all[i]);
+        for (int i = 0; i < 4; i++)
+            until_settled_in_time(&all[i]);
+        let_pass(1);
+    }
+    ck_assert_uint_eq(counts_of(1).spared, 0);
+    ck_assert_int_eq(counts_of(1).connections, 1);
     close_pools(2);
 }
 END_TEST
-
-START_TEST(a_connect_that_fails_gives_its_place_back)
-{
-    script->fail_open_from = 1;
-    script->fail_open_to = 6;
-    seen all[2];
-    open_pools(_i, 2, 1, "pool_backoff=0.1");
-    for (int i = 0; i < 2; i++)
-        watch(ask_of(i, "get"), &all[i]);
-    for (int i = 0; i < 2; i++) {
-        until_settled(&all[i]);
-        ck_assert_int_eq(all[i].error_class, 0);
-    }
-    close_pools(2);
-}
-END_TEST
-
-START_TEST(a_pool_that_closes_leaves_the_line)
-{
-    holder one;
-    seen waits, last;
-    open_pools(_i, MANY, 1, "pool_close_timeout=0.001");
-    hold_of(0, &one);
-    until_got(&one);
-    watch(ask_of(1, "get"), &waits);
-    watch(ask_of(2, "get"), &last);
-    settle();
-    good(dbal_pool_close(pools[1]));
-    ck_assert_int_eq(waits.error_class, DBAL_ERROR_CLOSED);
-    end(&one);
-    until_settled(&last);
-    ck_assert_int_eq(last.error_class, 0);
-    good(dbal_pool_close(pools[0]));
-    good(dbal_pool_close(pools[2]));
-    ck_assert_int_eq(dbal_limit_used(limit), 0);
-    dbal_limit_unref(limit);
-}
-END_TEST
-
-/* The loop may end with all of them as they are. */
-START_TEST(a_loop_may_end_while_they_wait)
-{
-    static seen all[MANY][4]; /* they settle when the loop ends */
-    open_pools(_i, MANY, 2, "pool_min_size=1");
-    for (int i = 0; i < MANY; i++)
-        for (int j = 0; j < 4; j++)
-            watch(ask_of(i, "get"), &all[i][j]);
-    for (int i = 0; i < _i; i++)
-        ev_run(fixture.ev, EVRUN_NOWAIT);
-    dbal_limit_unref(limit);
-}
-END_TEST
-
-static dbal_outcome
-ignore(dbal_outcome in, void *arg)
-{
-    (void)in, (void)arg;
-    return dbal_done();
-}
-
-static void
-no_log(void *arg, dbal_log_level level, const char *message)
-{
-    (void)arg, (void)level, (void)message;
-}
-
-static void
-two_pools_without_memory(void *arg)
-{
-    struct ev_loop *ev = ev_loop_new(0);
-    dbal_loop *loop = dbal_loop_new(ev);
-    if (loop != NULL)
-        dbal_loop_set_log(loop, no_log, NULL);
-    limit = dbal_limit_new(1, NULL);
-    for (int i = 0; limit != NULL && i < 2; i++) {
-        pools[i] = loop != NULL ? open_on(loop, *(int *)arg, "") : NULL;
-        dbal_deferred *one = pools[i] != NULL ? ask_of(i, "get") : NULL;
-        if (one != NULL)
-            dbal_deferred_add_both(one, ignore, NULL);
-    }
-    for (int i = 0; i < 20; i++)
-        ev_run(ev, EVRUN_NOWAIT);
-    dbal_loop_free(loop);
-    ev_loop_destroy(ev);
-    ck_assert(limit == NULL || dbal_limit_used(limit) == 0);
-    dbal_limit_unref(limit);
-}
-
-START_TEST(nothing_is_lost_without_memory)
-{
-    int target = _i * 2; /* a driver's one thread outlives its pools */
-    pool_fixture_fini();
-    alloc_fault_install();
-    alloc_fault_sweep(two_pools_without_memory, &target);
-    alloc_fault_remove();
-    pool_fixture_init();
-}
-END_TEST
-
-/* ---- several loops ---- */
-
-enum { LOOPS = 4, EACH = 300 };
-
-typedef struct side {
-    pthread_t thread;
-    int target, done, failed;
-    dbal_pool *pool;
-    dbal_loop *loop;
-} side;
-
-static dbal_outcome
-on_done(dbal_outcome in, void *arg)
-{
-    side *self = arg;
-    self->failed += in.kind != DBAL_OUTCOME_VALUE;
-    if (++self->done == EACH)
-        dbal_loop_close(self->loop, 10);
-    return dbal_done();
-}
-
-static void *
-run_side(void *arg)
-{
-    side *self = arg;
-    struct ev_loop *ev = ev_loop_new(0);
-    self->loop = dbal_loop_new(ev);
-    self->pool = open_on(self->loop, self->target,
-                         "pool_min_size=1&pool_acquire_timeout=60&pool_slow_acquire=off");
-    for (int i = 0; i < EACH; i++)
-        dbal_deferred_add_both(i % 3 == 0 ? dbal_pool_session(self->pool, NULL, in_session, NULL)
-                                          : dbal_pool_query(self->pool, "add 1", DBAL_NO_PARAMS),
-                               on_done, self);
-    ev_run(ev, 0);
-    dbal_loop_free(self->loop);
-    ev_loop_destroy(ev);
-    return NULL;
-}
-
-START_TEST(loops_of_several_threads_share_it)
-{
-    side sides[LOOPS];
-    int places = _i / TARGETS + 1; /* fewer than loops, too */
-    limit = dbal_limit_new(places, NULL);
-    fake_script_watch(script, NULL);
-    for (int i = 0; i < LOOPS; i++) {
-        sides[i] = (side){.target = _i % TARGETS};
-        pthread_create(&sides[i].thread, NULL, run_side, &sides[i]);
-    }
-    for (int i = 0; i < LOOPS; i++) {
-        pthread_join(sides[i].thread, NULL);
-        ck_assert_int_eq(sides[i].done, EACH);
-        ck_assert_int_eq(sides[i].failed, 0);
-    }
-    ck_assert_int_eq(script->value, LOOPS * EACH);
-    ck_assert_int_le(fake_script_count(script, &script->most_live), places);
-    ck_assert_int_eq(dbal_limit_used(limit), 0);
-    dbal_limit_unref(limit);
-}
-END_TEST
-
-static void
-add(Suite *suite, const TTest *test, int count)
-{
-    TCase *tcase = tcase_create(test->name);
-    tcase_add_checked_fixture(tcase, pool_fixture_init, pool_fixture_fini);
-    tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, test, 0, count);
-    suite_add_tcase(suite, tcase);
-}
 
 int
 main(void)
@@ -556,11 +308,7 @@ main(void)
     add(suite, fewer_places_than_pools_go_round, TARGETS);
     add(suite, min_size_takes_nothing_from_others, TARGETS);
     add(suite, the_old_one_goes_first_when_there_is_no_room, TARGETS);
-    add(suite, who_waits_in_vain_is_told_of_it, TARGETS);
-    add(suite, a_connect_that_fails_gives_its_place_back, TARGETS);
-    add(suite, a_pool_that_closes_leaves_the_line, TARGETS);
-    add(suite, a_loop_may_end_while_they_wait, 3 * TARGETS);
-    add(suite, nothing_is_lost_without_memory, TARGETS / 2);
-    add(suite, loops_of_several_threads_share_it, 4 * TARGETS);
+    add(suite, an_idle_one_is_given_while_a_busy_one_is_awaited, 3);
+    add(suite, who_has_done_wants_no_more, TARGETS);
     return suite_run(suite);
 }
