@@ -116,6 +116,7 @@ put_open(dbal__process *self, const dbal_opening *opening)
     dbal__ink_u8(&self->out, config->pools_transactions);
     dbal__ink_u64(&self->out, (uint64_t)opening->deadline);
     dbal__ink_u32(&self->out, (uint32_t)opening->statement_cache);
+    dbal__ink_u32(&self->out, (uint32_t)opening->prepare_after);
     dbal__ink_u8(&self->out, opening->again);
     dbal__ink_end(&self->out, begin);
 }

@@ -56,6 +56,7 @@ read_wish(dbal__server *server, const dbal__frame *frame, wish *ret_wish)
     ret_wish->pools_transactions = dbal__eye_u8(&eye) != 0;
     server->opening.deadline = (int64_t)dbal__eye_u64(&eye);
     server->opening.statement_cache = (int)dbal__eye_u32(&eye);
+    server->opening.prepare_after = (int)dbal__eye_u32(&eye);
     server->opening.again = dbal__eye_u8(&eye) != 0;
     return !eye.broken && dbal__eye_left(&eye) == 0 && ret_wish->url != NULL &&
            ret_wish->directory != NULL;

@@ -54,6 +54,7 @@ static const setting known[] = {
     {"pipeline_wait", SECONDS, AT(pipeline_wait), 0, 1e9, 0.0002, false},
     {"pooler", WORD, AT(pooler), DBAL_POOLER_NONE, DBAL_POOLER_TRANSACTION, 0, false, false,
      poolers},
+    {"prepare_after", COUNT, AT(prepare_after), 1, 1000000, 2, false},
     {"query_timeout", SECONDS, AT(query_timeout), 0, 1e9, DBAL_OFF, true},
     {"reset", WORD, AT(reset), DBAL_RESET_AUTO, DBAL_RESET_NONE, 0, false, false, resets},
     {"slow_acquire", SECONDS, AT(slow_acquire), 0.001, 1e9, 2, true},

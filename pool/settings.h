@@ -20,7 +20,7 @@ typedef struct dbal__settings {
     int pipeline_depth;
     double acquire_timeout, connect_timeout, query_timeout, cancel_timeout, close_timeout;
     int max_waiting;
-    int statement_cache;
+    int statement_cache, prepare_after;
     int64_t max_result_bytes;
     int max_statements; /* 0: no end */
     int64_t max_memory;

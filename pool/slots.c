@@ -202,6 +202,7 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     channel->capabilities = pool->capabilities;
     channel->validate_after = validate_after(pool);
     channel->opening.statement_cache = pool->settings.statement_cache;
+    channel->opening.prepare_after = pool->settings.prepare_after;
     channel->opened = on_opened;
     channel->closed = on_closed;
     channel->closing = on_closing;

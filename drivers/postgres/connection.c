@@ -16,7 +16,7 @@ dbal__postgres_open(void *connection, dbal_opening *opening, dbal_fault *fault)
     self->newer = dbal__postgres_newer_get();
     if (!dbal__postgres_expect_init(&self->expect) ||
         !dbal__postgres_statements_init(&self->statements, opening->statement_cache,
-                                        !self->config->pooler)) {
+                                        opening->prepare_after, !self->config->pooler)) {
         dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
         dbal__postgres_expect_fini(&self->expect);
         return false;

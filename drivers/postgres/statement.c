@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Longer texts are not worth their memory. PREPARE_AT: the use at which one is prepared. */
-enum { PREPARE_AT = 2, BUCKETS_MIN = 16, BUCKETS_MAX = 1 << 16, TEXT_MOST = 64 * 1024 };
+/* Longer texts are not worth their memory. */
+enum { BUCKETS_MIN = 16, BUCKETS_MAX = 1 << 16, TEXT_MOST = 64 * 1024 };
 
 struct dbal__postgres_doomed {
     dbal__postgres_doomed *next;
@@ -13,7 +13,8 @@ struct dbal__postgres_doomed {
 };
 
 bool
-dbal__postgres_statements_init(dbal__postgres_statements *statements, int most, bool prepares)
+dbal__postgres_statements_init(dbal__postgres_statements *statements, int most, int after,
+                               bool prepares)
 {
     size_t buckets = BUCKETS_MIN;
     while (buckets < BUCKETS_MAX && buckets < (size_t)(most > 0 ? most : 0))
@@ -21,6 +22,7 @@ dbal__postgres_statements_init(dbal__postgres_statements *statements, int most, 
     statements->buckets = dbal_driver_alloc(buckets * sizeof(dbal__postgres_statement *));
     statements->mask = buckets - 1;
     statements->most = most;
+    statements->after = after > 0 ? (unsigned)after : 1;
     statements->prepares = prepares;
     return statements->buckets != NULL;
 }
@@ -189,7 +191,7 @@ bool
 dbal__postgres_statement_is_due(const dbal__postgres_statements *statements,
                                 const dbal__postgres_statement *statement)
 {
-    return statement != NULL && statements->prepares && statement->uses >= PREPARE_AT &&
+    return statement != NULL && statements->prepares && statement->uses >= statements->after &&
            statement->prepared == DBAL__POSTGRES_NOT_PREPARED && !statement->alters &&
            statement->control == DBAL__POSTGRES_PLAIN;
 }

@@ -48,12 +48,14 @@ typedef struct dbal__postgres_statements {
     dbal__postgres_statement *newest, *oldest;
     dbal__postgres_doomed *doomed;
     int count, most;
+    unsigned after; /* the use of one at which it is prepared */
     bool prepares;  /* the server, and what is in between, keeps prepared statements for us */
     unsigned named; /* names given */
 } dbal__postgres_statements;
 
-/* Keeps so many; false without memory. */
-bool dbal__postgres_statements_init(dbal__postgres_statements *statements, int most, bool prepares);
+/* Keeps so many, prepared at their use number `after`; false without memory. */
+bool dbal__postgres_statements_init(dbal__postgres_statements *statements, int most, int after,
+                                    bool prepares);
 void dbal__postgres_statements_fini(dbal__postgres_statements *statements);
 
 /* The statement of a request, bound so, now the newest; NULL: too long, or no memory. */

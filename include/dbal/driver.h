@@ -334,6 +334,7 @@ typedef struct dbal_opening {
     const void *config;   /**< what configure() made */
     int64_t deadline;     /**< CLOCK_MONOTONIC in nanoseconds */
     int statement_cache;  /**< prepared statements to keep */
+    int prepare_after;    /**< the use of a text on the connection from which on it is prepared, where that is a step of its own */
     bool again;           /**< the pool has had a connection before, maybe in another process: a database that is not there now is lost, and not to be made */
     int max_connections;  /**< set by open(): how many this database can have, 0 for no limit */
     uint8_t token[32];    /**< set by open(): names what only one may write at a time in this process */

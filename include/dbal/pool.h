@@ -90,6 +90,7 @@ typedef struct dbal_pool_options {
     double cancel_timeout;    /**< seconds a cancelled statement may take to end before its connection is given up; default 2 */
     double close_timeout;     /**< seconds closing waits for what was accepted; default 15 */
     int statement_cache;      /**< prepared statements kept per connection; default 100 */
+    int prepare_after;        /**< the use of a text on a connection from which on it is prepared there, 1 the first; default 2. PostgreSQL alone: others prepare all there is. Too low: texts that come once are prepared for nothing; too high: those that come often are planned each time */
     int64_t max_result_bytes; /**< a larger result is an error; default 256 MiB */
     double pipeline_wait;     /**< seconds a statement may be expected to wait behind others on a shared connection before one more connection is used, loop gate; twice that while fewer than 16 are there; default 0.0002. Too low: many connections with little to do each; too high: statements wait for one another */
     dbal_pooler pooler;       /**< default DBAL_POOLER_NONE. With DBAL_POOLER_TRANSACTION what lives longer than a transaction is refused, and nothing is prepared */
@@ -125,7 +126,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What

@@ -92,6 +92,32 @@ START_TEST(prepared_at_the_second_use)
 }
 END_TEST
 
+static void
+prepare_after(int after, const char *gate)
+{
+    const char *prepared = "select count(*) from pg_prepared_statements where statement like "
+                           "'select 40 + $1%'";
+    char settings[80];
+    snprintf(settings, sizeof settings, "pool_max_size=1&pool_prepare_after=%d&pool_gate=%s", after,
+             gate);
+    session_begin(settings);
+    for (int use = 1; use <= 4; use++) {
+        run_ok("select 40 + $1", DBAL_PARAMS(dbal_int64(2)));
+        ck_assert_int_eq(run_number(prepared), use >= after);
+    }
+}
+
+START_TEST(prepared_at_the_use_that_is_set)
+{
+    for (int after = 1; after <= 3; after++) {
+        session_end();
+        prepare_after(after, "loop");
+        session_end();
+        prepare_after(after, "thread");
+    }
+}
+END_TEST
+
 START_TEST(many_texts_stay_within_the_cache)
 {
     char sql[64];
@@ -512,6 +538,7 @@ main(void)
     suite_add(suite, an_insert_ends_at_its_sync, before, after);
     suite_add(suite, independent_statements_stay_so, before, after);
     suite_add(suite, prepared_at_the_second_use, before, after);
+    suite_add(suite, prepared_at_the_use_that_is_set, before, after);
     suite_add(suite, many_texts_stay_within_the_cache, before_small_cache, after);
     suite_add(suite, no_cache_no_prepared_statements, before_no_cache, after);
     suite_add(suite, ddl_by_somebody_else_is_not_seen, before, after);
