@@ -164,16 +164,17 @@ static void
 tell_acquire(dbal__ticket *ticket, int64_t waited, const char *in_vain)
 {
     dbal_pool *pool = ticket->pool;
-    char text[TEXT];
+    char text[TEXT], places[80];
     pool->counts.slow_acquires++;
     if (!may_tell(pool, &pool->slow.acquires, acquires_name))
         return;
     describe(ticket, text, sizeof text);
+    dbal__seat_describe(pool, places, sizeof places);
     dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
                     "%s: waited %.3f s for a connection%s (now %d open of at most %d, %d in "
-                    "sessions, %zu waiting): %s",
+                    "sessions, %zu waiting%s): %s",
                     acquires_name, seconds(waited), in_vain, pool->open, pool->limit, pool->held,
-                    dbal__waiters_count(pool), text);
+                    dbal__waiters_count(pool), places, text);
 }
 
 void

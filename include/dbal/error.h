@@ -104,8 +104,11 @@ int dbal_error_position(const dbal_error *error);
 bool dbal_error_connection_lost(const dbal_error *error);
 
 /**
- * Whether the same work may succeed when run again as a whole (serialization failure, deadlock,
- * busy, not sent). False whenever the outcome is unknown. @param error may be NULL
+ * Whether the same work may succeed when run again as a whole: a serialization failure, a deadlock,
+ * busy, a server that cannot be reached now or was lost before anything was sent. False whenever the
+ * outcome is unknown; and of dbal's own refusals (POOL_EXHAUSTED, QUEUE_FULL, CLOSED, TIMEOUT), which
+ * have not been sent either, see dbal_error_execution(): more of the same would be no help to a pool
+ * that is too busy. @param error may be NULL
  */
 bool dbal_error_retryable(const dbal_error *error);
 

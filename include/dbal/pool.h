@@ -54,8 +54,11 @@ typedef enum dbal_reset {
  *             Valid until this returns
  * @param arg  dbal_pool_options.before_connect_arg
  * @return dbal_done(): to that one. dbal_ok(text, free): to this URL, which is copied. dbal_fail(): the
- *         connect fails with it, `before_connect: ` before the message. dbal_wait(): a Deferred that
- *         ends in one of these; when connect_timeout is over it is cancelled
+ *         connect fails with it, `before_connect: ` before the message: what waits fails too, unless
+ *         the error is of a kind that passes (dbal_error_retryable(), TIMEOUT), which is tried again.
+ *         dbal_wait(): a Deferred that ends in one of these; when connect_timeout is over it is
+ *         cancelled, and asked again. dbal_ok() with NULL, which strdup() gives without memory, is as
+ *         dbal_done()
  */
 typedef dbal_outcome dbal_before_connect(const char *url, void *arg);
 

@@ -86,7 +86,8 @@ typedef void dbal_histogram_fn(const dbal_histogram *histogram, void *arg);
  * and phase that something was counted for. What a statement took is counted when it has settled.
  *
  * The first 64 labels have histograms of their own, all others share those of the label "other".
- * Labels are told apart by their first 63 bytes. What has no label, connections too, is under "".
+ * Labels are told apart by their first 63 bytes. What has no label, connections too, is under "";
+ * on_connect's session has the label "on_connect".
  * One label takes 1.8 kB, all of them together 120 kB at most.
  *
  * @param pool  the pool
@@ -102,11 +103,14 @@ size_t dbal_pool_histograms(dbal_pool *pool, dbal_histogram_fn *fn, void *arg);
  * `dbal_pool_queries_total` and so on, each with its HELP line), `dbal_pool_info`, and where there are
  * histograms `dbal_pool_phase_seconds`. Each sample has the label `pool`: the pool's name, see
  * dbal_pool_options.name; where two are called the same, the second has ` (2)` behind it. All pools
- * of a program belong into one call, since the format wants a metric's samples in one place.
+ * of a thread belong into one call, since the format wants a metric's samples in one place. Where
+ * several threads have pools, each answers for its own, at a path or a port that is scraped by itself;
+ * their names should differ then.
  *
  * @param count  how many
  * @param pools  of loops of this thread
- * @return owned, freed with dbal_free(); NULL without memory
+ * @return owned, freed with dbal_free(); NULL without memory, or with a line in the log when one is
+ *         another thread's
  */
 char *dbal_pool_metrics(size_t count, dbal_pool *const *pools);
 
