@@ -30,7 +30,6 @@ typedef struct dbal__span {
     dbal__use idle;      /* since the last look at what is idle */
     dbal__use lately;    /* since the last look at what others could have */
     unsigned unused;     /* looks in a row that found it unused */
-    int64_t opened_at;   /* at others' disposal */
     int64_t retire_at;   /* by max_lifetime; drawn once */
 } dbal__span;
 

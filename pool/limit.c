@@ -354,7 +354,8 @@ dbal__seat_step_out(dbal_pool *pool)
     dbal__seat *seat = &pool->seat;
     seat->stands = false;
     pthread_mutex_lock(&seat->limit->guard);
-    seat->urgent = false; /* it may still be wished for, by min_size */
+    if (waits(seat)) /* it may still be wished for, by min_size: behind all work */
+        stand_in_line(seat, false);
     pthread_mutex_unlock(&seat->limit->guard);
 }
 

@@ -391,7 +391,6 @@ dbal__slots_opened(dbal__slot *slot)
     pool->open++;
     pool->counts.opened++;
     dbal__backoff_opened(pool);
-    slot->span.opened_at = dbal__loop_now(pool->loop);
     if (pool->pulls)
         dbal__crew_join(&pool->crew, dbal__threaded_worker(slot->channel));
     if (pool->stopped) {

@@ -20,7 +20,7 @@ may_go(const dbal__slot *slot)
 static bool
 has_its_turn(const dbal__slot *slot, int64_t now)
 {
-    return now < dbal__after(slot->span.opened_at, TURN) && dbal__waiters_count(slot->pool) > 0;
+    return now < dbal__after(slot->opened_at, TURN) && dbal__waiters_count(slot->pool) > 0;
 }
 
 /*
