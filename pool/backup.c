@@ -1,7 +1,7 @@
 /*
  * Copies of a whole database. The driver tells how far it is as often as it likes, in its own
- * thread; what comes while the loop has not taken the last word replaces it, so that a slow loop
- * never holds a backup back.
+ * thread or process; what comes while the loop has not taken the last word replaces it, so that a
+ * slow loop never holds a backup back.
  */
 #include "dbal/alloc.h"
 #include "dbal/outcome.h"
@@ -23,7 +23,7 @@ typedef struct dbal__backup {
     void *arg;
     atomic_bool sent; /* the message is on its way to the loop */
     atomic_llong done, total;
-    int64_t next; /* the thread's: no word before this moment */
+    int64_t next; /* the driver's side: no word before this moment */
 } dbal__backup;
 
 static void
@@ -77,7 +77,17 @@ dbal__backup_end(dbal__backup *backup, bool ok)
     unref(backup);
 }
 
-/* In the thread: the driver has told how far it is. */
+/* Lets the loop know. Where the end comes on the loop, no message may be under way behind it. */
+static void
+tell(dbal__backup *backup)
+{
+    if (dbal__pool_is_native(backup->pool))
+        arrived(&backup->message);
+    else if (dbal__inbox_push(backup->inbox, &backup->message))
+        dbal__inbox_wake(backup->inbox);
+}
+
+/* Where the driver is, its own thread or the loop: it has told how far it is. */
 static bool
 deliver(dbal_request *request, dbal_result *rows)
 {
@@ -92,8 +102,8 @@ deliver(dbal_request *request, dbal_result *rows)
     backup->next = now + PAUSE;
     atomic_store(&backup->total, total);
     atomic_store(&backup->done, done);
-    if (!atomic_exchange(&backup->sent, true) && dbal__inbox_push(backup->inbox, &backup->message))
-        dbal__inbox_wake(backup->inbox);
+    if (!atomic_exchange(&backup->sent, true))
+        tell(backup);
     return true;
 }
 
