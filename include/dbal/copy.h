@@ -28,9 +28,12 @@ typedef void dbal_copy_fn(dbal_copy *copy, void *arg);
  * until it ends, which dbal_copy_end() and dbal_copy_abort() bring about. Not every driver can, and
  * none behind a gate with threads: NOT_SUPPORTED, 0A000.
  *
- * An error of the database's comes at once, whatever was not written yet (from PostgreSQL behind TLS
- * at the end of the data); what is written later is dropped. No query_timeout ends a copy, only dbal_deferred_cancel() and dbal_deferred_add_timeout():
- * nothing of it is in the database then, as after any error but one whose execution is unknown.
+ * An error of the database's comes at once, whatever was not written yet; what is written later is
+ * dropped. From PostgreSQL it may come with the end of the data only: always behind TLS, elsewhere one
+ * that arrives in the same microseconds as the word that the server takes data or a notice, which libpq
+ * then keeps to itself. No query_timeout ends a copy, only dbal_deferred_cancel() and
+ * dbal_deferred_add_timeout(): nothing of it is in the database then, as after any error but one whose
+ * execution is unknown.
  *
  * @param pool  the pool
  * @param sql   the COPY, without parameters; copied. One that is none, or the other way round, is a

@@ -255,9 +255,9 @@ START_TEST(a_flood)
     /* nothing else makes the pool look at the time */
     open_target(_i, "pool_max_size=1&pool_max_waiting=20000&pool_idle_timeout=off"
                     "&pool_max_lifetime=off");
-    loop_fixture_drive(&fixture);
     watch(dbal_pool_pause(pool), &quiet);
-    until_settled(&quiet);
+    until_settled(&quiet); /* which the pool looks for now and then */
+    loop_fixture_drive(&fixture);
     for (int i = 0; i < FLOOD; i++)
         dbal_deferred_add_both(ask("get"), count_one, &settled);
     settle();

@@ -138,10 +138,13 @@ START_TEST(an_error_comes_while_it_goes_on)
 }
 END_TEST
 
-/* right behind the server's word that it takes data */
+/*
+ * Right behind the server's word that it takes data. What comes while libpq reads just that word, it
+ * keeps to itself to the end; under valgrind, slow as it is, that is nearly always.
+ */
 START_TEST(an_error_that_comes_with_the_beginning)
 {
-    writer self = {.rows = 0, .stays = true};
+    writer self = {.rows = 0, .stays = getenv("DBAL_TEST_VALGRIND") == NULL};
     RUN("create function no() returns trigger language plpgsql as $$ begin raise exception "
         "'not today'; end $$");
     RUN("create trigger no before insert on t for each statement execute function no()");
