@@ -174,7 +174,8 @@ static void
 hear(void *arg, dbal_log_level level, const char *message)
 {
     (void)arg, (void)level;
-    ck_assert_ptr_nonnull(strstr(message, "said"));
+    if (strstr(message, "it is said ") == NULL)
+        return; /* a slow machine's query is a slow query */
     if (heard++ == 0)
         watch(ask("select 33"), &asked_by_log);
 }
