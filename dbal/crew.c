@@ -24,6 +24,15 @@ dbal__crew_fini(dbal__crew *crew)
 {
     dbal__list_remove(&crew->give.link);
     dbal__clock_stop(&crew->loop->ready.clock, &crew->timer);
+    dbal__budget_unref(crew->line.budget);
+    crew->line.budget = NULL;
+}
+
+bool
+dbal__crew_limit(dbal__crew *crew, int64_t bytes)
+{
+    crew->line.budget = dbal__budget_new(bytes);
+    return crew->line.budget != NULL;
 }
 
 void
@@ -120,6 +129,8 @@ static bool
 weigh(dbal__crew *crew)
 {
     unsigned awake, free;
+    if (dbal__budget_is_spent(crew->line.budget))
+        return false; /* they sleep until what is there is taken */
     uint64_t taken = progress(crew, &awake, &free);
     if (awake == 0) {
         crew->taken = taken;
@@ -234,6 +245,13 @@ dbal__crew_returned(dbal__crew *crew)
 {
     if (--crew->outstanding == 0)
         dbal__clock_stop(&crew->loop->ready.clock, &crew->timer);
+}
+
+void
+dbal__crew_took(dbal__crew *crew, size_t bytes)
+{
+    if (dbal__budget_give_back(crew->line.budget, bytes))
+        dbal__crew_rouse(crew);
 }
 
 void

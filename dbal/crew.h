@@ -29,6 +29,8 @@ typedef struct dbal__crew {
 } dbal__crew;
 
 void dbal__crew_init(dbal__crew *crew, dbal_loop *loop, void (*wanted)(dbal__crew *crew));
+/* At most so many bytes of results may wait for the loop, or about that. Before there are workers. False without memory. */
+bool dbal__crew_limit(dbal__crew *crew, int64_t bytes);
 void dbal__crew_fini(dbal__crew *crew);
 void dbal__crew_join(dbal__crew *crew, dbal__worker *worker);
 void dbal__crew_leave(dbal__crew *crew, dbal__worker *worker);
@@ -47,6 +49,8 @@ void dbal__crew_give(dbal__crew *crew);
 size_t dbal__crew_waiting(const dbal__crew *crew);
 /* One that was pushed has come back. */
 void dbal__crew_returned(dbal__crew *crew);
+/* The loop has taken a result with so many of these bytes. */
+void dbal__crew_took(dbal__crew *crew, size_t bytes);
 /* Wakes somebody for what is on the line already. */
 void dbal__crew_rouse(dbal__crew *crew);
 /* A worker that sleeps and may take shared work, or NULL. */

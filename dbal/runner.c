@@ -5,6 +5,8 @@
 
 /* So many statements of a group that take less than this (ns) are measured together. */
 enum { TOGETHER = 4, BRIEF = 10000 };
+/* Smaller results are not worth being counted: see budget.h. */
+enum { COUNTED = 4096 };
 /* `current` while a helper interrupts; no job has this number. */
 static const uint64_t INTERRUPTING = UINT64_MAX;
 
@@ -387,12 +389,25 @@ upkeep_wanted(dbal__runner *runner)
     return when;
 }
 
+static void
+spend(dbal__job *job, dbal__worker *worker)
+{
+    if (worker->budget == NULL || job->request.result == NULL)
+        return;
+    size_t bytes = dbal__result_bytes(job->request.result);
+    if (bytes < COUNTED)
+        return;
+    job->unread = bytes;
+    dbal__budget_spend(worker->budget, bytes);
+}
+
 /* Once published, a job is the loop's again and may be gone. */
 void
 dbal__runner_return(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
 {
     if (job->request.has_token && !runner->dead)
         job->upkeep_wanted = upkeep_wanted(runner);
+    spend(job, worker);
     dbal__worker_publish(worker, runner->channel->inbox, &job->message,
                          job->kind == DBAL__JOB_GRANT || job->kind == DBAL__JOB_VALIDATE);
 }

@@ -71,7 +71,8 @@ run_members(dbal__runner *runner, dbal__line *line, uint64_t last, dbal__job *jo
         job->leads = count == 2;
         job->shared = count == 1 ? 0 : count == 2 ? 2 : 1;
         dbal__runner_run_next(runner, job, worker);
-        bool more = !runner->dead && count < MOST && runner->looked < until;
+        bool more = !runner->dead && count < MOST && runner->looked < until &&
+                    !dbal__budget_is_spent(worker->budget);
         job = more ? next(line, last, worker) : NULL;
     }
 }

@@ -22,6 +22,7 @@ dbal__line_init(dbal__line *line)
     atomic_init(&line->lock, 0);
     atomic_init(&line->taken, 0);
     line->head = line->tail = NULL;
+    line->budget = NULL;
 }
 
 void
@@ -161,6 +162,7 @@ dbal__worker_unref(dbal__worker *worker)
 {
     if (atomic_fetch_sub_explicit(&worker->refs, 1, memory_order_acq_rel) != 1)
         return;
+    dbal__budget_unref(worker->budget);
     dbal__free(worker);
 }
 
@@ -170,18 +172,24 @@ dbal__worker_shares(const dbal__worker *worker)
     return worker->shared != NULL && !atomic_load(&worker->held) && !atomic_load(&worker->engaged);
 }
 
+bool
+dbal__worker_may_take(const dbal__worker *worker)
+{
+    return dbal__worker_shares(worker) && !dbal__budget_is_spent(worker->budget);
+}
+
 static bool
 has_work(const dbal__worker *worker)
 {
     if (dbal__line_count(&worker->own) != 0)
         return true;
-    return dbal__worker_shares(worker) && dbal__line_count(worker->shared) != 0;
+    return dbal__worker_may_take(worker) && dbal__line_count(worker->shared) != 0;
 }
 
 static dbal__work *
 shared_work(dbal__worker *worker)
 {
-    return dbal__worker_shares(worker) ? dbal__line_pull(worker->shared) : NULL;
+    return dbal__worker_may_take(worker) ? dbal__line_pull(worker->shared) : NULL;
 }
 
 void
@@ -269,6 +277,7 @@ dbal__worker_new(dbal__line *shared, bool held, const char *name, void *owner)
     dbal__line_init(&worker->own);
     dbal__list_init(&worker->crew);
     worker->shared = shared;
+    worker->budget = shared != NULL ? dbal__budget_ref(shared->budget) : NULL;
     atomic_init(&worker->held, held);
     atomic_init(&worker->owner, owner);
     worker->name = name;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dbal/budget.h"
 #include "dbal/inbox.h"
 #include "dbal/list.h"
 
@@ -32,6 +33,7 @@ typedef struct dbal__line {
     atomic_int lock;             /* of what follows; pullers only */
     _Atomic(uint64_t) taken;     /* how many were; read without the lock too */
     dbal__work *head, *tail;     /* oldest first */
+    dbal__budget *budget; /* of those who pull, a reference, or NULL; set before there are any */
 } dbal__line;
 
 void dbal__line_init(dbal__line *line);
@@ -65,6 +67,7 @@ struct dbal__worker {
     atomic_int life;       /* one of the above */
     dbal__line own;        /* work for this thread alone; goes first */
     dbal__line *shared;    /* or NULL */
+    dbal__budget *budget;  /* what that line takes from it, a reference, or NULL */
     _Atomic(void *) owner; /* of whoever started it */
     atomic_bool held;      /* by the loop: leaves the shared line alone */
     atomic_bool engaged;   /* by itself, until the loop says otherwise: the same */
@@ -100,6 +103,8 @@ void dbal__worker_push(dbal__worker *worker, dbal__work *work);
 bool dbal__worker_is_parked(const dbal__worker *worker);
 /* Whether it takes shared work. */
 bool dbal__worker_shares(const dbal__worker *worker);
+/* Whether it would just now. */
+bool dbal__worker_may_take(const dbal__worker *worker);
 void dbal__worker_wake(dbal__worker *worker);
 /* Lets it end when its own line is empty. */
 void dbal__worker_stop(dbal__worker *worker);

@@ -272,6 +272,10 @@ dbal__ticket_finished(dbal__job *job)
 
     dbal__lanes_leave(ticket);
 
+    if (DBAL__SELDOM(job->unread != 0)) {
+        dbal__crew_took(&pool->crew, job->unread);
+        job->unread = 0;
+    }
     if (ticket->place == DBAL__PLACE_LINE && pool->pulls && ticket->on_crew)
         dbal__crew_returned(&pool->crew);
     if (slot != NULL && ticket->place == DBAL__PLACE_SLOT)

@@ -92,6 +92,9 @@ dbal__pool_set_threads(dbal_pool *pool)
     /* moving is not running in parallel: each entry is held to what was promised */
     if (pool->entry_level == 3 && !runs_parallel(pool))
         pool->entry_level = 2;
+    if (error == NULL && pool->pulls &&
+        !dbal__crew_limit(&pool->crew, pool->settings.memory_budget))
+        error = dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT);
     if (error != NULL || !moves)
         return error;
     pool->width = runs_parallel(pool) ? (unsigned)threads : 1;

@@ -48,6 +48,7 @@ static const setting known[] = {
     {"max_size", COUNT, AT(max_size), 1, 10000, 0, false},
     {"max_statements", COUNT, AT(max_statements), 1, INT_MAX, DBAL_OFF, true},
     {"max_waiting", COUNT, AT(max_waiting), 1, INT_MAX, 10000, true, true},
+    {"memory_budget", BYTES, AT(memory_budget), 65536, 1e15, 64.0 * 1024 * 1024, true},
     {"min_size", COUNT, AT(min_size), 0, 10000, 0, false},
     {"name", TEXT, AT(name), 0, 0, 0, false},
     {"pipeline_depth", COUNT, AT(pipeline_depth), 1, 10000, 64, false},

@@ -22,6 +22,7 @@ typedef struct dbal__settings {
     int max_waiting;
     int statement_cache, prepare_after;
     int64_t max_result_bytes;
+    int64_t memory_budget;
     int max_statements; /* 0: no end */
     int64_t max_memory;
     double pipeline_wait;

@@ -85,16 +85,17 @@ typedef struct dbal_pool_options {
     int min_size;             /**< connections kept open; default 0. One above the default max_size raises that. Too low: the first queries wait for a connect */
     int max_size;             /**< connections at most; default 10 on the loop gate, else 4. Too low: work waits; too high: the database suffers */
     dbal_gate_kind gate;      /**< default DBAL_GATE_AUTO; one that the threadlevel forbids is an error */
-    int pipeline_depth;       /**< statements in flight on a shared connection, loop gate; default 64 */
-    double acquire_timeout;   /**< seconds to wait for a connection; default 30 */
-    int max_waiting;          /**< work that may wait; default 10,000, then QUEUE_FULL at once */
-    double connect_timeout;   /**< seconds for one connect; default 20 */
-    double query_timeout;     /**< seconds for a query, waiting included; default none */
-    double cancel_timeout;    /**< seconds a cancelled statement may take to end before its connection is given up; default 2 */
-    double close_timeout;     /**< seconds closing waits for what was accepted; default 15 */
-    int statement_cache;      /**< prepared statements kept per connection; default 100 */
+    int pipeline_depth;       /**< statements in flight on a shared connection, loop gate; default 64. Too low: a round trip carries little, and more connections are used; too high: a slow statement delays many that were sent behind it, and all of them are lost with the connection */
+    double acquire_timeout;   /**< seconds to wait for a connection, then POOL_EXHAUSTED; default 30, or off. Too low: a burst or a reconnect fails what would have run a moment later; too high: callers wait for what nobody awaits any more */
+    int max_waiting;          /**< work that may wait; default 10,000, then QUEUE_FULL at once. Too low: bursts are refused that the pool could serve; too high: memory for each that waits, parameters and all, and answers that come too late */
+    double connect_timeout;   /**< seconds for one connect, names, TLS and login included; default 20, or off. Too low: a busy server is never reached; too high: a host that does not answer is waited for before the next of a list is tried */
+    double query_timeout;     /**< seconds for a query, waiting included; default none. Too low: sound queries are cancelled under load; too high: a query that has lost its way holds its connection so long */
+    double cancel_timeout;    /**< seconds a cancelled statement may take to end before its connection is given up; default 2, or off. Too low: connections are lost that the server would have given back, and are made anew; too high: a caller who has cancelled waits so long for the outcome */
+    double close_timeout;     /**< seconds closing waits for what was accepted; default 15, or off. Too low: work is cancelled that was nearly done; too high: a program that is to end does not */
+    int statement_cache;      /**< prepared statements kept per connection; default 100, or off. Too low: what comes often is prepared again and again; too high: memory, in the server too, times the number of connections */
     int prepare_after;        /**< the use of a text on a connection from which on it is prepared there, 1 the first; default 2. PostgreSQL alone: others prepare all there is. Too low: texts that come once are prepared for nothing; too high: those that come often are planned each time */
-    int64_t max_result_bytes; /**< a larger result is an error; default 256 MiB */
+    int64_t max_result_bytes; /**< a larger result is an error, DATA 54000; at least 4 kB, default 256 MiB, or off. A stream's batches count each by itself. Too low: sound queries fail; too high: a query without its WHERE takes the process along */
+    int64_t memory_budget;    /**< gate thread: bytes of results that may wait for the loop; while more do, the pool's threads begin no further statement of it, those of sessions and transactions aside. At least 64 kB, default 64 MiB, or off. On the other gates the loop reads or hands down each by itself, and nothing piles up. Too low: threads wait though the loop is not late; too high: a loop that was held up finds that much memory in use */
     double pipeline_wait;     /**< seconds a statement may be expected to wait behind others on a shared connection before one more connection is used, loop gate; twice that while fewer than 16 are there; default 0.0002. Too low: many connections with little to do each; too high: statements wait for one another */
     dbal_pooler pooler;       /**< default DBAL_POOLER_NONE. With DBAL_POOLER_TRANSACTION what lives longer than a transaction is refused, and nothing is prepared */
     int max_statements;       /**< gate process: a worker that has run so many is replaced by a new one, for drivers that leak; default none. Too low: every statement waits for a process to start */
@@ -129,7 +130,7 @@ typedef struct dbal_pool_options {
     (&(const dbal_pool_options){.size = sizeof(dbal_pool_options), __VA_ARGS__})
 /** Pool options with nothing set, for C++ and for setting fields one by one. */
 #define DBAL_POOL_OPTIONS_INIT                                                                     \
-    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(dbal_pool_options), 0, 0, DBAL_GATE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DBAL_POOLER_NONE, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 0, false, DBAL_RESET_AUTO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * Opens a pool. May load a driver and resolve a path: the one call that may touch the disk. What
