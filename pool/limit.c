@@ -149,12 +149,12 @@ stand_in_line(dbal__seat *seat, bool urgent)
 {
     dbal_limit *limit = seat->limit;
     dbal__list *before = &limit->line;
+    dbal__list_remove(&seat->line); /* it may stand there already */
     if (urgent) {
         before = limit->line.next;
         while (before != &limit->line && DBAL__OF(before, dbal__seat, line)->urgent)
             before = before->next;
     }
-    dbal__list_remove(&seat->line);
     dbal__list_insert_before(before, &seat->line);
     seat->urgent = urgent;
 }

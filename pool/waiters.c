@@ -323,6 +323,14 @@ serve(dbal__ticket *ticket)
 
 /* ---- for all ---- */
 
+/* Nothing waits here: it need not wait at the limit that it shares either. */
+static void
+leave_line(dbal_pool *pool)
+{
+    if (DBAL__SELDOM(pool->seat.stands) && dbal__waiters_count(pool) == 0)
+        dbal__seat_step_out(pool);
+}
+
 void
 dbal__waiters_serve(dbal_pool *pool)
 {
@@ -330,6 +338,8 @@ dbal__waiters_serve(dbal_pool *pool)
     if (!pool->serves) {
         if (!dbal__list_empty(&pool->waiting))
             dbal__slots_grow(pool);
+        else
+            leave_line(pool);
         return;
     }
     while ((ticket = first_waiting(pool)) != NULL) {
@@ -343,8 +353,7 @@ dbal__waiters_serve(dbal_pool *pool)
         }
     }
     pool->reserved = NULL;
-    if (DBAL__SELDOM(pool->seat.stands) && dbal__waiters_count(pool) == 0)
-        dbal__seat_step_out(pool);
+    leave_line(pool);
 }
 
 dbal__slot *

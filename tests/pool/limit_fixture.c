@@ -11,7 +11,7 @@ static const char *const targets[TARGETS][2] = {
 };
 
 dbal_limit *limit;
-dbal_pool *pools[MANY];
+dbal_pool *pools[MOST];
 
 dbal_pool *
 open_on(dbal_loop *loop, int target, const char *parameters)

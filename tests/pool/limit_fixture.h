@@ -6,10 +6,10 @@
 #include "tests/pool/pool_fixture.h"
 
 /* thread, driver-thread, and two on the loop: by number */
-enum { TARGETS = 4, MANY = 3 };
+enum { TARGETS = 4, MANY = 3, MOST = 4 };
 
 extern dbal_limit *limit;
-extern dbal_pool *pools[MANY];
+extern dbal_pool *pools[MOST];
 
 /* At the limit, with max_size=8; NULL when it cannot be opened. */
 dbal_pool *open_on(dbal_loop *loop, int target, const char *parameters);

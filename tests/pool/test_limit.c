@@ -271,6 +271,39 @@ START_TEST(the_old_one_goes_first_when_there_is_no_room)
 }
 END_TEST
 
+/* One whose work is cancelled wishes for a connection still, for min_size, but behind all that wait. */
+START_TEST(who_steps_out_leaves_the_others_in_order)
+{
+    holder ours[MOST];
+    open_pools(_i, 1, 1, "");
+    hold_of(0, &ours[0]);
+    until_held(&ours[0]);
+    for (int i = 1; i < MOST; i++)
+        pools[i] = open_on(fixture.loop, _i, "pool_min_size=1");
+    loop_fixture_drive(&fixture);
+    seen given_up;
+    dbal_deferred *first = dbal_deferred_ref(ask_of(1, "get"));
+    watch(first, &given_up);
+    let_pass(0.02);
+    hold_of(2, &ours[2]);
+    let_pass(0.02);
+    dbal_deferred_cancel(first);
+    dbal_deferred_unref(first);
+    let_pass(0.02);
+    ck_assert_int_eq(given_up.error_class, DBAL_ERROR_CANCELLED);
+    hold_of(3, &ours[3]);
+    let_pass(0.02);
+    end(&ours[0]);
+    until_got(&ours[2]);
+    ck_assert_ptr_null(ours[3].connection);
+    end(&ours[2]);
+    until_got(&ours[3]);
+    end(&ours[3]);
+    close_pools(MOST);
+    ck_assert_int_eq(fake_script_count(script, &script->most_live), 1);
+}
+END_TEST
+
 /* What it waited for has been done by the connection that it has. */
 START_TEST(who_has_done_wants_no_more)
 {
@@ -309,6 +342,7 @@ main(void)
     add(suite, min_size_takes_nothing_from_others, TARGETS);
     add(suite, the_old_one_goes_first_when_there_is_no_room, TARGETS);
     add(suite, an_idle_one_is_given_while_a_busy_one_is_awaited, 3);
+    add(suite, who_steps_out_leaves_the_others_in_order, TARGETS);
     add(suite, who_has_done_wants_no_more, TARGETS);
     return suite_run(suite);
 }
