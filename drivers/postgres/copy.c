@@ -368,11 +368,17 @@ take_results(dbal__postgres_connection *self)
 
 /* ---- for the connection ---- */
 
+bool
+dbal__postgres_copy_waits(const dbal__postgres_connection *self)
+{
+    return self->copy.request != NULL && self->copy.stage == DBAL__POSTGRES_COPY_WAITS;
+}
+
 void
 dbal__postgres_copy_go_on(dbal__postgres_connection *self)
 {
     dbal__postgres_copy *copy = &self->copy;
-    if (copy->request != NULL && copy->stage == DBAL__POSTGRES_COPY_WAITS)
+    if (dbal__postgres_copy_waits(self))
         begin(self);
     take_results(self);
     if (copy->request != NULL && copy->stage == DBAL__POSTGRES_COPY_FEEDS)

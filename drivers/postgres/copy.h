@@ -35,6 +35,8 @@ typedef struct dbal__postgres_copy {
 
 /* Takes a request that is a copy. */
 void dbal__postgres_copy_submit(struct dbal__postgres_connection *self, dbal_request *request);
+/* Whether one waits for the answers to what was sent before it. */
+bool dbal__postgres_copy_waits(const struct dbal__postgres_connection *self);
 /* Looks at what has arrived, before libpq reads it. */
 void dbal__postgres_copy_look(struct dbal__postgres_connection *self);
 /* Does what can be done now. */

@@ -62,12 +62,27 @@ dbal__postgres_notify(dbal__postgres_connection *self)
     }
 }
 
+/*
+ * libpq reads when it cannot send all at once: what has come with that no event will tell of, unless
+ * more of it comes.
+ */
+static void
+look_for_answers(dbal__postgres_connection *self)
+{
+    if (PQsslInUse(self->pg) && pending(self) > 0)
+        dbal__postgres_consume(self);
+    if (dbal__postgres_expect_reading(&self->expect) != NULL && !PQisBusy(self->pg))
+        dbal__postgres_wake(self);
+}
+
 void
 dbal__postgres_flush(dbal__postgres_connection *self)
 {
     int left = PQflush(self->pg);
     self->flushing = left > 0;
     self->ended = self->ended || left < 0;
+    if (!self->ended)
+        look_for_answers(self);
 }
 
 void

@@ -1,0 +1,182 @@
+/* What comes at moments that are seldom: libpq's send() and recv() are this program's. */
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "session.h"
+#include "tests/lib/suite.h"
+
+/* The next send of so much waits until something can be read, and sends half; 0: none does. */
+static atomic_size_t half_from;
+/* Nothing is read beyond a ReadyForQuery at once. */
+static atomic_bool one_by_one;
+
+ssize_t send(int fd, const void *data, size_t size, int flags);
+ssize_t recv(int fd, void *data, size_t size, int flags);
+
+ssize_t
+send(int fd, const void *data, size_t size, int flags)
+{
+    size_t from = atomic_load(&half_from);
+    if (from > 0 && size >= from) {
+        struct pollfd one = {.fd = fd, .events = POLLIN};
+        atomic_store(&half_from, 0);
+        ck_assert_int_eq(poll(&one, 1, 60000), 1);
+        size /= 2;
+    }
+    return syscall(SYS_sendto, fd, data, size, flags, NULL, 0);
+}
+
+/* Up to the end of the first ReadyForQuery, or all. */
+static size_t
+until_ready(const unsigned char *data, size_t size)
+{
+    for (size_t at = 0; at + 5 <= size;) {
+        const unsigned char *one = data + at;
+        size_t rest = (size_t)one[1] << 24 | (size_t)one[2] << 16 | (size_t)one[3] << 8 | one[4];
+        at += 1 + rest;
+        if (one[0] == 'Z' && at < size)
+            return at;
+    }
+    return size;
+}
+
+ssize_t
+recv(int fd, void *data, size_t size, int flags)
+{
+    if (atomic_load(&one_by_one) && flags == 0) {
+        ssize_t got = syscall(SYS_recvfrom, fd, data, size, MSG_PEEK, NULL, NULL);
+        if (got <= 0)
+            return got;
+        size = until_ready(data, (size_t)got);
+    }
+    return syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
+}
+
+static void
+before(void)
+{
+    session_begin("pool_max_size=1");
+    RUN("create table t (id integer)");
+}
+
+static void
+after(void)
+{
+    atomic_store(&half_from, 0);
+    atomic_store(&one_by_one, false);
+    session_end();
+}
+
+/* ---- a copy that waits for what was sent before it ---- */
+
+static void
+write_one(dbal_copy *copy, void *arg)
+{
+    (void)arg;
+    dbal_copy_write(copy, "1\n", 2);
+    dbal_copy_end(copy);
+}
+
+static dbal_outcome
+then_copy(dbal_outcome in, void *arg)
+{
+    (void)in;
+    return dbal_wait(dbal_connection_copy_in(arg, "copy t from stdin", write_one, NULL));
+}
+
+static dbal_outcome
+truncate_and_copy(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    dbal_deferred *truncated = dbal_connection_query(connection, "truncate t", DBAL_NO_PARAMS);
+    dbal_deferred_add_callback(truncated, then_copy, connection);
+    return dbal_wait(truncated);
+}
+
+/* The statements that it has prepared are closed behind the one that may have changed them. */
+START_TEST(a_copy_behind_the_close_of_a_statement)
+{
+    for (int i = 0; i < 3; i++) {
+        RUN("select id from t");
+        RUN("select id from t");
+        atomic_store(&one_by_one, true);
+        ends_well(dbal_pool_session(pool, NULL, truncate_and_copy, NULL));
+        atomic_store(&one_by_one, false);
+        ck_assert_int_eq(run_number("select count(*) from t"), 1);
+    }
+}
+END_TEST
+
+/* ---- an answer that is read while something is sent ---- */
+
+/* A transaction that holds the row until it is released. */
+typedef struct keeper {
+    bool holds;
+    dbal_deferred *release;
+} keeper;
+
+static dbal_outcome
+keep(dbal_outcome in, void *arg)
+{
+    keeper *self = arg;
+    (void)in;
+    self->holds = true;
+    return dbal_wait(self->release);
+}
+
+static dbal_outcome
+hold(dbal_connection *connection, void *arg)
+{
+    dbal_deferred *held = dbal_connection_query(connection, "update t set id = 2", DBAL_NO_PARAMS);
+    dbal_deferred_add_callback(held, keep, arg);
+    return dbal_wait(held);
+}
+
+static bool
+holds(void *arg)
+{
+    return ((keeper *)arg)->holds;
+}
+
+static dbal_outcome
+let_go(dbal_outcome in, void *arg)
+{
+    dbal_deferred_fire(arg, dbal_done());
+    return in;
+}
+
+/* The large one waits for what the first one's callback does; nothing else comes from the server. */
+START_TEST(an_answer_that_comes_while_another_is_sent)
+{
+    static char large[100000];
+    keeper self = {.release = dbal_deferred_new(fixture.loop, NULL, NULL)};
+    dbal_pool *other = session_open("pool_max_size=1");
+    memset(large, 'x', sizeof large - 1);
+    RUN("insert into t values (1)");
+    dbal_deferred *kept = dbal_deferred_ref(dbal_pool_transaction(other, NULL, hold, &self));
+    loop_fixture_until(&fixture, holds, &self);
+    dbal_deferred *first = dbal_pool_query(pool, "select 1", DBAL_NO_PARAMS);
+    dbal_deferred_add_callback(first, let_go, dbal_deferred_ref(self.release));
+    atomic_store(&half_from, 8192);
+    ends_well(dbal_pool_query(pool, "update t set id = 3 where length($1::text) > 9",
+                              DBAL_PARAMS(dbal_text(large))));
+    ck_assert_uint_eq(atomic_load(&half_from), 0);
+    ends_well(kept);
+    dbal_deferred_unref(kept);
+    ck_assert_int_eq(run_number("select id from t"), 3);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("moments");
+    suite_add(suite, a_copy_behind_the_close_of_a_statement, before, after);
+    suite_add(suite, an_answer_that_comes_while_another_is_sent, before, after);
+    return session_main(suite);
+}
