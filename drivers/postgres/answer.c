@@ -132,6 +132,26 @@ complete(dbal__postgres_expected *item, PGresult *result)
         item->statement->small = rows < FEW && PQntuples(result) <= SMALL;
 }
 
+/* ---- what its sink takes no more of ---- */
+
+bool
+dbal__postgres_answer_may_stop(const dbal__postgres_expected *item)
+{
+    if (!dbal_request_satisfied(item->request))
+        return true; /* it fails all the same */
+    return !item->in_transaction &&
+           !dbal__postgres_statement_writes(item->statement, item->request);
+}
+
+bool
+dbal__postgres_answer_succeeded(const dbal__postgres_expected *item)
+{
+    if (!item->refused)
+        return !item->failed;
+    return dbal_request_satisfied(item->request) &&
+           (!item->failed || dbal__postgres_answer_may_stop(item));
+}
+
 /* ---- errors ---- */
 
 /* What was asked for by a name that is of no more use; its statement may have a newer one. */

@@ -33,6 +33,13 @@ dbal__postgres_answered dbal__postgres_answer_rows(dbal__postgres_answer *answer
                                                    dbal__postgres_expected *item,
                                                    dbal__postgres_columns *columns,
                                                    PGresult **ret_clear);
+/*
+ * Its sink takes no more: whether the server may be made to stop. What it writes, it is to write all the
+ * same, and a transaction is not to end with it: then what still comes is dropped.
+ */
+bool dbal__postgres_answer_may_stop(const dbal__postgres_expected *item);
+/* What has come to its end: whether it is a success. */
+bool dbal__postgres_answer_succeeded(const dbal__postgres_expected *item);
 /* It was not executed, or undone, for no fault of its own: it is sent once more. */
 void dbal__postgres_answer_skip(dbal__postgres_expected *item);
 /* An error that comes behind the answer, when all was to be committed. False: it is libpq's own. */

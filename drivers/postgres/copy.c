@@ -22,7 +22,7 @@ finish(dbal__postgres_connection *self)
 {
     dbal__postgres_copy copy = self->copy;
     self->copy = (dbal__postgres_copy){.request = NULL};
-    bool ok = copy.refused ? dbal_request_satisfied(copy.request) : !copy.failed;
+    bool ok = !copy.failed && (!copy.refused || dbal_request_satisfied(copy.request));
     if (!ok && !copy.failed)
         dbal_fault_set(dbal_request_fault(copy.request), DBAL_ERROR_CANCELLED, "57014",
                        "stopped while its data were read");
@@ -85,6 +85,8 @@ begin(dbal__postgres_connection *self)
     if (!is_silent(self))
         return;
     self->copy.stage = DBAL__POSTGRES_COPY_ASKED;
+    self->copy.matters =
+        self->in_transaction || dbal__postgres_statement_writes(NULL, self->copy.request);
     dbal_request_sent(self->copy.request);
     if (PQexitPipelineMode(self->pg) != 1 ||
         PQsendQuery(self->pg, dbal_request_sql(self->copy.request, NULL)) != 1)
@@ -231,7 +233,7 @@ dbal__postgres_copy_look(dbal__postgres_connection *self)
 
 /* ---- out of it ---- */
 
-/* What still comes is dropped: the server may stop. */
+/* What still comes is dropped. */
 static void
 stop(dbal__postgres_connection *self)
 {
@@ -260,7 +262,8 @@ read_data(dbal__postgres_connection *self)
         if (!copy->refused && !copy->failed &&
             !dbal_request_copy_data(copy->request, data, (size_t)size)) {
             copy->refused = true;
-            stop(self);
+            if (!copy->matters || !dbal_request_satisfied(copy->request))
+                stop(self);
         }
         PQfreemem(data);
     }
@@ -308,7 +311,7 @@ take_error(dbal__postgres_connection *self, const PGresult *result)
     dbal_fault *fault = dbal_request_fault(copy->request);
     if (state == NULL || PQstatus(self->pg) == CONNECTION_BAD)
         self->ended = true;
-    if (state == NULL || copy->failed || copy->refused)
+    if (state == NULL || copy->failed || (copy->refused && !copy->matters))
         return;
     copy->failed = true;
     if (copy->stopped && strcmp(state, "57014") == 0)
@@ -316,6 +319,9 @@ take_error(dbal__postgres_connection *self, const PGresult *result)
                        PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     else
         dbal__postgres_failure_of(fault, result, copy->request);
+    /* also of a server that ends: what it has not been told the end of, it has undone */
+    if (dbal_request_copy(copy->request) == DBAL_COPY_IN && !copy->whole)
+        dbal_fault_set_execution(fault, DBAL_EXECUTION_FAILED);
 }
 
 static void

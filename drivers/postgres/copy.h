@@ -30,6 +30,7 @@ typedef struct dbal__postgres_copy {
     bool whole;   /* the server may have been told that this was all */
     bool failed;  /* its fault is set */
     bool refused; /* its sink takes no more */
+    bool matters; /* it writes, or is in a transaction: it is to come to its end */
     bool stopped; /* its caller wants it to end */
 } dbal__postgres_copy;
 

@@ -47,7 +47,7 @@ take_answer(dbal__postgres_connection *self, dbal__postgres_expected *item, PGre
                        : dbal__postgres_answer_rows(&self->answer, item, columns, &done);
     if (done != NULL)
         clear(self, done);
-    if (item->refused && !refused) { /* what still comes is dropped: the server may stop */
+    if (item->refused && !refused && dbal__postgres_answer_may_stop(item)) {
         dbal__postgres_expect_stop(&self->expect, item->request);
         dbal__postgres_cancel_reading(self);
     }
@@ -60,8 +60,8 @@ static void
 finish(dbal__postgres_expected *item)
 {
     dbal_request *request = item->request;
+    bool ok = dbal__postgres_answer_succeeded(item);
     item->request = NULL;
-    bool ok = item->refused ? dbal_request_satisfied(request) : !item->failed;
     if (!ok && !item->failed) { /* the server has come to its end all the same */
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014",
                        "stopped while its rows were read");

@@ -44,6 +44,13 @@ stop(dbal__postgres_connection *self, dbal__postgres_expected *item, bool lost)
     cancel(self);
 }
 
+static bool
+is_to_stop(const dbal__postgres_expected *item)
+{
+    return dbal_request_stopped(item->request) ||
+           (item->refused && dbal__postgres_answer_may_stop(item));
+}
+
 /* Waits until the socket is ready. False: the connection is gone. */
 static bool
 wait_for(dbal__postgres_connection *self, dbal__postgres_expected *item, short events)
@@ -58,7 +65,7 @@ wait_for(dbal__postgres_connection *self, dbal__postgres_expected *item, short e
     }
     if (fds[1].revents != 0)
         eventfd_read(self->stop_fd, &count);
-    if (item->refused || dbal_request_stopped(item->request))
+    if (is_to_stop(item))
         stop(self, item, found == 0);
     return fds[0].revents == 0 || (events & POLLIN) == 0 || PQconsumeInput(self->pg) != 0;
 }
@@ -103,7 +110,7 @@ fetch(dbal__postgres_connection *self, dbal__postgres_expected *item)
         while (answered == DBAL__POSTGRES_ANSWER_MORE)
             answered = dbal__postgres_answer_rows(&self->answer, item, columns, &done);
         PQclear(done);
-        if (item->refused)
+        if (item->refused && dbal__postgres_answer_may_stop(item))
             stop(self, item, false);
     }
     return lost ? DBAL__POSTGRES_ANSWER_LOST : answered;
@@ -226,7 +233,7 @@ dbal__postgres_run(void *connection, dbal_request *request, dbal_fault *fault)
     PQsetnonblocking(self->pg, 0);
     if (!item.failed)
         close_doomed(self);
-    return item.refused ? dbal_request_satisfied(request) : !item.failed;
+    return dbal__postgres_answer_succeeded(&item);
 }
 
 bool

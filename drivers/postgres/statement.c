@@ -249,15 +249,22 @@ dbal__postgres_statement_alters(const dbal__postgres_statement *statement,
 }
 
 bool
+dbal__postgres_statement_writes(const dbal__postgres_statement *statement,
+                                const dbal_request *request)
+{
+    if (statement != NULL)
+        return statement->writes;
+    return (dbal__postgres_classify(NULL, dbal_request_sql(request, NULL)).kinds &
+            DBAL_SQL_WRITES) != 0;
+}
+
+bool
 dbal__postgres_statement_may_run(const dbal__postgres_statement *statement,
                                  const dbal_request *request, dbal_fault *fault)
 {
     if (!dbal_request_read_only(request))
         return true;
-    const char *sql = dbal_request_sql(request, NULL);
-    bool writes = statement != NULL
-                      ? statement->writes
-                      : (dbal__postgres_classify(NULL, sql).kinds & DBAL_SQL_WRITES) != 0;
+    bool writes = dbal__postgres_statement_writes(statement, request);
     if (writes)
         dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "25006",
                        "it was promised to change nothing, and would");

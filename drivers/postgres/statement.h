@@ -85,6 +85,9 @@ dbal__postgres_control dbal__postgres_statement_control(const dbal__postgres_sta
 bool dbal__postgres_statement_alters(const dbal__postgres_statement *statement,
                                      const dbal_request *request);
 /* False, with the fault set, for one that was promised to change nothing, and would. */
+/* Whether it may write, by its text. */
+bool dbal__postgres_statement_writes(const dbal__postgres_statement *statement,
+                                     const dbal_request *request);
 bool dbal__postgres_statement_may_run(const dbal__postgres_statement *statement,
                                       const dbal_request *request, dbal_fault *fault);
 

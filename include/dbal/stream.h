@@ -18,7 +18,7 @@ typedef struct dbal_stream dbal_stream;
 typedef enum dbal_flow {
     DBAL_CONTINUE, /**< more as it comes */
     DBAL_PAUSE,    /**< nothing until dbal_stream_resume(); the database is held back */
-    DBAL_STOP      /**< no more: the stream ends as a success */
+    DBAL_STOP      /**< no more: the stream ends as a success. What writes, or is part of a transaction, is run to its end before, and its rows are dropped */
 } dbal_flow;
 
 /**
