@@ -188,15 +188,15 @@ did_open(dbal__errand *errand)
     native *self = DBAL__OF(errand, native, open_errand);
     dbal__channel *channel = &self->channel;
     channel->opened_once = self->ok;
-    if (channel->loop->down)
-        channel->given_up = true;
-    if (self->ok && !channel->given_up) {
+    /* the loop ends: nobody will use it, but its close is waited for */
+    bool unwanted = channel->given_up || channel->loop->down;
+    if (self->ok && !unwanted) {
         self->attached = true;
         enter(self, "attach");
         face(self)->attach(channel->connection, &self->host);
         leave(self);
     }
-    if (channel->given_up) {
+    if (unwanted) {
         self->close_sent = true;
         if (self->ok)
             send_close(self);

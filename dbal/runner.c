@@ -5,7 +5,7 @@
 
 /* So many statements of a group that take less than this (ns) are measured together. */
 enum { TOGETHER = 4, BRIEF = 10000 };
-/* Smaller results are not worth being counted: see budget.h. */
+/* Bytes of results that are counted together: see budget.h. */
 enum { COUNTED = 4096 };
 /* `current` while a helper interrupts; no job has this number. */
 static const uint64_t INTERRUPTING = UINT64_MAX;
@@ -310,8 +310,10 @@ static void
 grant(dbal__runner *runner, dbal__job *job, dbal__worker *worker)
 {
     atomic_store(&worker->engaged, true);
-    if (!runner->dead && runner->channel->validate_after != DBAL__NEVER &&
-        dbal__runner_is_silent(runner, dbal__monotonic()) && validate(runner, job, worker))
+    if (runner->dead)
+        job->error = dbal__error_lost(NULL, DBAL_EXECUTION_NOT_SENT);
+    else if (runner->channel->validate_after != DBAL__NEVER &&
+             dbal__runner_is_silent(runner, dbal__monotonic()) && validate(runner, job, worker))
         job->ended = runner->looked;
 }
 
@@ -394,11 +396,12 @@ spend(dbal__job *job, dbal__worker *worker)
 {
     if (worker->budget == NULL || job->request.result == NULL)
         return;
-    size_t bytes = dbal__result_bytes(job->request.result);
-    if (bytes < COUNTED)
+    worker->uncounted += dbal__result_bytes(job->request.result);
+    if (worker->uncounted < COUNTED)
         return;
-    job->unread = bytes;
-    dbal__budget_spend(worker->budget, bytes);
+    job->unread = worker->uncounted; /* also for those before it, which the loop takes first */
+    worker->uncounted = 0;
+    dbal__budget_spend(worker->budget, job->unread);
 }
 
 /* Once published, a job is the loop's again and may be gone. */

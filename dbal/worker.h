@@ -67,7 +67,8 @@ struct dbal__worker {
     atomic_int life;       /* one of the above */
     dbal__line own;        /* work for this thread alone; goes first */
     dbal__line *shared;    /* or NULL */
-    dbal__budget *budget;  /* what that line takes from it, a reference, or NULL */
+    dbal__budget *budget;  /* for what it takes from that line, a reference, or NULL */
+    size_t uncounted;      /* bytes that it has not taken from there yet; the thread's own */
     _Atomic(void *) owner; /* of whoever started it */
     atomic_bool held;      /* by the loop: leaves the shared line alone */
     atomic_bool engaged;   /* by itself, until the loop says otherwise: the same */

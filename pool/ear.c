@@ -104,6 +104,8 @@ on_timeout(dbal__timer *timer)
     ear *self = DBAL__OF(timer, ear, timer);
     dbal_pool *pool = self->pool;
     bool current = self == pool->hearing.ear;
+    if (self->channel->given_up)
+        return; /* the pool has done so, as it closes */
     if (self->state == OPENING)
         pool->counts.connect_errors++;
     abandon(self);
@@ -413,8 +415,8 @@ dbal__ear_adjust(dbal_pool *pool)
             dbal__topic_drop(DBAL__OF(hearing->topics.next, dbal__topic, link));
     } else if (hearing->ear != NULL) {
         ask_next(hearing->ear);
-        if (!somebody_listens(hearing))
-            dbal__ear_adjust(pool); /* the last has failed for lack of memory */
+        if (hearing->ear == NULL || !somebody_listens(hearing))
+            dbal__ear_adjust(pool); /* for lack of memory it was closed, or the last has failed */
     } else if (!hearing->retry.active && hearing->asking == NULL) {
         begin_open(pool);
     }

@@ -511,7 +511,8 @@ free_pool(dbal__resource *resource)
     dbal_pool *pool = DBAL__OF(resource, dbal_pool, resource);
     dbal__list_remove(&resource->link);
     /* a thread may still come back to it; those of the pool's own have been joined */
-    bool in_helpers = dbal__pool_is_native(pool) && !dbal__list_empty(&pool->slots);
+    bool in_helpers = !dbal__list_empty(&pool->hearing.ears) ||
+                      (dbal__pool_is_native(pool) && !dbal__list_empty(&pool->slots));
     if (pool->abandoned || in_helpers || (pool->hanging > 0 && !pool->pulls)) {
         dbal__slots_leave_places(pool);
         return;

@@ -8,7 +8,8 @@
 #include "tests/pool/pool_fixture.h"
 
 enum { THREADS = 3, SIZE = 100000, BUDGET = 1000000, ASKED = 200 };
-static const char sql[] = "bytes 100000";
+static const char large[] = "bytes 100000";
+static const char *sql = large;
 
 static const char *const targets[] = {"", "sharing=on"};
 enum { TARGETS = sizeof targets / sizeof targets[0] };
@@ -83,6 +84,20 @@ START_TEST(no_more_are_made_than_it_allows)
         ck_assert(!dbal__budget_is_spent(pool->crew.line.budget));
         ck_assert_int_eq((int)atomic_load(&pool->crew.line.budget->spent), 0);
     }
+}
+END_TEST
+
+/* Small ones are counted together. */
+START_TEST(many_small_ones_count_too)
+{
+    open_with(_i, "100000");
+    sql = "bytes 1000";
+    int made = ask_all();
+    ck_assert_int_ge(made, 20);
+    ck_assert_int_le(made, 100 + THREADS * 5);
+    all_settle();
+    ck_assert_int_eq((int)atomic_load(&pool->crew.line.budget->spent), 0);
+    sql = large;
 }
 END_TEST
 
@@ -168,6 +183,7 @@ main(void)
 {
     Suite *suite = suite_create("pool-budget");
     add(suite, no_more_are_made_than_it_allows, TARGETS);
+    add(suite, many_small_ones_count_too, TARGETS);
     add(suite, off_all_are, TARGETS);
     add(suite, a_session_goes_on, TARGETS);
     add(suite, cancelled_and_closed_nothing_is_lost, TARGETS);

@@ -510,6 +510,30 @@ START_TEST(nothing_is_lost_without_memory)
 }
 END_TEST
 
+/* What cannot be asked for closes the connection, and those that still listen get another one. */
+START_TEST(one_given_up_without_memory_takes_no_other_along)
+{
+    hearer stays = {.count = 0}, goes = {.count = 0};
+    listen_on(&stays, "a");
+    until_told(&stays, 1);
+    for (unsigned long nth = 1; nth < 20; nth++) {
+        listen_on(&goes, "b");
+        until_told(&goes, 1);
+        settle();
+        int told = stays.count;
+        alloc_fault_install();
+        alloc_fault_fail(nth);
+        stop_listening(&goes);
+        settle();
+        alloc_fault_remove();
+        good(ask("notify \"a\" 'x'"));
+        until_told(&stays, told + 1); /* that, or that it has missed something */
+        stays.told[0] = '\0';
+    }
+    stop_listening(&stays);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -537,5 +561,6 @@ main(void)
     add(suite, the_loop_freed_while_it_listens);
     add(suite, what_cannot_be_is_refused);
     add(suite, nothing_is_lost_without_memory);
+    add(suite, one_given_up_without_memory_takes_no_other_along);
     return suite_run(suite);
 }
