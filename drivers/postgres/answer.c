@@ -293,8 +293,10 @@ dbal__postgres_answer_take(dbal__postgres_answer *answer, dbal__postgres_expecte
     bool piece = status == PGRES_SINGLE_TUPLE || status == DBAL__POSTGRES_TUPLES_CHUNK;
     item->answered = !piece; /* there is an end to come */
     if (piece || status == PGRES_TUPLES_OK) {
-        if (!query)
+        if (!query && item->reply != DBAL__POSTGRES_REPLY_RESET)
             return DBAL__POSTGRES_ANSWER_CONFUSED;
+        if (!query) /* what it gives is of no interest */
+            return DBAL__POSTGRES_ANSWER_TAKEN;
         if (!piece)
             complete(item, result);
         return begin_rows(answer, item, columns, result, ret_clear);

@@ -98,6 +98,11 @@ void dbal__postgres_submit(dbal__postgres_connection *self, dbal_request *reques
 void dbal__postgres_send(dbal__postgres_connection *self);
 /* See dbal_native.reset. */
 void dbal__postgres_reset_session(void *connection, dbal_request *request);
+/*
+ * The reset of that number is settled: whether it is to end behind one more statement, which has been
+ * sent, since the session is not yet as it was after the login.
+ */
+bool dbal__postgres_reset_goes_on(dbal__postgres_connection *self, uint32_t number);
 /* Ends the segment of a transaction that statements of this turn have shared. */
 void dbal__postgres_sync(dbal__postgres_connection *self);
 

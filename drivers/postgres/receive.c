@@ -157,6 +157,9 @@ settle(dbal__postgres_connection *self)
         expect->stopped -= item->stopped;
         if (item->statement != NULL)
             item->statement->flying--;
+        if (item->reply == DBAL__POSTGRES_REPLY_RESET &&
+            dbal__postgres_reset_goes_on(self, expect->settled))
+            continue;
         if (item->reply == DBAL__POSTGRES_REPLY_QUERY || item->reply == DBAL__POSTGRES_REPLY_RESET)
             again += settle_query(self, item);
     }

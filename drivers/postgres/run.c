@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "failure.h"
 #include "lost.h"
+#include "settle.h"
 
 static const double CANCEL_AGAIN_FIRST = 0.02, CANCEL_AGAIN_MOST = 0.5;
 
@@ -248,6 +249,23 @@ dbal__postgres_ping(void *connection, dbal_fault *fault)
     return ok;
 }
 
+static bool
+settle_again(dbal__postgres_connection *self, dbal_fault *fault)
+{
+    char *sql = dbal__postgres_settle_again(self->pg, self->config);
+    if (sql == NULL) {
+        dbal_fault_set(fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+        return false;
+    }
+    PGresult *result = sql[0] != '\0' ? PQexec(self->pg, sql) : NULL;
+    bool ok = sql[0] == '\0' || PQresultStatus(result) == PGRES_TUPLES_OK;
+    if (!ok)
+        dbal__postgres_failure(fault, result, sql);
+    PQclear(result);
+    dbal_driver_free(sql);
+    return ok;
+}
+
 bool
 dbal__postgres_reset(void *connection, dbal_fault *fault)
 {
@@ -261,5 +279,5 @@ dbal__postgres_reset(void *connection, dbal_fault *fault)
         dbal__postgres_failure(fault, result, "discard all");
     PQclear(result);
     dbal__postgres_statements_forget(&self->statements);
-    return ok;
+    return ok && settle_again(self, fault);
 }

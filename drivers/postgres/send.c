@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "settle.h"
 
 /* Statements of a transaction's turn that share a Sync; replies that one request may need. */
 enum { SEGMENT_MOST = 64, REPLIES_MOST = 8 };
@@ -279,11 +280,11 @@ dbal__postgres_submit(dbal__postgres_connection *self, dbal_request *request)
 }
 
 static void
-send_plain(dbal__postgres_connection *self, const char *sql, dbal__postgres_reply reply,
-           dbal_request *request)
+send_plain(dbal__postgres_connection *self, const char *sql, dbal__postgres_expected expected)
 {
-    dbal__postgres_expected *item = dbal__postgres_expect_push(&self->expect, reply);
-    item->request = request;
+    dbal_request *request = expected.request;
+    dbal__postgres_expected *item = dbal__postgres_expect_push(&self->expect, expected.reply);
+    *item = expected;
     item->fault = request != NULL ? dbal_request_fault(request) : NULL;
     if (PQsendQueryParams(self->pg, sql, 0, NULL, NULL, NULL, NULL, 0) != 1)
         self->ended = true;
@@ -304,11 +305,38 @@ dbal__postgres_reset_session(void *connection, dbal_request *request)
         return;
     }
     if (self->will_be_in_transaction)
-        send_plain(self, "rollback", DBAL__POSTGRES_REPLY_CLOSE, NULL);
+        send_plain(self, "rollback",
+                   (dbal__postgres_expected){.reply = DBAL__POSTGRES_REPLY_CLOSE});
     dbal_request_sent(request);
     self->will_be_in_transaction = false;
     dbal__postgres_statements_forget(&self->statements);
-    send_plain(self, "discard all", DBAL__POSTGRES_REPLY_RESET, request);
+    send_plain(self, "discard all",
+               (dbal__postgres_expected){.reply = DBAL__POSTGRES_REPLY_RESET, .request = request});
     dbal__postgres_flush(self);
     dbal__postgres_settle_down(self);
+}
+
+bool
+dbal__postgres_reset_goes_on(dbal__postgres_connection *self, uint32_t number)
+{
+    dbal__postgres_expected *item = dbal__postgres_expect_at(&self->expect, number);
+    if (item->failed || item->tried)
+        return false;
+    dbal_request *request = item->request;
+    char *sql = dbal__postgres_settle_again(self->pg, self->config);
+    bool room = sql != NULL && dbal__postgres_expect_reserve(&self->expect, 2);
+    bool goes_on = room && sql[0] != '\0';
+    item = dbal__postgres_expect_at(&self->expect, number); /* the room may be another one */
+    item->failed = !room;
+    if (!room)
+        dbal_fault_set(item->fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
+    if (goes_on) {
+        item->request = NULL;
+        send_plain(self, sql,
+                   (dbal__postgres_expected){
+                       .reply = DBAL__POSTGRES_REPLY_RESET, .request = request, .tried = true});
+        dbal__postgres_wake(self); /* which flushes what is left of it */
+    }
+    dbal_driver_free(sql);
+    return goes_on;
 }

@@ -31,16 +31,29 @@ wanted_zone(const dbal__postgres_config *config)
     return getenv("PGTZ") != NULL ? NULL : "UTC";
 }
 
-static char *
-put(char *to, const char *name, const char *value)
+/* A text of SETs, or of one SELECT that does the same. */
+typedef struct list {
+    char *text, *to; /* NULL without memory */
+    bool calls;
+} list;
+
+/* The value is quoted. */
+static void
+put(list *out, const char *name, const char *value)
 {
-    to = stpcpy(stpcpy(stpcpy(to, "SET "), name), " = ");
-    return stpcpy(stpcpy(to, value), "; ");
+    if (!out->calls) {
+        out->to = stpcpy(stpcpy(stpcpy(out->to, "SET "), name), " = ");
+        out->to = stpcpy(stpcpy(out->to, value), "; ");
+        return;
+    }
+    out->to = stpcpy(out->to, out->to == out->text ? "SELECT " : ", ");
+    out->to = stpcpy(stpcpy(stpcpy(out->to, "pg_catalog.set_config('"), name), "', ");
+    out->to = stpcpy(stpcpy(out->to, value), ", false)");
 }
 
 /* "" when all is as it should be; NULL without memory. Of dbal_driver_alloc(). */
 static char *
-make_sql(PGconn *conn, const dbal__postgres_config *config)
+make_sql(PGconn *conn, const dbal__postgres_config *config, bool calls)
 {
     const char *zone = wanted_zone(config);
     char *quoted = NULL;
@@ -49,22 +62,29 @@ make_sql(PGconn *conn, const dbal__postgres_config *config)
         if (quoted == NULL)
             return NULL;
     }
-    char *sql = dbal_driver_alloc(256 + (quoted != NULL ? strlen(quoted) : 0)), *to = sql;
-    if (sql != NULL) {
+    list out = {.text = dbal_driver_alloc(512 + (quoted != NULL ? strlen(quoted) : 0)),
+                .calls = calls};
+    if ((out.to = out.text) != NULL) {
         if (strncmp(status(conn, "DateStyle"), "ISO", 3) != 0)
-            to = put(to, "DateStyle", "'ISO'");
+            put(&out, "DateStyle", "'ISO'");
         if (is_wrong(conn, "client_encoding", "UTF8"))
-            to = put(to, "client_encoding", "'UTF8'");
+            put(&out, "client_encoding", "'UTF8'");
         /* the statement is cut into tokens as if it were on */
         if (is_wrong(conn, "standard_conforming_strings", "on"))
-            to = put(to, "standard_conforming_strings", "on");
+            put(&out, "standard_conforming_strings", "'on'");
         if (PQserverVersion(conn) < SHORTEST_EXACT && !config->pooler)
-            to = put(to, "extra_float_digits", "3");
+            put(&out, "extra_float_digits", "'3'");
         if (quoted != NULL)
-            put(to, "TimeZone", quoted);
+            put(&out, "TimeZone", quoted);
     }
     PQfreemem(quoted);
-    return sql;
+    return out.text;
+}
+
+char *
+dbal__postgres_settle_again(PGconn *conn, const dbal__postgres_config *config)
+{
+    return make_sql(conn, config, true);
 }
 
 static bool
@@ -120,7 +140,7 @@ bool
 dbal__postgres_settle(PGconn *conn, const dbal__postgres_config *config, int64_t deadline,
                       const dbal_opening *opening, dbal__postgres_reason *reason)
 {
-    char *sql = make_sql(conn, config);
+    char *sql = make_sql(conn, config, false);
     if (sql == NULL) {
         dbal__postgres_reason_set(reason, DBAL_ERROR_NO_MEMORY, "out of memory");
         return false;

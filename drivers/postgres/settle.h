@@ -14,4 +14,11 @@
 bool dbal__postgres_settle(PGconn *conn, const dbal__postgres_config *config, int64_t deadline,
                            const dbal_opening *opening, dbal__postgres_reason *reason);
 
+/*
+ * One statement that does it again behind DISCARD ALL, which goes back to what the environment, the role
+ * and the database say: the server has told meanwhile what that is. "" when there is nothing to do,
+ * NULL without memory; of dbal_driver_alloc().
+ */
+char *dbal__postgres_settle_again(PGconn *conn, const dbal__postgres_config *config);
+
 #endif
