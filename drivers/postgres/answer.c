@@ -25,6 +25,7 @@ learn(dbal__postgres_expected *item, dbal__postgres_columns *columns, const PGre
         return;
     if (dbal__postgres_columns_learn(columns, result)) {
         columns->prepared = item->prepared;
+        columns->described = item->named;
         return;
     }
     dbal_fault_set(item->fault, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");

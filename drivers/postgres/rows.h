@@ -23,6 +23,7 @@ typedef struct dbal__postgres_columns {
     int count;
     bool binary_possible; /* all of them can be read in binary, and there are some */
     unsigned prepared;    /* of which preparing they are, in binary; 0: of any */
+    unsigned described;   /* the number of the name that they were last learned by; 0: by none */
     dbal__postgres_column *items;
     char *names; /* one behind the other, each with its NUL */
 } dbal__postgres_columns;

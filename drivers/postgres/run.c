@@ -145,7 +145,7 @@ query(dbal__postgres_connection *self, dbal__postgres_expected *item)
     item->named = prepared ? s->number : 0;
     if (prepared)
         sent = PQsendQueryPrepared(self->pg, s->name, bound->count, bound->values, bound->lengths,
-                                   bound->formats, s->columns.binary_possible);
+                                   bound->formats, dbal__postgres_statement_in_binary(s));
     else
         sent = PQsendQueryParams(self->pg, dbal_request_sql(item->request, NULL), bound->count,
                                  bound->types, bound->values, bound->lengths, bound->formats, 0);

@@ -111,7 +111,7 @@ send_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
     const dbal__postgres_bound *bound = &self->bound;
     if (goes_by_name(one, s))
         return PQsendQueryPrepared(self->pg, s->name, bound->count, bound->values, bound->lengths,
-                                   bound->formats, s->columns.binary_possible) == 1;
+                                   bound->formats, dbal__postgres_statement_in_binary(s)) == 1;
     return PQsendQueryParams(self->pg, dbal_request_sql(request, NULL), bound->count, bound->types,
                              bound->values, bound->lengths, bound->formats, 0) == 1;
 }
@@ -166,7 +166,7 @@ expect_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
         return;
     item->named = s->number;
     /* a pooler may prepare it again somewhere else, and what it gives may be other there */
-    if (s->columns.binary_possible && !self->config->pooler)
+    if (dbal__postgres_statement_in_binary(s) && !self->config->pooler)
         item->prepared = s->number;
 }
 

@@ -79,6 +79,18 @@ void dbal__postgres_statements_forget(dbal__postgres_statements *statements);
 /* They may give other columns from now on: the server is to close those that it keeps. */
 void dbal__postgres_statements_doubt(dbal__postgres_statements *statements);
 
+/*
+ * Whether its rows may come in binary when it goes by its name: the server keeps the columns of a name,
+ * or gives an error. What the text has given before, by no name or another one, may have been of another
+ * table.
+ */
+static inline bool
+dbal__postgres_statement_in_binary(const dbal__postgres_statement *statement)
+{
+    const dbal__postgres_columns *columns = &statement->columns;
+    return columns->binary_possible && columns->described == statement->number;
+}
+
 /* What the text of a request says; the statement may be NULL. */
 dbal__postgres_control dbal__postgres_statement_control(const dbal__postgres_statement *statement,
                                                         const dbal_request *request);
