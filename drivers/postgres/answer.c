@@ -170,6 +170,21 @@ field_has(const PGresult *result, int field, const char *text)
     return value != NULL && strstr(value, text) != NULL;
 }
 
+/* Whether it tells of the name that it was sent with, in whatever language and between whatever marks. */
+static bool
+tells_its_name(const dbal__postgres_expected *item, const PGresult *result)
+{
+    char name[16];
+    const char *at = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    dbal__postgres_statement_name(item->named, name);
+    while (at != NULL && (at = strstr(at, name)) != NULL) {
+        at += strlen(name);
+        if (*at < '0' || *at > '9')
+            return true;
+    }
+    return false;
+}
+
 /*
  * The server does not know the name any more, or the columns behind it have changed; it says so
  * before it runs anything, unlike a function that fails with the same SQLSTATE. Whatever has become
@@ -181,7 +196,7 @@ is_stale(const dbal__postgres_expected *item, const PGresult *result, const char
     if (item->named == 0)
         return false;
     if (strcmp(state, "26000") == 0)
-        return field_has(result, PG_DIAG_MESSAGE_PRIMARY, "\"dbal_");
+        return tells_its_name(item, result);
     return strcmp(state, "0A000") == 0 &&
            field_has(result, PG_DIAG_SOURCE_FUNCTION, "RevalidateCachedQuery");
 }
@@ -238,9 +253,9 @@ skip(const dbal__postgres_answer *answer, dbal__postgres_expected *item)
 
 /* Its statement would have been prepared by another one, had the transaction not failed before. */
 static bool
-is_skipped(const dbal__postgres_expected *item, const char *state)
+is_skipped(const dbal__postgres_expected *item, const PGresult *result, const char *state)
 {
-    return item->in_transaction && item->statement != NULL && strcmp(state, "26000") == 0;
+    return item->in_transaction && strcmp(state, "26000") == 0 && is_stale(item, result, state);
 }
 
 bool
@@ -263,7 +278,7 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
     }
     item->again = may_go_again(item, result, state);
     item->tried = item->tried || item->again;
-    if (is_skipped(item, state))
+    if (is_skipped(item, result, state))
         say_not_executed(answer, item);
     else if (item->stopped && strcmp(state, "57014") == 0)
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014", "%s",

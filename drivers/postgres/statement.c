@@ -197,12 +197,18 @@ dbal__postgres_statement_is_due(const dbal__postgres_statements *statements,
 }
 
 void
+dbal__postgres_statement_name(unsigned number, char ret_name[16])
+{
+    snprintf(ret_name, 16, "dbal_%u", number);
+}
+
+void
 dbal__postgres_statement_prepare(dbal__postgres_statements *statements,
                                  dbal__postgres_statement *statement)
 {
     /* never the same twice, so that one that could not be closed does no harm */
     statement->number = ++statements->named;
-    snprintf(statement->name, sizeof statement->name, "dbal_%u", statement->number);
+    dbal__postgres_statement_name(statement->number, statement->name);
     statement->prepared = DBAL__POSTGRES_PREPARING;
 }
 

@@ -69,6 +69,8 @@ bool dbal__postgres_statements_close(dbal__postgres_statements *statements, char
 /* Whether it is to be prepared at this use. */
 bool dbal__postgres_statement_is_due(const dbal__postgres_statements *statements,
                                      const dbal__postgres_statement *statement);
+/* The name that the server knows one by. */
+void dbal__postgres_statement_name(unsigned number, char ret_name[16]);
 /* Gives it a name that the server does not know yet. */
 void dbal__postgres_statement_prepare(dbal__postgres_statements *statements,
                                       dbal__postgres_statement *statement);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/postgres/answer.h"
 #include "values.h"
 
 /* what the server is supposed to have said */
@@ -321,6 +322,48 @@ START_TEST(libpq_has_no_sqlstate)
 }
 END_TEST
 
+/* what is told of a statement that was sent by the name dbal_3, or by none */
+START_TEST(a_name_that_the_server_does_not_know)
+{
+    static const struct {
+        const char *message;
+        unsigned named;
+        bool stale;
+    } table[] = {
+        {"prepared statement \"dbal_3\" does not exist", 3, true},
+        {"vorbereitete Anweisung »dbal_3« existiert nicht", 3, true},
+        {"l'instruction préparée « dbal_3 » n'existe pas", 3, true},
+        {"プリペアド文\"dbal_3\"は存在しません", 3, true},
+        {"prepared statement \"dbal_31\" does not exist", 3, false},
+        {"prepared statement \"nosuch\" does not exist", 3, false},
+        {"prepared statement \"dbal_3\" does not exist", 0, false},
+        {NULL, 3, false},
+    };
+    dbal__postgres_statement statement = {.number = 3, .prepared = DBAL__POSTGRES_PREPARED};
+    PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_FATAL_ERROR);
+    said.sqlstate = "26000";
+    said.function = "FetchPreparedStatement";
+    for (size_t i = 0; i < 2 * sizeof table / sizeof table[0]; i++) {
+        dbal__postgres_answer answer = {.rest = NULL};
+        dbal__postgres_expected item = {.reply = DBAL__POSTGRES_REPLY_QUERY,
+                                        .request = &a.request,
+                                        .fault = &a.fault,
+                                        .statement = &statement,
+                                        .named = table[i / 2].named,
+                                        .in_transaction = i % 2 != 0};
+        said.message = table[i / 2].message;
+        ck_assert(dbal__postgres_answer_error(&answer, &item, result));
+        ck_assert_msg(item.again == (table[i / 2].stale && !item.in_transaction), "%s",
+                      said.message);
+        /* a transaction that has failed may not have come to what would have prepared it */
+        ck_assert_str_eq(dbal_error_sqlstate(a.fault.error),
+                         table[i / 2].stale && item.in_transaction ? "25P02" : "26000");
+        dbal_fault_clear(&a.fault);
+    }
+    PQclear(result);
+}
+END_TEST
+
 Suite *
 failure_suite(void)
 {
@@ -334,6 +377,7 @@ failure_suite(void)
     suite_add(suite, long_messages_are_cut_between_characters, setup, teardown);
     suite_add(suite, what_may_be_run_again, setup, teardown);
     suite_add(suite, a_last_word_is_one, setup, teardown);
+    suite_add(suite, a_name_that_the_server_does_not_know, setup, teardown);
     suite_add(suite, libpq_has_no_sqlstate, setup, teardown);
     return suite;
 }

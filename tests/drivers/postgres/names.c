@@ -1,4 +1,6 @@
 /* What goes by the name of a prepared statement: the form of its rows, and the errors of names. */
+#include <string.h>
+
 #include "session.h"
 #include "tests/lib/suite.h"
 
@@ -106,6 +108,52 @@ START_TEST(what_is_prepared_comes_in_binary)
 }
 END_TEST
 
+/* ---- errors of names ---- */
+
+static dbal_outcome
+run_one(dbal_connection *connection, void *arg)
+{
+    return dbal_wait(dbal_connection_query(connection, arg, DBAL_NO_PARAMS));
+}
+
+static void
+tells_of_nosuch(dbal_pool *one, const char *sql)
+{
+    dbal_outcome outcome = loop_fixture_await(
+        &fixture, dbal_pool_transaction(one, NULL, run_one, (void *)(uintptr_t)sql));
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_ptr_nonnull(strstr(dbal_error_message(error), "\"nosuch\" does not exist"));
+    outcome_is(outcome, DBAL_ERROR_PROGRAMMING, "26000");
+}
+
+START_TEST(a_name_of_the_programs_own)
+{
+    dbal_pool *one = session_open(gates[_i]);
+    RUN("create function f() returns void language plpgsql as "
+        "'begin execute ''execute nosuch''; end'");
+    for (int i = 0; i < 4; i++) {
+        tells_of_nosuch(one, "execute nosuch");
+        tells_of_nosuch(one, "deallocate nosuch");
+        tells_of_nosuch(one, "select f()");
+    }
+}
+END_TEST
+
+/* The name is only known to be gone by the error. */
+START_TEST(a_name_that_is_gone)
+{
+    dbal_pool *one = session_open(gates[_i]);
+    RUN("create function g() returns void language plpgsql as "
+        "'begin execute ''deallocate all''; end'");
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++)
+            cell_is(dbal_pool_query(one, "select n from t", DBAL_NO_PARAMS), "7");
+        ends_well(dbal_pool_query(one, "select g()", DBAL_NO_PARAMS));
+    }
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -122,5 +170,7 @@ main(void)
     add(suite, another_table_behind_the_same_text);
     add(suite, a_column_that_somebody_else_alters);
     add(suite, what_is_prepared_comes_in_binary);
+    add(suite, a_name_of_the_programs_own);
+    add(suite, a_name_that_is_gone);
     return session_main(suite);
 }
