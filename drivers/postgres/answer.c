@@ -81,10 +81,11 @@ note_tag(dbal__postgres_expected *item, const char *tag)
     dbal__postgres_control control =
         dbal__postgres_statement_control(item->statement, item->request);
     bool rolled_back = strcmp(tag, "ROLLBACK") == 0;
+    bool ended = strcmp(tag, "COMMIT") == 0 || strcmp(tag, "PREPARE TRANSACTION") == 0 ||
+                 (rolled_back && control != DBAL__POSTGRES_ROLLS_BACK_TO);
     if (strcmp(tag, "BEGIN") == 0 || strcmp(tag, "START TRANSACTION") == 0)
         item->turn = DBAL__POSTGRES_TURN_BEGAN;
-    else if (strcmp(tag, "COMMIT") == 0 || strcmp(tag, "PREPARE TRANSACTION") == 0 ||
-             (rolled_back && control != DBAL__POSTGRES_ROLLS_BACK_TO))
+    else if (ended && !dbal__postgres_statement_chains(item->statement, item->request))
         item->turn = DBAL__POSTGRES_TURN_ENDED;
     bool keeps = control == DBAL__POSTGRES_COMMITS || control == DBAL__POSTGRES_PREPARES;
     if (!keeps || !rolled_back)

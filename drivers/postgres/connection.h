@@ -43,6 +43,7 @@ struct dbal__postgres_connection {
     bool standby;                /* the server was one at the login */
     bool in_transaction;         /* as far as was settled */
     bool will_be_in_transaction; /* when all that was sent has been done */
+    bool chained;                /* its AND CHAIN may fail, which ends it: that is not known yet */
     unsigned unsynced;           /* queries sent since the last Sync */
     bool shared;                 /* they share it with others that only read, see share.c */
     dbal__postgres_answer answer;

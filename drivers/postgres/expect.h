@@ -22,7 +22,7 @@ typedef enum dbal__postgres_reply {
     DBAL__POSTGRES_REPLY_SYNC
 } dbal__postgres_reply;
 
-/* What an answer did to the transaction. */
+/* What an answer did to the transaction. AND CHAIN is none: the next one is open at once. */
 typedef enum dbal__postgres_turn {
     DBAL__POSTGRES_TURN_NONE,
     DBAL__POSTGRES_TURN_BEGAN,

@@ -70,11 +70,11 @@ finish(dbal__postgres_expected *item)
     dbal_request_finish(request, ok);
 }
 
-/* True: it is to be sent once more, and has not ended. */
+/* True: it is to be sent once more, and has not ended. `looked`: libpq was asked what it did. */
 static bool
-settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item)
+settle_query(dbal__postgres_connection *self, dbal__postgres_expected *item, bool looked)
 {
-    if (item->turn != DBAL__POSTGRES_TURN_NONE) {
+    if (item->turn != DBAL__POSTGRES_TURN_NONE && !looked) {
         self->in_transaction = item->turn == DBAL__POSTGRES_TURN_BEGAN;
         dbal_host_in_transaction(self->host, self->in_transaction);
     }
@@ -112,6 +112,7 @@ dbal__postgres_look_at_transaction(dbal__postgres_connection *self)
 {
     bool open = dbal__postgres_in_transaction(self);
     self->will_be_in_transaction = open;
+    self->chained = false;
     if (open == self->in_transaction)
         return;
     self->in_transaction = open;
@@ -148,7 +149,8 @@ settle(dbal__postgres_connection *self)
 {
     dbal__postgres_expect *expect = &self->expect;
     uint32_t first = expect->settled, again = 0;
-    if (expect->read + 1 == expect->end)
+    bool last = expect->read + 1 == expect->end; /* up to now: those that end may ask for more */
+    if (last)
         dbal__postgres_look_at_transaction(self);
     if (!self->in_transaction)
         fail_undone(self);
@@ -161,7 +163,7 @@ settle(dbal__postgres_connection *self)
             dbal__postgres_reset_goes_on(self, expect->settled))
             continue;
         if (item->reply == DBAL__POSTGRES_REPLY_QUERY || item->reply == DBAL__POSTGRES_REPLY_RESET)
-            again += settle_query(self, item);
+            again += settle_query(self, item, last);
     }
     /* the last first, so that they stand in their order */
     for (uint32_t i = expect->read; again > 0 && i-- != first;) {

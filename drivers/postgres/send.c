@@ -118,14 +118,20 @@ send_query(dbal__postgres_connection *self, dbal__postgres_unsent one,
 
 /* What the statement will have done to the session when those behind it are run. */
 static void
-foresee(dbal__postgres_connection *self, dbal__postgres_control control)
+foresee(dbal__postgres_connection *self, dbal_request *request, const dbal__postgres_statement *s,
+        dbal__postgres_control control)
 {
+    bool chains = false;
     switch (control) {
     case DBAL__POSTGRES_BEGINS:
         self->will_be_in_transaction = true;
         break;
     case DBAL__POSTGRES_COMMITS:
     case DBAL__POSTGRES_ROLLS_BACK:
+        chains = dbal__postgres_statement_chains(s, request);
+        self->chained = self->chained || chains;
+        self->will_be_in_transaction = self->will_be_in_transaction && chains;
+        break;
     case DBAL__POSTGRES_PREPARES:
         self->will_be_in_transaction = false;
         break;
@@ -142,7 +148,7 @@ static bool
 may_share_sync(const dbal__postgres_connection *self, const dbal_request *request,
                dbal__postgres_control control)
 {
-    return self->will_be_in_transaction && dbal_request_in_order(request) &&
+    return self->will_be_in_transaction && !self->chained && dbal_request_in_order(request) &&
            control == DBAL__POSTGRES_PLAIN && self->unsynced < SEGMENT_MOST;
 }
 
@@ -216,7 +222,7 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
     self->unsynced++;
     if (!ok)
         self->ended = true; /* half of it may be on its way: nothing can follow */
-    foresee(self, control);
+    foresee(self, request, s, control);
     /* what others alter is noticed and mended, which those of a session have no time for */
     if (dbal_request_in_order(request) && dbal__postgres_statement_alters(s, request))
         dbal__postgres_statements_doubt(&self->statements);

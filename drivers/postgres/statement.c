@@ -103,7 +103,9 @@ make(const char *sql, size_t size, uint64_t hash, const dbal__postgres_bound *bo
     s->types = (Oid *)behind;
     if (s->count > 0)
         memcpy(s->types, bound->types, types_size);
-    s->control = dbal__postgres_control_of(sql);
+    dbal__postgres_meaning meaning = dbal__postgres_meaning_of(sql);
+    s->control = meaning.control;
+    s->chains = meaning.chains;
     unsigned kinds = dbal__postgres_classify(NULL, sql).kinds;
     s->writes = (kinds & DBAL_SQL_WRITES) != 0;
     s->alters = alters(kinds);
@@ -243,6 +245,14 @@ dbal__postgres_statement_control(const dbal__postgres_statement *statement,
 {
     return statement != NULL ? statement->control
                              : dbal__postgres_control_of(dbal_request_sql(request, NULL));
+}
+
+bool
+dbal__postgres_statement_chains(const dbal__postgres_statement *statement,
+                                const dbal_request *request)
+{
+    return statement != NULL ? statement->chains
+                             : dbal__postgres_meaning_of(dbal_request_sql(request, NULL)).chains;
 }
 
 bool

@@ -29,6 +29,7 @@ struct dbal__postgres_statement {
     unsigned flying; /* sent, not settled */
     bool small;      /* gave few rows when it last ran: they may come at once */
     bool writes;     /* by its text */
+    bool chains;     /* COMMIT or ROLLBACK AND CHAIN */
     bool alters;     /* DDL, CALL or DO: the columns of others may be other ones behind it */
     dbal__postgres_prepared prepared;
     dbal__postgres_control control;
@@ -96,6 +97,8 @@ dbal__postgres_statement_in_binary(const dbal__postgres_statement *statement)
 /* What the text of a request says; the statement may be NULL. */
 dbal__postgres_control dbal__postgres_statement_control(const dbal__postgres_statement *statement,
                                                         const dbal_request *request);
+bool dbal__postgres_statement_chains(const dbal__postgres_statement *statement,
+                                     const dbal_request *request);
 bool dbal__postgres_statement_alters(const dbal__postgres_statement *statement,
                                      const dbal_request *request);
 /* False, with the fault set, for one that was promised to change nothing, and would. */

@@ -86,6 +86,72 @@ START_TEST(an_environment_with_other_dates)
 }
 END_TEST
 
+/* ---- transactions ---- */
+
+/* Statements of one turn; those that fail are not waited for. */
+static dbal_outcome
+run_each(dbal_connection *connection, void *arg)
+{
+    dbal_deferred *last = NULL;
+    for (const char *const *sql = arg; *sql != NULL; sql++)
+        last = dbal_connection_query(connection, *sql, DBAL_NO_PARAMS);
+    return dbal_wait(last);
+}
+
+static const char *const chains[][6] = {
+    {"begin", "insert into t values (1)", "commit and chain"},
+    {"begin", "insert into t values (1)", "commit", "begin", "rollback work and chain"},
+    {"begin", "insert into t values (1)", "end and chain", "insert into t values (2)",
+     "abort and chain"},
+};
+
+START_TEST(a_chained_transaction_is_ended)
+{
+    dbal_pool *one = session_open(gates[_i]);
+    for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) {
+        ends_well(dbal_pool_session(one, NULL, run_each, (void *)(uintptr_t)chains[i]));
+        ends_well(dbal_pool_query(one, "insert into t values (10)", DBAL_NO_PARAMS));
+        /* as others see it */
+        ck_assert_int_eq(run_number("select sum(n) from t"), 11 * ((int64_t)i + 1));
+    }
+}
+END_TEST
+
+/* The commit fails, so that what stands behind it commits each for itself. */
+START_TEST(those_behind_a_chain_that_fails)
+{
+    static const char *const texts[] = {"begin",
+                                        "insert into u values (1)",
+                                        "insert into u values (1)",
+                                        "commit and chain",
+                                        "insert into t values (1)",
+                                        "insert into t values ('x')",
+                                        "insert into t values (2)",
+                                        "begin",
+                                        "insert into t values (4)",
+                                        "commit",
+                                        NULL};
+    dbal_pool *one = session_open(gates[_i]);
+    RUN("create table u (n integer unique deferrable initially deferred)");
+    ends_well(dbal_pool_session(one, NULL, run_each, (void *)(uintptr_t)texts));
+    ck_assert_int_eq(run_number("select sum(n) from t"), 7);
+    ck_assert_int_eq(run_number("select count(*) from u"), 0);
+}
+END_TEST
+
+/* It cannot be sent once more: its transaction has failed with it. */
+START_TEST(what_is_altered_behind_a_chain)
+{
+    static const char *const texts[] = {"begin", "commit and chain", "select n from t", NULL};
+    dbal_pool *one = session_open(gates[_i]);
+    for (int i = 0; i < 3; i++)
+        ends_well(dbal_pool_query(one, "select n from t", DBAL_NO_PARAMS));
+    RUN("alter table t alter n type numeric");
+    ends_badly(dbal_pool_session(one, NULL, run_each, (void *)(uintptr_t)texts),
+               DBAL_ERROR_NOT_SUPPORTED, "0A000");
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test, SFun set_up)
 {
@@ -102,5 +168,8 @@ main(void)
     add(suite, a_role_whose_texts_have_escapes, before);
     add(suite, a_url_with_other_dates, before);
     add(suite, an_environment_with_other_dates, before_odd_environment);
+    add(suite, a_chained_transaction_is_ended, before);
+    add(suite, those_behind_a_chain_that_fails, before);
+    add(suite, what_is_altered_behind_a_chain, before);
     return session_main(suite);
 }
