@@ -71,7 +71,9 @@ look_for_answers(dbal__postgres_connection *self)
 {
     if (PQsslInUse(self->pg) && pending(self) > 0)
         dbal__postgres_consume(self);
-    if (dbal__postgres_expect_reading(&self->expect) != NULL && !PQisBusy(self->pg))
+    bool awaited =
+        dbal__postgres_expect_reading(&self->expect) != NULL && !dbal__postgres_is_held_back(self);
+    if (awaited && !PQisBusy(self->pg))
         dbal__postgres_wake(self);
 }
 

@@ -172,11 +172,59 @@ START_TEST(an_answer_that_comes_while_another_is_sent)
 }
 END_TEST
 
+/* ---- nothing to do ---- */
+
+static dbal_flow
+pause_once(dbal_stream *stream, dbal_result *rows, void *arg)
+{
+    dbal_stream **paused = arg;
+    (void)rows;
+    if (*paused != NULL)
+        return DBAL_CONTINUE;
+    *paused = stream;
+    return DBAL_PAUSE;
+}
+
+static bool
+is_paused(void *arg)
+{
+    return *(dbal_stream **)arg != NULL;
+}
+
+static void
+stop_waiting(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    (void)timer, (void)events;
+    ev_break(ev, EVBREAK_ONE);
+}
+
+/* While its answers lie there and its consumer pauses, the loop sleeps. */
+START_TEST(a_pause_costs_nothing)
+{
+    dbal_stream *paused = NULL;
+    ev_timer timer;
+    dbal_deferred *stream = dbal_deferred_ref(dbal_pool_stream(
+        pool, DBAL_QUERY(.sql = "select generate_series(1, 100000)"), pause_once, &paused));
+    loop_fixture_until(&fixture, is_paused, &paused);
+    for (int i = 0; i < 100; i++) /* what is still to be read before it is enough */
+        ev_run(fixture.ev, EVRUN_NOWAIT);
+    unsigned before_it = ev_iteration(fixture.ev);
+    ev_timer_init(&timer, stop_waiting, 0.1, 0);
+    ev_timer_start(fixture.ev, &timer);
+    ev_run(fixture.ev, 0);
+    ck_assert_uint_lt(ev_iteration(fixture.ev) - before_it, 50);
+    dbal_stream_resume(paused);
+    ends_well(stream);
+    dbal_deferred_unref(stream);
+}
+END_TEST
+
 int
 main(void)
 {
     Suite *suite = suite_create("moments");
     suite_add(suite, a_copy_behind_the_close_of_a_statement, before, after);
     suite_add(suite, an_answer_that_comes_while_another_is_sent, before, after);
+    suite_add(suite, a_pause_costs_nothing, before, after);
     return session_main(suite);
 }
