@@ -82,14 +82,10 @@ static void
 end_session(schedule *self, int i)
 {
     dbal_deferred *session = self->sessions[i];
-    holder *one = &self->holders[i];
     self->sessions[i] = NULL;
     if (session == NULL)
         return;
-    if (one->connection != NULL)
-        let_go(one);
-    else
-        dbal_deferred_unref(one->release);
+    let_go(&self->holders[i]);
     dbal_deferred_cancel(session);
     dbal_deferred_unref(session);
 }
