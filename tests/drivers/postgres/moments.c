@@ -161,7 +161,7 @@ START_TEST(an_answer_that_comes_while_another_is_sent)
     dbal_deferred *kept = dbal_deferred_ref(dbal_pool_transaction(other, NULL, hold, &self));
     loop_fixture_until(&fixture, holds, &self);
     dbal_deferred *first = dbal_pool_query(pool, "select 1", DBAL_NO_PARAMS);
-    dbal_deferred_add_callback(first, let_go, dbal_deferred_ref(self.release));
+    dbal_deferred_add_callback(first, let_go, self.release);
     atomic_store(&half_from, 8192);
     ends_well(dbal_pool_query(pool, "update t set id = 3 where length($1::text) > 9",
                               DBAL_PARAMS(dbal_text(large))));
