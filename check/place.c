@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 
 #include "check/place.h"
 #include "tests/contract/contract.h"
@@ -22,12 +24,20 @@ contract_begin(void)
 void
 contract_place_make(void)
 {
-    const char *in = getenv("TMPDIR");
-    int size = snprintf(folder, sizeof folder, "%s/dbal-check-XXXXXX", in != NULL ? in : "/tmp");
-    if (size >= (int)sizeof folder || mkdtemp(folder) == NULL)
-        trial_end(VERDICT_UNASKED, "no folder can be made in %s: %s", in != NULL ? in : "/tmp",
-                  strerror(size >= (int)sizeof folder ? ENAMETOOLONG : errno));
+    const char *in = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        trial_end(VERDICT_UNASKED, "there is no random number: %s", strerror(errno));
+    int size =
+        snprintf(folder, sizeof folder, "%s/dbal-check-%016llx", in, (unsigned long long)number);
+    if (size >= (int)sizeof folder)
+        trial_end(VERDICT_UNASKED, "no folder can be made in %s: %s", in, strerror(ENAMETOOLONG));
+    /* told before it is there: this process may be killed at any time, and another one removes it */
     memcpy(trial_report->folder, folder, sizeof folder);
+    if (mkdir(folder, 0700) != 0) {
+        trial_report->folder[0] = '\0';
+        trial_end(VERDICT_UNASKED, "no folder can be made in %s: %s", in, strerror(errno));
+    }
 }
 
 static int
