@@ -29,7 +29,10 @@ typedef struct dbal__crew {
 } dbal__crew;
 
 void dbal__crew_init(dbal__crew *crew, dbal_loop *loop, void (*wanted)(dbal__crew *crew));
-/* At most so many bytes of results may wait for the loop, or about that. Before there are workers. False without memory. */
+/*
+ * At most so many bytes of results may wait for the loop, or about that. Before there are workers.
+ * False without memory.
+ */
 bool dbal__crew_limit(dbal__crew *crew, int64_t bytes);
 void dbal__crew_fini(dbal__crew *crew);
 void dbal__crew_join(dbal__crew *crew, dbal__worker *worker);

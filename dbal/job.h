@@ -51,7 +51,7 @@ typedef struct dbal__job {
     bool grouped;    /* its time is without that of its commit */
     unsigned shared; /* statements that it stands for there */
     unsigned undone; /* times it ran in a commit that was not to be */
-    size_t unread;   /* what its result takes from the thread's budget */
+    size_t unread;   /* what its result, and those before it, take from the budget; else 0 */
     dbal_upkeep upkeep_wanted;
     dbal_error *error;
     int64_t began, ended; /* 0: it never ran */

@@ -391,6 +391,7 @@ upkeep_wanted(dbal__runner *runner)
     return when;
 }
 
+/* Before it is the loop's again: what that has to take is known from then on. */
 static void
 spend(dbal__job *job, dbal__worker *worker)
 {

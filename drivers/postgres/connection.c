@@ -145,8 +145,8 @@ step(void *connection, int slot, unsigned events)
     }
     dbal__postgres_copy_go_on(self);
     dbal__postgres_receive(self);
-    if (!self->lost &&
-        dbal__postgres_copy_waits(self)) /* what it has waited for may be there now */
+    /* what it has waited for may be there now */
+    if (!self->lost && dbal__postgres_copy_waits(self))
         dbal__postgres_copy_go_on(self);
     if (!self->lost)
         dbal__postgres_send(self);

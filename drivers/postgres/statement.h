@@ -101,10 +101,10 @@ bool dbal__postgres_statement_chains(const dbal__postgres_statement *statement,
                                      const dbal_request *request);
 bool dbal__postgres_statement_alters(const dbal__postgres_statement *statement,
                                      const dbal_request *request);
-/* False, with the fault set, for one that was promised to change nothing, and would. */
 /* Whether it may write, by its text. */
 bool dbal__postgres_statement_writes(const dbal__postgres_statement *statement,
                                      const dbal_request *request);
+/* False, with the fault set, for one that was promised to change nothing, and would. */
 bool dbal__postgres_statement_may_run(const dbal__postgres_statement *statement,
                                       const dbal_request *request, dbal_fault *fault);
 

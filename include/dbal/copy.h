@@ -100,8 +100,8 @@ typedef dbal_flow dbal_bytes_fn(dbal_stream *stream, const void *data, size_t si
  * @param pool  the pool
  * @param sql   the COPY, without parameters; copied
  * @param fn    runs for each chunk; not at all when there is no data. DBAL_PAUSE holds the database
- *              back until dbal_stream_resume(); DBAL_STOP ends it as a success, as a
- *              stream
+ *              back until dbal_stream_resume(); DBAL_STOP ends it as a success, as it
+ *              does a stream
  * @param arg   for fn
  * @return floating; a result without rows whose dbal_result_affected() says how many were copied
  *         (0 after DBAL_STOP), or an error, which may come after data was delivered

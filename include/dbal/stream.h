@@ -18,7 +18,7 @@ typedef struct dbal_stream dbal_stream;
 typedef enum dbal_flow {
     DBAL_CONTINUE, /**< more as it comes */
     DBAL_PAUSE,    /**< nothing until dbal_stream_resume(); the database is held back */
-    DBAL_STOP      /**< no more: the stream ends as a success. What writes, or is part of a transaction, is run to its end before, and its rows are dropped */
+    DBAL_STOP      /**< no more: the stream ends as a success. What the statement does besides is done all the same, and a transaction goes on: where the database would undo that, the rest is run and its rows dropped (PostgreSQL: all in a transaction, and what writes by its text) */
 } dbal_flow;
 
 /**
