@@ -226,7 +226,7 @@ submit(dbal__channel *channel, dbal__job *job)
     native *self = native_of(channel);
     job->channel = channel;
     job->request.finished = finished;
-    if (!dbal__job_begin(job)) {
+    if (!dbal__job_begin_alone(job)) {
         dbal__list_push(&self->landed, &job->link);
         dbal__native_soon(self);
         return;

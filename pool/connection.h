@@ -64,22 +64,35 @@ struct dbal_connection {
     bool acquired;   /* on_acquire was told, and on_release is to be */
     uint64_t number; /* of its slot, once granted; and when that was opened */
     int64_t opened_at;
+    union {
+        dbal__scope outermost;              /* of its scopes; refers to the connection */
+        struct dbal_connection *next_spare; /* when it has ended */
+    };
 };
 
-dbal_connection *dbal__connection_ref(dbal_connection *connection);
-void dbal__connection_unref(dbal_connection *connection);
+/* ---- session.c: how it is asked for, and its memory ---- */
 
 /*
- * A session that has no connection yet, with a reference to it for the caller; its first scope is taken
- * over. `done`, or NULL for a Deferred, is told of its end. NULL without memory.
+ * A session or transaction that nobody has asked for yet, with its outermost scope, of which the caller
+ * may say more. NULL without memory.
  */
-dbal__ticket *dbal__connection_new(dbal_pool *pool, dbal__scope *scope, double timeout,
-                                   const char *label,
-                                   void (*done)(dbal__ticket *ticket, dbal_outcome outcome),
+dbal_connection *dbal__session_new(dbal_pool *pool, dbal__scope_kind kind, dbal_work *work,
                                    void *arg);
-/* A session or transaction for the pool; its first scope is `scope`, taken over. Floating. */
-dbal_deferred *dbal__connection_start(dbal_pool *pool, dbal__scope *scope, double timeout,
-                                      const char *label);
+/*
+ * Its ticket, with a reference to the connection for the caller. `done`, or NULL for a Deferred, is
+ * told of its end. NULL without memory: the session is freed.
+ */
+dbal__ticket *dbal__session_ask(dbal_connection *connection, double timeout, const char *label,
+                                void (*done)(dbal__ticket *ticket, dbal_outcome outcome),
+                                void *arg);
+/* Asks the pool for it. Floating. */
+dbal_deferred *dbal__session_start(dbal_connection *connection, double timeout, const char *label);
+dbal_connection *dbal__connection_ref(dbal_connection *connection);
+void dbal__connection_unref(dbal_connection *connection);
+/* The memory of those that have ended: the next one is asked for soon. */
+void dbal__session_free_spare(dbal_pool *pool);
+
+/* ---- connection.c ---- */
 
 /* What its ticket and slot tell it. */
 void dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot);
@@ -147,6 +160,8 @@ void dbal__reset_done(dbal_connection *connection, dbal_outcome outcome);
 /* ---- scope.c ---- */
 
 dbal__scope *dbal__scope_new(dbal__scope_kind kind, dbal_work *work, void *arg);
+/* The same in memory that is zeroed: a connection's outermost one. */
+void dbal__scope_init(dbal__scope *scope, dbal__scope_kind kind, dbal_work *work, void *arg);
 dbal__scope *dbal__scope_ref(dbal__scope *scope);
 void dbal__scope_unref(dbal__scope *scope);
 /* The connection is there: begins. */

@@ -105,12 +105,11 @@ static bool
 start(dbal__slot *slot, dbal__hook *hook, double limit)
 {
     dbal_pool *pool = slot->pool;
-    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_SESSION, pool->settings.on_connect,
-                                         pool->settings.on_connect_arg);
-    if (scope == NULL)
-        return false;
-    dbal__ticket *ticket =
-        dbal__connection_new(pool, scope, limit < 0 ? 0 : limit, "on_connect", on_done, hook);
+    dbal_connection *connection = dbal__session_new(
+        pool, DBAL__SCOPE_SESSION, pool->settings.on_connect, pool->settings.on_connect_arg);
+    dbal__ticket *ticket = connection != NULL ? dbal__session_ask(connection, limit < 0 ? 0 : limit,
+                                                                  "on_connect", on_done, hook)
+                                              : NULL;
     if (ticket == NULL)
         return false;
     hook->slot = slot;

@@ -167,6 +167,7 @@ release(dbal_pool *pool)
     dbal__trace_fini(pool);
     dbal__histograms_free(pool->histograms);
     dbal__free(pool->name);
+    dbal__session_free_spare(pool);
     dbal__spare_free(pool); /* the last: what is freed before leaves its memory there */
     dbal__free(pool);
 }

@@ -119,6 +119,8 @@ struct dbal_pool {
     dbal_notes changes;   /* the same, of who changed his connection */
     dbal__ticket *spare;  /* memory for the next ones */
     unsigned spare_count;
+    struct dbal_connection *spare_session; /* the same */
+    unsigned spare_session_count;
     uint64_t last_job;                  /* the number it was given */
     struct dbal__ticket_cursor *cursor; /* the innermost dbal__pool_each_ticket(), or NULL */
     dbal__task serve_task; /* gives out what can be given out, at the end of the turn */

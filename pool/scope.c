@@ -11,18 +11,23 @@ enum { SQL_ROOM = 64 };
 static void on_task(dbal__task *task);
 static void finish(dbal__scope *scope);
 
-dbal__scope *
-dbal__scope_new(dbal__scope_kind kind, dbal_work *work, void *arg)
+void
+dbal__scope_init(dbal__scope *scope, dbal__scope_kind kind, dbal_work *work, void *arg)
 {
-    dbal__scope *scope = dbal__zalloc(sizeof *scope);
-    if (scope == NULL)
-        return NULL;
     scope->refs = 1;
     scope->kind = kind;
     scope->work = work;
     scope->arg = arg;
     scope->outcome = dbal_done();
     dbal__task_init(&scope->task, on_task);
+}
+
+dbal__scope *
+dbal__scope_new(dbal__scope_kind kind, dbal_work *work, void *arg)
+{
+    dbal__scope *scope = dbal__zalloc(sizeof *scope);
+    if (scope != NULL)
+        dbal__scope_init(scope, kind, work, arg);
     return scope;
 }
 
@@ -43,9 +48,11 @@ dbal__scope_unref(dbal__scope *scope)
     dbal_error_unref(scope->unhandled);
     dbal_deferred_unref(scope->working);
     dbal__scope_unref(scope->outer);
-    if (scope->connection != NULL)
-        dbal__connection_unref(scope->connection);
-    dbal__free(scope);
+    dbal_connection *connection = scope->connection;
+    if (connection == NULL || scope != &connection->outermost)
+        dbal__free(scope);
+    if (connection != NULL)
+        dbal__connection_unref(connection);
 }
 
 /* The task holds a reference while it is queued. */

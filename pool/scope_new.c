@@ -36,24 +36,20 @@ dbal_pool_session(dbal_pool *pool, const dbal_session_options *options, dbal_wor
         return dbal__deferred_failed(pool->loop, wrong);
     if (options != NULL)
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
-    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_SESSION, work, arg);
-    if (scope == NULL)
+    dbal_connection *connection = dbal__session_new(pool, DBAL__SCOPE_SESSION, work, arg);
+    if (connection == NULL)
         return out_of_memory(pool);
-    scope->read_only = given.read_only;
-    return dbal__connection_start(pool, scope, given.timeout, given.label);
+    connection->outermost.read_only = given.read_only;
+    return dbal__session_start(connection, given.timeout, given.label);
 }
 
-static dbal__scope *
-transaction_scope(const dbal_transaction_options *options, dbal_work *work, void *arg)
+static void
+set_options(dbal__scope *scope, const dbal_transaction_options *options)
 {
-    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_TRANSACTION, work, arg);
-    if (scope == NULL)
-        return NULL;
     scope->isolation = options->isolation;
     scope->read_only = options->read_only;
     scope->deferrable = options->deferrable;
     scope->retries = options->retries;
-    return scope;
 }
 
 static dbal_transaction_options
@@ -77,10 +73,11 @@ dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_options *options, 
     dbal_error *wrong = wrong_call(work, options != NULL ? &options->size : NULL);
     if (wrong != NULL)
         return dbal__deferred_failed(pool->loop, wrong);
-    dbal__scope *scope = transaction_scope(&given, work, arg);
-    if (scope == NULL)
+    dbal_connection *connection = dbal__session_new(pool, DBAL__SCOPE_TRANSACTION, work, arg);
+    if (connection == NULL)
         return out_of_memory(pool);
-    return dbal__connection_start(pool, scope, given.timeout, given.label);
+    set_options(&connection->outermost, &given);
+    return dbal__session_start(connection, given.timeout, given.label);
 }
 
 static void
@@ -151,8 +148,11 @@ dbal_connection_transaction(dbal_connection *connection, const dbal_transaction_
         error = inner_refusal(connection, true, "dbal_connection_transaction");
     if (error != NULL)
         return dbal__deferred_failed(pool->loop, error);
-    dbal__scope *scope = transaction_scope(&given, work, arg);
-    return scope != NULL ? start_inner(connection, scope) : out_of_memory(pool);
+    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_TRANSACTION, work, arg);
+    if (scope == NULL)
+        return out_of_memory(pool);
+    set_options(scope, &given);
+    return start_inner(connection, scope);
 }
 
 dbal_deferred *

@@ -14,7 +14,8 @@
 #include "pool/spare.h"
 
 enum { ORDER_INSIDE = 16 };
-static const double CLOSE = 1; /* seconds: limits from here on are long */
+static const double CLOSE = 1;          /* seconds: limits from here on are long */
+static const int64_t SLOW = 1000000000; /* the same, in nanoseconds */
 
 const char *
 dbal__ticket_name(const dbal__ticket *ticket)
@@ -85,15 +86,17 @@ dbal__ticket_unlink(dbal__ticket *ticket)
 
 /*
  * Long limits are not missed by the few milliseconds by which they come late when nobody looks at the
- * clock closely. The lanes of the loop gate want to know.
+ * clock closely. The lanes of the loop gate want to know, of what goes into one.
  */
 static int64_t
-time_of_asking(const dbal_pool *pool, double limit)
+time_of_asking(const dbal__ticket *ticket, double limit)
 {
+    const dbal_pool *pool = ticket->pool;
     const dbal__clock *clock = &pool->loop->ready.clock;
     double acquire = pool->settings.acquire_timeout;
-    bool closely = dbal__pool_is_native(pool) || (acquire >= 0 && acquire < CLOSE) ||
-                   (limit >= 0 && limit < CLOSE);
+    bool session = ticket->kind == DBAL__TICKET_SESSION;
+    bool closely = (dbal__pool_is_native(pool) && !session) || (acquire >= 0 && acquire < CLOSE) ||
+                   (limit >= 0 && limit < CLOSE) || (session && pool->slow.acquire < SLOW);
     return closely ? dbal__clock_now(clock) : dbal__clock_roughly(clock);
 }
 
@@ -102,7 +105,7 @@ static void
 begin_acquire(dbal__ticket *ticket, double limit)
 {
     double acquire = ticket->pool->settings.acquire_timeout;
-    ticket->asked = time_of_asking(ticket->pool, limit);
+    ticket->asked = time_of_asking(ticket, limit);
     ticket->acquire_by = acquire < 0 || ticket->kind == DBAL__TICKET_BOUND
                              ? DBAL__NEVER
                              : dbal__after(ticket->asked, acquire);

@@ -245,7 +245,7 @@ serve_session(dbal__ticket *ticket)
     if (slot == NULL || !has_thread(slot, true))
         return false;
     stop_waiting(ticket);
-    if (dbal__job_begin(&ticket->job))
+    if (dbal__job_begin_alone(&ticket->job))
         give_session(ticket, slot);
     return true;
 }

@@ -1,0 +1,140 @@
+/* How a session is asked for, and the memory that it has: its connection's handle and its scope. */
+#include "dbal/alloc.h"
+#include "pool/connection.h"
+
+#ifndef DBAL_CHECKS
+enum { SPARE_MOST = 128 };
+
+static dbal_connection *
+take_spare(dbal_pool *pool)
+{
+    dbal_connection *connection = pool->spare_session;
+    if (connection == NULL)
+        return NULL;
+    pool->spare_session = connection->next_spare;
+    pool->spare_session_count--;
+    dbal__clear(connection, sizeof *connection);
+    return connection;
+}
+
+static bool
+keep_spare(dbal_connection *connection)
+{
+    dbal_pool *pool = connection->pool;
+    if (pool->spare_session_count >= SPARE_MOST || !dbal__alloc_may_reuse())
+        return false;
+    connection->next_spare = pool->spare_session;
+    pool->spare_session = connection;
+    pool->spare_session_count++;
+    return true;
+}
+#else
+/* A program that uses a handle for too long is to be found out by valgrind. */
+static dbal_connection *
+take_spare(dbal_pool *pool)
+{
+    (void)pool;
+    return NULL;
+}
+
+static bool
+keep_spare(dbal_connection *connection)
+{
+    (void)connection;
+    return false;
+}
+#endif
+
+void
+dbal__session_free_spare(dbal_pool *pool)
+{
+    dbal_connection *next;
+    for (; pool->spare_session != NULL; pool->spare_session = next) {
+        next = pool->spare_session->next_spare;
+        dbal__free(pool->spare_session);
+    }
+}
+
+dbal_connection *
+dbal__session_new(dbal_pool *pool, dbal__scope_kind kind, dbal_work *work, void *arg)
+{
+    dbal_connection *connection = take_spare(pool);
+    if (connection == NULL && (connection = dbal__zalloc(sizeof *connection)) == NULL)
+        return NULL;
+    connection->refs = 1; /* for who asks */
+    connection->pool = pool;
+    connection->attempt = 1;
+    dbal__list_init(&connection->queue);
+    connection->scope = &connection->outermost;
+    dbal__scope_init(connection->scope, kind, work, arg);
+    connection->scope->connection = dbal__connection_ref(connection);
+    return connection;
+}
+
+dbal_connection *
+dbal__connection_ref(dbal_connection *connection)
+{
+    connection->refs++;
+    return connection;
+}
+
+void
+dbal__connection_unref(dbal_connection *connection)
+{
+    if (--connection->refs > 0)
+        return;
+    dbal__clock_stop(&connection->pool->loop->ready.clock, &connection->token_timer);
+    dbal__claim_free(connection->claim);
+    dbal_error_unref(connection->loss);
+    if (connection->last != NULL)
+        dbal__sql_unref(connection->last);
+    if (connection->soiler != NULL)
+        dbal__sql_unref(connection->soiler);
+    if (!keep_spare(connection))
+        dbal__free(connection);
+}
+
+/* ---- asking ---- */
+
+dbal__ticket *
+dbal__session_ask(dbal_connection *connection, double timeout, const char *label,
+                  void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
+{
+    dbal__ticket *ticket = dbal__ticket_new_session(connection->pool, timeout, label);
+    if (ticket != NULL) {
+        ticket->done = done;
+        ticket->done_arg = arg;
+    }
+    if (ticket == NULL || !dbal__ticket_start(ticket)) {
+        dbal__scope_unref(connection->scope);
+        dbal__connection_unref(connection);
+        return NULL;
+    }
+    connection->ticket = ticket;
+    ticket->connection = connection;
+    return ticket;
+}
+
+/* Once the session's Deferred is gone, so is the handle, unless something inside holds it. */
+static bool
+watch_session(dbal__fate fate, dbal_error *error, void *arg)
+{
+    (void)error;
+    if (fate == DBAL__FATE_GONE)
+        dbal__connection_unref(arg);
+    return false;
+}
+
+dbal_deferred *
+dbal__session_start(dbal_connection *connection, double timeout, const char *label)
+{
+    dbal_pool *pool = connection->pool;
+    dbal__ticket *ticket = dbal__session_ask(connection, timeout, label, NULL, NULL);
+    if (ticket == NULL)
+        return dbal__deferred_failed(
+            pool->loop, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+    dbal_deferred *deferred = ticket->deferred;
+    dbal__deferred_watch(deferred, watch_session, connection);
+    dbal__waiters_add(ticket);
+    return deferred;
+}
