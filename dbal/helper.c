@@ -7,8 +7,6 @@
 #include "dbal/clock.h"
 #include "dbal/futex.h"
 
-enum { THREADS_MOST = 16 };
-
 /* a result on its way to be freed; the link is kept outside, since a result has no room for one */
 typedef struct burial {
     dbal__work work;
@@ -26,7 +24,7 @@ struct dbal__helpers {
     pthread_mutex_t
         lock; /* of the threads; the loop takes it when there are none, and at the end */
     unsigned started, most;
-    pthread_t threads[THREADS_MOST];
+    pthread_t threads[]; /* as many as may be started */
 };
 
 static void
@@ -93,12 +91,12 @@ reaper_take(dbal__reaper *reaper, dbal_result *result)
 dbal__helpers *
 dbal__helpers_new(dbal__inbox *inbox, unsigned most)
 {
-    dbal__helpers *helpers = dbal__zalloc(sizeof *helpers);
+    dbal__helpers *helpers = dbal__zalloc(sizeof *helpers + most * sizeof helpers->threads[0]);
     if (helpers == NULL)
         return NULL;
     helpers->reaper = (dbal__reaper){reaper_take, reaper_ref, reaper_unref};
     atomic_init(&helpers->refs, 1);
-    helpers->most = most < THREADS_MOST ? most : THREADS_MOST;
+    helpers->most = most;
     dbal__line_init(&helpers->line);
     sem_init(&helpers->wanted, 0, 0);
     pthread_mutex_init(&helpers->lock, NULL);

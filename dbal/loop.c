@@ -12,7 +12,8 @@
 /* How long the last drain waits for helper threads. */
 static const double HELPERS_GRACE = 2;
 /* Threads; of those that may hang there are more. */
-enum { HELPERS_MOST = 4, HOSTS_MOST = 16 };
+/* Threads: connects and cancels are waited for as long as they hang, and others may want theirs. */
+enum { HELPERS_MOST = 4, CONNECTS_MOST = 64, CANCELS_MOST = 32 };
 static const double FAR = 1e6; /* seconds: a timer that is not wanted */
 
 /* Watchers that libev counts: prepare, inbox, timer; it never counts cleanup watchers. */
@@ -282,7 +283,8 @@ shut_down(dbal_loop *loop)
     dbal__loop_settle(loop);
     int64_t patience = dbal__after(dbal__monotonic(), HELPERS_GRACE);
     loop->abandoned += dbal__helpers_stop(loop->helpers, patience);
-    loop->abandoned += dbal__helpers_stop(loop->hosts, patience);
+    loop->abandoned += dbal__helpers_stop(loop->connects, patience);
+    loop->abandoned += dbal__helpers_stop(loop->cancels, patience);
     take_messages(loop, dbal__inbox_close(loop->inbox));
     dbal__loop_settle(loop);
     loop->joined = true;
@@ -345,6 +347,7 @@ dbal_loop_new(struct ev_loop *ev)
         return NULL;
     dbal__ready_init(&loop->ready);
     loop->ready.keep = keep;
+    dbal__list_init(&loop->offloads);
     dbal__list_init(&loop->resources);
     dbal__list_init(&loop->after_poll);
     dbal__list_init(&loop->closing);
@@ -354,15 +357,17 @@ dbal_loop_new(struct ev_loop *ev)
     loop->inbox = dbal__inbox_new();
     if (loop->inbox != NULL) {
         loop->helpers = dbal__helpers_new(loop->inbox, HELPERS_MOST);
-        loop->hosts = dbal__helpers_new(loop->inbox, HOSTS_MOST);
+        loop->connects = dbal__helpers_new(loop->inbox, CONNECTS_MOST);
+        loop->cancels = dbal__helpers_new(loop->inbox, CANCELS_MOST);
         loop->home = dbal__home_new();
     }
-    if (loop->helpers == NULL || loop->hosts == NULL || loop->home == NULL ||
-        !dbal__deferred_fill_reserve(&loop->ready)) {
+    if (loop->helpers == NULL || loop->connects == NULL || loop->cancels == NULL ||
+        loop->home == NULL || !dbal__deferred_fill_reserve(&loop->ready)) {
         dbal__deferred_free_spare(&loop->ready);
         dbal__home_close(loop->home);
         dbal__helpers_unref(loop->helpers);
-        dbal__helpers_unref(loop->hosts);
+        dbal__helpers_unref(loop->connects);
+        dbal__helpers_unref(loop->cancels);
         dbal__inbox_unref(loop->inbox);
         dbal__free(loop);
         return NULL;
@@ -393,7 +398,8 @@ dbal_loop_free(dbal_loop *loop)
     dbal__deferred_free_spare(&loop->ready);
     dbal__home_close(loop->home);
     dbal__helpers_unref(loop->helpers);
-    dbal__helpers_unref(loop->hosts);
+    dbal__helpers_unref(loop->connects);
+    dbal__helpers_unref(loop->cancels);
     dbal__inbox_unref(loop->inbox);
     dbal__free(loop);
 }

@@ -52,8 +52,9 @@ struct dbal_loop {
     dbal__message *messages, *last_message; /* taken, not yet delivered */
     dbal__helpers *helpers;                 /* for what is soon done */
     dbal__home *home;                       /* of results that are made on the loop */
-    dbal__helpers *hosts; /* for what drivers on the loop gate hand out, which may hang */
-    unsigned offloads;    /* by dbal_host_offload(), on their way */
+    /* for what may hang, on the gates that the loop steps: connects, and what ends something */
+    dbal__helpers *connects, *cancels;
+    dbal__list offloads; /* by dbal_host_offload(), on their way */
     dbal__list resources;
     dbal__list closing;       /* Deferreds of dbal_loop_close() */
     dbal__timer close_timer;  /* its grace */

@@ -109,7 +109,7 @@ send_close(native *self)
     self->close_errand.run = run_close;
     self->close_errand.done = did_close;
     /* without a helper the connection cannot be closed: it is left, and said to be closed */
-    if (!dbal__helpers_send(self->channel.loop->hosts, &self->close_errand))
+    if (!dbal__helpers_send(self->channel.loop->cancels, &self->close_errand))
         self->channel.closed(&self->channel);
 }
 
@@ -213,7 +213,7 @@ open_channel(dbal__channel *channel, dbal_error **ret_error)
     native *self = native_of(channel);
     self->open_errand.run = run_open;
     self->open_errand.done = did_open;
-    if (dbal__helpers_send(channel->loop->hosts, &self->open_errand))
+    if (dbal__helpers_send(channel->loop->connects, &self->open_errand))
         return true;
     *ret_error = dbal__error_make(DBAL_ERROR_OPERATIONAL, "53000", DBAL_EXECUTION_NOT_SENT,
                                   "no helper thread could be started for a connect");

@@ -9,8 +9,11 @@ typedef dbal__native native;
 
 enum { REMARKS_MOST = 64 };
 
-/* Of a loop's; what hangs leaves helpers for connecting and closing. */
-enum { OFFLOADS_MOST = 8 };
+/*
+ * Of a loop's, and of these those to where one pool's connections go: what hangs there leaves helpers
+ * for the others, and for closing.
+ */
+enum { OFFLOADS_MOST = 24, OFFLOADS_MOST_THERE = 8 };
 
 /* what the database says, for the program's log */
 typedef struct remark {
@@ -25,7 +28,8 @@ typedef struct offload {
     void (*run)(void *arg);
     void (*done)(void *arg);
     void *arg;
-    dbal_loop *loop;
+    dbal__list link;
+    const void *there; /* what the connection was opened with: to be compared, not to be used */
 } offload;
 
 /* something that a helper frees */
@@ -127,27 +131,40 @@ static void
 end_offload(dbal__errand *errand)
 {
     offload *one = DBAL__OF(errand, offload, errand);
-    one->loop->offloads--;
+    dbal__list_remove(&one->link);
     one->done(one->arg);
     dbal__free(one);
+}
+
+static bool
+may_offload(const dbal_loop *loop, const void *there)
+{
+    int all = 0, near = 0;
+    for (const dbal__list *link = loop->offloads.next; link != &loop->offloads; link = link->next) {
+        all++;
+        near += DBAL__OF(link, const offload, link)->there == there;
+    }
+    return all < OFFLOADS_MOST && near < OFFLOADS_MOST_THERE;
 }
 
 bool
 dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void *arg), void *arg)
 {
     dbal_loop *loop = host->of->channel.loop;
-    offload *one = loop->offloads < OFFLOADS_MOST ? dbal__zalloc(sizeof *one) : NULL;
+    const void *there = host->of->channel.opening.config;
+    offload *one = may_offload(loop, there) ? dbal__zalloc(sizeof *one) : NULL;
     if (one == NULL)
         return false;
     *one = (offload){.errand = {.run = run_offload, .done = end_offload},
                      .run = fn,
                      .done = done,
                      .arg = arg,
-                     .loop = loop};
-    loop->offloads++;
-    if (dbal__helpers_send(loop->hosts, &one->errand))
+                     .there = there};
+    dbal__list_init(&one->link);
+    if (dbal__helpers_send(loop->cancels, &one->errand)) {
+        dbal__list_push(&loop->offloads, &one->link);
         return true;
-    loop->offloads--;
+    }
     dbal__free(one);
     return false;
 }

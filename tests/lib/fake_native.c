@@ -32,6 +32,7 @@ typedef struct connection connection;
 /* What a helper thread was asked to do; outlives its connection if need be. */
 typedef struct errand {
     connection *of; /* NULL when that is gone */
+    fake_script *script;
 } errand;
 
 struct connection {
@@ -194,7 +195,10 @@ swap(connection *self)
 static void
 in_helper(void *arg)
 {
-    (void)arg;
+    errand *one = arg;
+    fake_script_add(one->script, &one->script->errands, 1);
+    if (one->script->hang_errand)
+        fake_script_wait(one->script, "errand", NULL, NULL, false);
 }
 
 static void
@@ -216,10 +220,11 @@ send_errand(connection *self)
     self->errand = malloc(sizeof *self->errand);
     if (self->errand == NULL)
         abort();
-    self->errand->of = self;
+    *self->errand = (errand){self, self->config->script};
     self->held = dbal_host_offload(self->host, in_helper, helper_done, self->errand);
     if (self->held)
         return;
+    fake_script_add(self->config->script, &self->config->script->errands_refused, 1);
     free(self->errand);
     self->errand = NULL;
 }

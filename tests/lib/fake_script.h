@@ -84,6 +84,7 @@ typedef struct fake_script {
     int fail_ping;              /* so many fail from now on; not native */
     bool hang_reset;            /* until the gate "reset"; native */
     bool hang_open, hang_close; /* until the gate "open" or "close" */
+    bool hang_errand;           /* until the gate "errand"; native */
     bool hang_interrupt;        /* until the gate "interrupt"; not native */
     bool stop_ends_open;        /* one that hangs ends when it is not wanted any more */
     bool hang_share;            /* until the gate "share", or the first of them is stopped */
@@ -95,8 +96,9 @@ typedef struct fake_script {
     int opens, closes, runs, waiting, interrupts, resets, live, most_live;
     int share_begins, share_ends;
     int commits, pings;
-    int inside, most_inside; /* threads in the driver at once */
-    int flying, most_flying; /* statements in the driver at once */
+    int errands, errands_refused; /* begun in a helper; not taken by the loop */
+    int inside, most_inside;      /* threads in the driver at once */
+    int flying, most_flying;      /* statements in the driver at once */
     struct fake_hearer *hearers;
 } fake_script;
 
