@@ -331,6 +331,7 @@ start(ear *self, dbal_error **ret_error)
     channel->capabilities = pool->capabilities;
     channel->opening.config =
         self->target != NULL ? dbal__target_config(self->target) : pool->config;
+    channel->opening.again = pool->probed;
     channel->opening.statement_cache = pool->settings.statement_cache;
     channel->opening.prepare_after = pool->settings.prepare_after;
     channel->opening.deadline = limit < 0 ? DBAL__NEVER : dbal__after(dbal__monotonic(), limit);

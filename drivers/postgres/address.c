@@ -136,15 +136,17 @@ reserve(dbal__postgres_addresses *addresses, size_t count, dbal__postgres_reason
     return false;
 }
 
+/* A name that was there before is expected to come back: whoever runs the server may have taken it away. */
 static bool
-take(dbal__postgres_addresses *addresses, const lookup *one, dbal__postgres_reason *reason)
+take(dbal__postgres_addresses *addresses, const lookup *one, bool again,
+     dbal__postgres_reason *reason)
 {
     size_t count = 0;
     if (!atomic_load(&one->there) || one->code != 0) {
         dbal__postgres_reason_set(
             reason, DBAL_ERROR_OPERATIONAL, "host \"%s\" cannot be looked up: %s", one->name,
             one->code == EAI_SYSTEM ? strerror(one->number) : gai_strerror(one->code));
-        reason->passing = one->code != EAI_NONAME;
+        reason->passing = one->code != EAI_NONAME || again;
         return false;
     }
     for (struct addrinfo *each = one->found; each != NULL; each = each->ai_next)
@@ -197,7 +199,7 @@ dbal__postgres_addresses_find(dbal__postgres_addresses *addresses, const dbal__p
     if (one == NULL)
         return false;
     dbal__postgres_wait how = dbal__postgres_wait_for(one->done, POLLIN, deadline, opening);
-    bool ok = how == DBAL__POSTGRES_READY && take(addresses, one, reason);
+    bool ok = how == DBAL__POSTGRES_READY && take(addresses, one, opening->again, reason);
     if (how != DBAL__POSTGRES_READY)
         give_up(reason, one->name, how);
     unref(one);

@@ -262,22 +262,35 @@ read_line(dbal__postgres_reason *reason, writer *out, const char *line, const ch
     *behind = true;
 }
 
+/* Where libpq went is not to be judged: a name may be made of any words. */
+static void
+drop_places(char *to, const char *text)
+{
+    static const char place[] = "connection to server ", end[] = " failed: ";
+    const char *at, *behind;
+    for (; (at = strstr(text, place)) != NULL && (behind = strstr(at, end)) != NULL;
+         text = behind + strlen(end))
+        to = mempcpy(to, text, (size_t)(at - text));
+    strcpy(to, text);
+}
+
 static void
 judge(dbal__postgres_reason *reason)
 {
     static const char *const unfit[] = {"session is read-only", "session is not read-only",
                                         "server is in hot standby mode",
                                         "server is not in hot standby mode", NULL};
+    char said[sizeof reason->text];
+    drop_places(said, reason->text);
     if (reason->sqlstate[0] != '\0') {
-        reason->passing = is_passing(reason->sqlstate, reason->text);
-    } else if (has_any(reason->text, settings_wrong)) {
+        reason->passing = is_passing(reason->sqlstate, said);
+    } else if (has_any(said, settings_wrong)) {
         reason->error_class = DBAL_ERROR_INTERFACE;
         reason->passing = false;
     } else {
-        reason->unfit = has_any(reason->text, unfit);
-        reason->passing =
-            !has_any(reason->text, never_passes) || strstr(reason->text, "unexpected eof") != NULL;
-        strcpy(reason->sqlstate, strstr(reason->text, "no password") != NULL ? "28P01" : "08001");
+        reason->unfit = has_any(said, unfit);
+        reason->passing = !has_any(said, never_passes) || strstr(said, "unexpected eof") != NULL;
+        strcpy(reason->sqlstate, strstr(said, "no password") != NULL ? "28P01" : "08001");
     }
     reason->final = !reason->passing;
 }

@@ -335,7 +335,7 @@ typedef struct dbal_opening {
     int64_t deadline;     /**< CLOCK_MONOTONIC in nanoseconds */
     int statement_cache;  /**< prepared statements to keep */
     int prepare_after;    /**< the use of a text on the connection from which on it is prepared, where that is a step of its own */
-    bool again;           /**< the pool has had a connection before, maybe in another process: a database that is not there now is lost, and not to be made */
+    bool again;           /**< the pool has had a connection before, maybe in another process: a database that is not there now is lost, and not to be made, and a name that nobody knows may come back */
     int max_connections;  /**< set by open(): how many this database can have, 0 for no limit */
     uint8_t token[32];    /**< set by open(): names what only one may write at a time in this process */
     size_t token_size;    /**< set by open(): bytes of it, 0 when there is no such thing */

@@ -352,6 +352,9 @@ typedef struct setting {
 static const setting wrong[] = {
     {"nothing:x", "no driver"},
     {"sqlite:x?pool_max_size=0", "out of range"},
+    {"sqlite:x?pool_connect_timeout=0",
+     "connect_timeout: 0 is out of range (0.001 to 1e+09, or off)"},
+    {"sqlite:x?pool_query_timeout=0", "query_timeout: 0 is out of range (0.001 to 1e+09, or off)"},
     {"sqlite:x?pool_max_size=many", "not a value"},
     {"sqlite:x?pool_max_sizes=1", "known are"},
     {"sqlite:x?pool_min_size=5&pool_max_size=2", "above"},

@@ -90,6 +90,12 @@ START_TEST(a_name_that_is_not_there)
     ck_assert(!dial(&one, "postgresql://me:topsecret@again.test/bank"));
     dial_failed(&one, DBAL_ERROR_OPERATIONAL, "08001", true, "\"again.test\" cannot be looked up");
     dial_no_secret(&one, "topsecret");
+    /* where it was once, it may be again */
+    ck_assert(dial_configure(&one, "postgresql://gone.test/bank"));
+    one.again = true;
+    ck_assert(!dial_connect(&one, 5));
+    dial_failed(&one, DBAL_ERROR_OPERATIONAL, "08001", true, "\"gone.test\" cannot be looked up");
+    one.again = false;
     dial_end(&one);
 }
 END_TEST

@@ -69,6 +69,7 @@ dial_connect(dialled *self, double seconds)
     dbal_opening opening = {.size = sizeof opening,
                             .config = self->config,
                             .deadline = began + (int64_t)(seconds * 1e9),
+                            .again = self->again,
                             .notes = &self->notes,
                             .stop = &self->stop};
     self->conn = dbal__postgres_connect(self->config, &opening, &self->notices, &fault);

@@ -14,6 +14,7 @@ typedef struct dialled {
     dbal_error *error; /* of what failed */
     dbal_notes notes;
     dbal__postgres_notices notices;
+    bool again;       /* the pool has had a connection before */
     atomic_bool stop; /* the opening is not wanted any more */
     double seconds;   /* it took */
 } dialled;

@@ -62,6 +62,18 @@ static const struct {
     {"connection to server at \"127.0.0.9\", port 1 failed: 127.0.0.9 \"127.0.0.99\"", "08001",
      "connection to server at \"db.test\" (127.0.0.9), port 1 failed: 127.0.0.9 \"127.0.0.99\"",
      true, DBAL_ERROR_OPERATIONAL},
+    /* only what is said of a place counts, not what it is called */
+    {"connection to server at \"certificate-db\" (127.0.0.1), port 1 failed: Connection refused",
+     "08001",
+     "connection to server at \"certificate-db\" (127.0.0.1), port 1 failed: Connection refused",
+     true, DBAL_ERROR_OPERATIONAL},
+    {"connection to server on socket \"/srv/service file/.s.PGSQL.1\" failed: No such file",
+     "08001",
+     "connection to server on socket \"/srv/service file/.s.PGSQL.1\" failed: No such file", true,
+     DBAL_ERROR_OPERATIONAL},
+    {"connection to server at \"SASL\", port 1 failed: private key too short", "08001",
+     "connection to server at \"SASL\", port 1 failed: private key too short", false,
+     DBAL_ERROR_OPERATIONAL},
     {"", "08001", "libpq does not say why", true, DBAL_ERROR_OPERATIONAL},
     /* no SQLSTATE is made of what only looks like one */
     {"x failed: a:  12345 is a number", "08001", "x failed: a:  12345 is a number", true,
