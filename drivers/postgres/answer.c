@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "lost.h"
 #include "newer.h"
+#include "wait.h"
 
 /*
  * Rows of one result taken in one go. A statement that gave no more than SMALL may get them all at
@@ -259,6 +260,17 @@ is_skipped(const dbal__postgres_expected *item, const PGresult *result, const ch
     return item->in_transaction && strcmp(state, "26000") == 0 && is_stale(item, result, state);
 }
 
+/*
+ * Its time is up: whoever has stopped it, this was what it was to end by. The server's own limit comes
+ * first when the program has hung, or its cancel has not come through.
+ */
+static bool
+is_late(const dbal__postgres_expected *item)
+{
+    int64_t deadline = dbal_request_deadline(item->request);
+    return deadline != INT64_MAX && dbal__postgres_now() >= deadline;
+}
+
 bool
 dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expected *item,
                             const PGresult *result)
@@ -270,18 +282,19 @@ dbal__postgres_answer_error(dbal__postgres_answer *answer, dbal__postgres_expect
         strcpy(answer->fatal, state);
         answer->own_word = dbal__postgres_failure_is_servers(result);
     }
-    if (item->failed || item->request == NULL)
+    if (item->failed || item->request == NULL || item->reply == DBAL__POSTGRES_REPLY_LIMIT)
         return true;
     item->failed = true;
     if (item->reply == DBAL__POSTGRES_REPLY_RESET) {
         dbal__postgres_failure(item->fault, result, NULL);
         return true;
     }
-    item->again = may_go_again(item, result, state);
+    bool ended = strcmp(state, "57014") == 0 && (item->stopped || is_late(item));
+    item->again = may_go_again(item, result, state) && (item->stopped || !ended);
     item->tried = item->tried || item->again;
     if (is_skipped(item, result, state))
         say_not_executed(answer, item);
-    else if (item->stopped && strcmp(state, "57014") == 0)
+    else if (ended)
         dbal_fault_set(item->fault, DBAL_ERROR_CANCELLED, "57014", "%s",
                        PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     else
@@ -310,7 +323,8 @@ dbal__postgres_answer_take(dbal__postgres_answer *answer, dbal__postgres_expecte
     bool piece = status == PGRES_SINGLE_TUPLE || status == DBAL__POSTGRES_TUPLES_CHUNK;
     item->answered = !piece; /* there is an end to come */
     if (piece || status == PGRES_TUPLES_OK) {
-        if (!query && item->reply != DBAL__POSTGRES_REPLY_RESET)
+        if (!query && item->reply != DBAL__POSTGRES_REPLY_RESET &&
+            item->reply != DBAL__POSTGRES_REPLY_LIMIT)
             return DBAL__POSTGRES_ANSWER_CONFUSED;
         if (!query) /* what it gives is of no interest */
             return DBAL__POSTGRES_ANSWER_TAKEN;

@@ -14,6 +14,7 @@ dbal__postgres_open(void *connection, dbal_opening *opening, dbal_fault *fault)
     dbal__postgres_connection *self = connection;
     self->config = opening->config;
     self->newer = dbal__postgres_newer_get();
+    self->time_limit.off = self->config->pooler; /* what is set there, others would get */
     if (!dbal__postgres_expect_init(&self->expect) ||
         !dbal__postgres_statements_init(&self->statements, opening->statement_cache,
                                         opening->prepare_after, !self->config->pooler)) {

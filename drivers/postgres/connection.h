@@ -18,6 +18,7 @@
 #include "newer.h"
 #include "notice.h"
 #include "statement.h"
+#include "time_limit.h"
 
 typedef struct dbal__postgres_connection dbal__postgres_connection;
 
@@ -46,6 +47,7 @@ struct dbal__postgres_connection {
     bool chained;                /* its AND CHAIN may fail, which ends it: that is not known yet */
     unsigned unsynced;           /* queries sent since the last Sync */
     bool shared;                 /* they share it with others that only read, see share.c */
+    dbal__postgres_time_limit time_limit;
     dbal__postgres_answer answer;
     dbal__postgres_copy copy;
     dbal__postgres_notices notices;

@@ -103,6 +103,8 @@ dbal__postgres_copy_submit(dbal__postgres_connection *self, dbal_request *reques
         refuse(self, DBAL_ERROR_PROGRAMMING, "42601", "a copy is one statement");
     else if (!dbal__postgres_statement_may_run(NULL, request, dbal_request_fault(request)))
         self->copy.failed = true, finish(self);
+    else if (!dbal__postgres_time_limit_give_back(self)) /* no deadline is its own */
+        refuse(self, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
     else
         begin(self);
 }

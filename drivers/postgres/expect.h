@@ -19,6 +19,7 @@ typedef enum dbal__postgres_reply {
     DBAL__POSTGRES_REPLY_QUERY,
     DBAL__POSTGRES_REPLY_RESET, /* to what makes the session as new; its request has no text */
     DBAL__POSTGRES_REPLY_CLOSE, /* to the closing of a statement that was evicted */
+    DBAL__POSTGRES_REPLY_LIMIT, /* to what sets statement_timeout, or asks for it */
     DBAL__POSTGRES_REPLY_SYNC
 } dbal__postgres_reply;
 

@@ -42,6 +42,8 @@ take_answer(dbal__postgres_connection *self, dbal__postgres_expected *item, PGre
     bool refused = item->refused;
     if (PQresultStatus(result) == PGRES_FATAL_ERROR)
         dbal__postgres_look_for_demotion(self, result);
+    if (item->reply == DBAL__POSTGRES_REPLY_LIMIT)
+        dbal__postgres_time_limit_answered(self, result);
     dbal__postgres_answered answered =
         result != NULL ? dbal__postgres_answer_take(&self->answer, item, columns, result, &done)
                        : dbal__postgres_answer_rows(&self->answer, item, columns, &done);
@@ -157,6 +159,8 @@ settle(dbal__postgres_connection *self)
     for (; expect->settled != expect->read; expect->settled++) {
         dbal__postgres_expected *item = dbal__postgres_expect_at(expect, expect->settled);
         expect->stopped -= item->stopped;
+        if (self->time_limit.doubted && expect->settled == self->time_limit.commit)
+            dbal__postgres_time_limit_committed(&self->time_limit, !item->failed);
         if (item->statement != NULL)
             item->statement->flying--;
         if (item->reply == DBAL__POSTGRES_REPLY_RESET &&

@@ -12,6 +12,7 @@
 #include "failure.h"
 #include "lost.h"
 #include "settle.h"
+#include "wait.h"
 
 static const double CANCEL_AGAIN_FIRST = 0.02, CANCEL_AGAIN_MOST = 0.5;
 
@@ -107,6 +108,8 @@ fetch(dbal__postgres_connection *self, dbal__postgres_expected *item)
     while (answered == DBAL__POSTGRES_ANSWER_TAKEN &&
            (result = next_result(self, item, &lost)) != NULL) {
         PGresult *done = NULL;
+        if (item->reply == DBAL__POSTGRES_REPLY_LIMIT)
+            dbal__postgres_time_limit_answer(&self->time_limit, result, true);
         answered = dbal__postgres_answer_take(&self->answer, item, columns, result, &done);
         while (answered == DBAL__POSTGRES_ANSWER_MORE)
             answered = dbal__postgres_answer_rows(&self->answer, item, columns, &done);
@@ -155,6 +158,59 @@ query(dbal__postgres_connection *self, dbal__postgres_expected *item)
     return flush(self, item) ? fetch(self, item) : DBAL__POSTGRES_ANSWER_LOST;
 }
 
+/* Says one thing of it, and waits for the answer. */
+static dbal__postgres_answered
+say_limit(dbal__postgres_connection *self, dbal__postgres_expected *item,
+          dbal__postgres_time_step step, int value)
+{
+    char text[DBAL__POSTGRES_TIME_TEXT];
+    dbal__postgres_time_limit_text(step, value, text);
+    dbal__postgres_time_limit_sent(&self->time_limit, step, value,
+                                   dbal__postgres_in_transaction(self));
+    if (PQsendQueryParams(self->pg, text, 0, NULL, NULL, NULL, NULL, 0) != 1 || !flush(self, item))
+        return DBAL__POSTGRES_ANSWER_LOST;
+    return fetch(self, item);
+}
+
+/* Says what the statement needs: once more behind the answer to what the session's own limit is. */
+static dbal__postgres_answered
+limit_time(dbal__postgres_connection *self, dbal__postgres_expected *query, int64_t deadline)
+{
+    dbal__postgres_expected item = {.reply = DBAL__POSTGRES_REPLY_LIMIT, .request = query->request};
+    dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
+    dbal__postgres_time_step step = DBAL__POSTGRES_TIME_ASK;
+    int value = 0;
+    while (answered == DBAL__POSTGRES_ANSWER_TAKEN && !item.stopped &&
+           step == DBAL__POSTGRES_TIME_ASK && PQtransactionStatus(self->pg) != PQTRANS_INERROR) {
+        step = dbal__postgres_time_limit_step(&self->time_limit, dbal__postgres_now(), deadline,
+                                              &value);
+        if (step != DBAL__POSTGRES_TIME_KEEP)
+            answered = say_limit(self, &item, step, value);
+    }
+    query->stopped = item.stopped;
+    query->exposed = step == DBAL__POSTGRES_TIME_SET && self->time_limit.unknown;
+    return answered;
+}
+
+/* What fails of it does the statement no harm; but of a connection that is lost nothing was sent. */
+static bool
+is_limited(dbal__postgres_connection *self, dbal__postgres_expected *query)
+{
+    const dbal_request *request = query->request;
+    dbal__postgres_sets sets = dbal__postgres_statement_sets(query->statement, request);
+    int64_t deadline = sets == DBAL__POSTGRES_SETS_NOT ? dbal_request_deadline(request) : INT64_MAX;
+    if (!dbal__postgres_time_limit_matters(&self->time_limit, request, sets) ||
+        dbal__postgres_time_limit_is_free(
+            dbal__postgres_statement_control(query->statement, request), deadline) ||
+        (limit_time(self, query, deadline) == DBAL__POSTGRES_ANSWER_TAKEN &&
+         PQstatus(self->pg) != CONNECTION_BAD))
+        return true;
+    dbal__postgres_lost(query->fault, self->pg, &self->notices, self->answer.fatal);
+    dbal_fault_set_execution(query->fault, DBAL_EXECUTION_NOT_SENT);
+    query->failed = true;
+    return false;
+}
+
 /* Closes what the server keeps in vain; what it answers is of no interest. */
 static void
 close_doomed(dbal__postgres_connection *self)
@@ -166,6 +222,16 @@ close_doomed(dbal__postgres_connection *self)
         return;
     snprintf(text, sizeof text, "deallocate %s", name);
     PQclear(PQexec(self->pg, text));
+}
+
+/* What was run has changed the session. */
+static void
+note_limit(dbal__postgres_connection *self, const dbal__postgres_expected *item)
+{
+    if (dbal__postgres_time_limit_foresee(
+            &self->time_limit, dbal__postgres_statement_control(item->statement, item->request),
+            dbal__postgres_statement_sets(item->statement, item->request), item->in_transaction))
+        dbal__postgres_time_limit_committed(&self->time_limit, !item->failed);
 }
 
 /* What was run has changed what the server keeps. */
@@ -182,6 +248,8 @@ static dbal__postgres_answered
 run_once(dbal__postgres_connection *self, dbal__postgres_expected *item)
 {
     dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
+    if (!is_limited(self, item))
+        return DBAL__POSTGRES_ANSWER_LOST;
     if (dbal__postgres_statement_is_due(&self->statements, item->statement))
         answered = prepare(self, item);
     if (answered == DBAL__POSTGRES_ANSWER_TAKEN && !item->failed)
@@ -230,7 +298,7 @@ dbal__postgres_run(void *connection, dbal_request *request, dbal_fault *fault)
     if (answered != DBAL__POSTGRES_ANSWER_TAKEN || PQstatus(self->pg) == CONNECTION_BAD)
         say_lost(self, &item);
     else
-        forget_prepared(self, &item);
+        note_limit(self, &item), forget_prepared(self, &item);
     PQsetnonblocking(self->pg, 0);
     if (!item.failed)
         close_doomed(self);
@@ -273,6 +341,9 @@ dbal__postgres_reset(void *connection, dbal_fault *fault)
     bool ok = !dbal__postgres_in_transaction(self);
     PGresult *result = ok ? NULL : PQexec(self->pg, "rollback");
     PQclear(result);
+    if (self->time_limit.ours) /* it may take longer than that */
+        PQclear(PQexec(self->pg, "set statement_timeout = default"));
+    dbal__postgres_time_limit_renew(&self->time_limit);
     result = PQexec(self->pg, "discard all");
     ok = PQresultStatus(result) == PGRES_COMMAND_OK;
     if (!ok)

@@ -197,6 +197,9 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
         refuse_for_memory(request);
         return true;
     }
+    if (dbal_request_deadline(request) != INT64_MAX &&
+        dbal__postgres_time_limit_asks(self, request))
+        return false;
     if (!dbal__postgres_bind(&self->bound, request, dbal_request_fault(request))) {
         refuse(request);
         return true;
@@ -210,6 +213,9 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
     }
     if (must_go_alone(self, request, s))
         return false;
+    dbal__postgres_sets sets = dbal__postgres_statement_sets(s, request);
+    if (dbal__postgres_time_limit_matters(&self->time_limit, request, sets))
+        dbal__postgres_time_limit_join(self, request, control, sets);
     if (control != DBAL__POSTGRES_PLAIN)
         dbal__postgres_sync(self);
     bool in_transaction = self->will_be_in_transaction;
@@ -223,6 +229,8 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
     if (!ok)
         self->ended = true; /* half of it may be on its way: nothing can follow */
     foresee(self, request, s, control);
+    if (dbal__postgres_time_limit_foresee(&self->time_limit, control, sets, in_transaction))
+        self->time_limit.commit = self->expect.end - 1;
     /* what others alter is noticed and mended, which those of a session have no time for */
     if (dbal_request_in_order(request) && dbal__postgres_statement_alters(s, request))
         dbal__postgres_statements_doubt(&self->statements);
@@ -315,6 +323,10 @@ dbal__postgres_reset_session(void *connection, dbal_request *request)
                    (dbal__postgres_expected){.reply = DBAL__POSTGRES_REPLY_CLOSE});
     dbal_request_sent(request);
     self->will_be_in_transaction = false;
+    if (self->time_limit.ours) /* it may take longer than that */
+        send_plain(self, "set statement_timeout = default",
+                   (dbal__postgres_expected){.reply = DBAL__POSTGRES_REPLY_LIMIT});
+    dbal__postgres_time_limit_renew(&self->time_limit);
     dbal__postgres_statements_forget(&self->statements);
     send_plain(self, "discard all",
                (dbal__postgres_expected){.reply = DBAL__POSTGRES_REPLY_RESET, .request = request});

@@ -106,6 +106,7 @@ make(const char *sql, size_t size, uint64_t hash, const dbal__postgres_bound *bo
     dbal__postgres_meaning meaning = dbal__postgres_meaning_of(sql);
     s->control = meaning.control;
     s->chains = meaning.chains;
+    s->sets = dbal__postgres_sets_of(sql);
     unsigned kinds = dbal__postgres_classify(NULL, sql).kinds;
     s->writes = (kinds & DBAL_SQL_WRITES) != 0;
     s->alters = alters(kinds);
@@ -253,6 +254,14 @@ dbal__postgres_statement_chains(const dbal__postgres_statement *statement,
 {
     return statement != NULL ? statement->chains
                              : dbal__postgres_meaning_of(dbal_request_sql(request, NULL)).chains;
+}
+
+dbal__postgres_sets
+dbal__postgres_statement_sets(const dbal__postgres_statement *statement,
+                              const dbal_request *request)
+{
+    return statement != NULL ? statement->sets
+                             : dbal__postgres_sets_of(dbal_request_sql(request, NULL));
 }
 
 bool

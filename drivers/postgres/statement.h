@@ -12,6 +12,7 @@
 #include "bind.h"
 #include "meaning.h"
 #include "rows.h"
+#include "setting.h"
 
 typedef enum dbal__postgres_prepared {
     DBAL__POSTGRES_NOT_PREPARED,
@@ -33,6 +34,7 @@ struct dbal__postgres_statement {
     bool alters;     /* DDL, CALL or DO: the columns of others may be other ones behind it */
     dbal__postgres_prepared prepared;
     dbal__postgres_control control;
+    dbal__postgres_sets sets; /* statement_timeout */
     dbal__postgres_columns columns;
     unsigned number; /* of its name */
     char name[16];   /* at the server */
@@ -101,6 +103,9 @@ bool dbal__postgres_statement_chains(const dbal__postgres_statement *statement,
                                      const dbal_request *request);
 bool dbal__postgres_statement_alters(const dbal__postgres_statement *statement,
                                      const dbal_request *request);
+/* Whether it sets statement_timeout. */
+dbal__postgres_sets dbal__postgres_statement_sets(const dbal__postgres_statement *statement,
+                                                  const dbal_request *request);
 /* Whether it may write, by its text. */
 bool dbal__postgres_statement_writes(const dbal__postgres_statement *statement,
                                      const dbal_request *request);

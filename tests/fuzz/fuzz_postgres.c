@@ -11,6 +11,7 @@
 #include "drivers/postgres/meaning.h"
 #include "drivers/postgres/rows.h"
 #include "drivers/postgres/secret.h"
+#include "drivers/postgres/setting.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -94,6 +95,7 @@ check_statement(const uint8_t *data, size_t size)
     if (c.kinds == 0 || ((c.kinds & DBAL_SQL_SESSION) != 0) != (c.instead != NULL))
         abort();
     dbal__postgres_control_of(sql);
+    dbal__postgres_sets_of(sql);
     free(sql);
 }
 

@@ -13,161 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TEXT = 400, NAMES = 64, CANCEL_CODE = 80877102, TLS_CODE = 80877103, GSS_CODE = 80877104 };
+#include "tests/lib/wire_line.h"
 
-/* One connection, and what is said on it. */
-typedef struct line {
-    wire_server *of;
-    int fd;
-    char *out; /* said when the other side has to wait for it */
-    size_t size, room, message;
-    size_t piece; /* bytes that are written at once; 0: all */
-    char names[NAMES][24], texts[NAMES][TEXT];
-    int name_count;
-    char bound[TEXT]; /* the statement that is to be executed */
-    char status;      /* of the transaction */
-    int readies;      /* at the next Sync */
-    bool skips;       /* until the next Sync, as behind an error */
-    bool refuses;     /* to commit there */
-    void (*idle)(struct line *self);
-    bool over; /* to be closed when all is said */
-} line;
-
-static void
-fail(const char *what)
-{
-    fprintf(stderr, "tests/lib/wire_server: %s: %s\n", what, strerror(errno));
-    abort();
-}
+enum { CANCEL_CODE = 80877102, TLS_CODE = 80877103, GSS_CODE = 80877104 };
 
 /* ---- saying something ---- */
-
-static void
-put(line *self, const void *data, size_t size)
-{
-    if (self->size + size > self->room) {
-        self->room = 2 * (self->size + size);
-        self->out = realloc(self->out, self->room);
-        if (self->out == NULL)
-            fail("out");
-    }
-    memcpy(self->out + self->size, data, size);
-    self->size += size;
-}
-
-static void
-put_text(line *self, const char *text)
-{
-    put(self, text, strlen(text) + 1);
-}
-
-static void
-put_int(line *self, uint32_t value)
-{
-    uint32_t wire = htonl(value);
-    put(self, &wire, sizeof wire);
-}
-
-static void
-put_short(line *self, uint16_t value)
-{
-    uint16_t wire = htons(value);
-    put(self, &wire, sizeof wire);
-}
-
-static void
-begin(line *self, char type)
-{
-    put(self, &type, 1);
-    self->message = self->size;
-    put_int(self, 0);
-}
-
-static void
-end_as(line *self, uint32_t length)
-{
-    length = htonl(length);
-    memcpy(self->out + self->message, &length, sizeof length);
-}
-
-static void
-end(line *self)
-{
-    end_as(self, (uint32_t)(self->size - self->message));
-}
-
-static void
-say(line *self, char type, const char *text)
-{
-    begin(self, type);
-    if (text != NULL)
-        put_text(self, text);
-    end(self);
-}
-
-static void
-say_failure(line *self, char type, const char *severity, const char *state, const char *text)
-{
-    begin(self, type);
-    put(self, "S", 1), put_text(self, severity);
-    put(self, "V", 1), put_text(self, severity);
-    put(self, "C", 1), put_text(self, state);
-    put(self, "M", 1), put_text(self, text);
-    put(self, "", 1);
-    end(self);
-}
-
-static void
-say_columns(line *self, int count, uint32_t type, uint16_t format)
-{
-    begin(self, 'T');
-    put_short(self, (uint16_t)count);
-    for (int i = 0; i < count; i++) {
-        put_text(self, "t");
-        put_int(self, 0), put_short(self, 0), put_int(self, type);
-        put_short(self, (uint16_t)-1), put_int(self, (uint32_t)-1), put_short(self, format);
-    }
-    end(self);
-}
-
-static void
-begin_row(line *self, int columns, uint32_t size)
-{
-    begin(self, 'D');
-    put_short(self, (uint16_t)columns);
-    put_int(self, size);
-}
-
-static void
-say_row(line *self)
-{
-    begin_row(self, 1, (uint32_t)strlen(self->bound));
-    put(self, self->bound, strlen(self->bound));
-    end(self);
-}
-
-static void
-say_rows(line *self)
-{
-    say_row(self);
-    say(self, 'C', "SELECT 1");
-}
-
-static void
-say_ready(line *self)
-{
-    begin(self, 'Z');
-    put(self, &self->status, 1);
-    end(self);
-}
-
-static void
-say_status(line *self, const char *name, const char *value)
-{
-    begin(self, 'S');
-    put_text(self, name), put_text(self, value);
-    end(self);
-}
 
 /* Says all of it; false when nobody hears it. */
 static bool
@@ -377,9 +227,23 @@ is_setting(const line *self)
 }
 
 static void
+count_limits(line *self)
+{
+    static const char set[] = "set statement_timeout = ", show[] = "show statement_timeout";
+    if (strncmp(self->bound, set, sizeof set - 1) == 0) {
+        atomic_fetch_add(&self->of->limits, 1);
+        atomic_store(&self->of->limit, atoi(self->bound + sizeof set - 1));
+    } else if (strcmp(self->bound, show) == 0) {
+        atomic_fetch_add(&self->of->asked, 1);
+        strcpy(self->bound, "0");
+    }
+}
+
+static void
 execute(line *self)
 {
     const char *word = word_of(self->bound);
+    count_limits(self);
     if (is_setting(self)) {
         if ((self->skips = atomic_load(&self->of->sets_nothing)))
             say_failure(self, 'E', "ERROR", "42704", "there is no such setting");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "drivers/postgres/config.h"
+#include "drivers/postgres/setting.h"
 #include "values.h"
 
 enum {
@@ -254,6 +255,63 @@ START_TEST(a_chain_goes_on)
 }
 END_TEST
 
+static const char *const sets[] = {
+    "set statement_timeout = 5",
+    ";/* first */ set session Statement_Timeout to '5s'",
+    "set \"statement_timeout\" = default",
+    "reset statement_timeout",
+    "reset all",
+    "discard all",
+    "discard temp",
+    "select set_config('statement_timeout', '5', false)",
+    "select 1, pg_catalog.set_config($1, $2, false)",
+    "select set_config(E'statement\\137timeout', '5', false)",
+    "select set_config('statement_' || 'timeout', '5', false)",
+    "select set_config(name, setting, false) from pg_settings",
+    "with x as (select \"set_config\"('STATEMENT_TIMEOUT', '5', false)) select * from x",
+    "explain analyze select set_config('statement_timeout', '5', false)",
+    "prepare p as select set_config('statement_timeout', '5', false)",
+    "do $$ begin set statement_timeout = 5; end $$",
+    "do $x$ begin perform set_config($1, '5', false); end $x$",
+};
+static const char *const sets_local[] = {
+    "set local statement_timeout = 5",
+    "select set_config('statement_timeout', '5', true)",
+};
+static const char *const sets_not[] = {
+    "",
+    "set",
+    "select 'set statement_timeout = 5'",
+    "show statement_timeout",
+    "select * from pg_settings where name = 'statement_timeout'",
+    "set work_mem = 5",
+    "set local lock_timeout = 5",
+    "set session characteristics as transaction read only",
+    "set transaction isolation level serializable",
+    "reset work_mem",
+    "deallocate all",
+    "select set_config('app.user', 'statement_timeout', false)",
+    "select set_config from t",
+    "select current_setting('statement_timeout')",
+    "alter role someone set statement_timeout = 5",
+    "create function f() returns void language sql as 'set statement_timeout = 5'",
+    "do $$ begin perform 1; end $$",
+    "begin",
+};
+
+START_TEST(what_sets_the_servers_limit_is_known)
+{
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
+        ck_assert_msg(dbal__postgres_sets_of(sets[i]) == DBAL__POSTGRES_SETS, "%s", sets[i]);
+    for (size_t i = 0; i < sizeof sets_local / sizeof sets_local[0]; i++)
+        ck_assert_msg(dbal__postgres_sets_of(sets_local[i]) == DBAL__POSTGRES_SETS_LOCAL, "%s",
+                      sets_local[i]);
+    for (size_t i = 0; i < sizeof sets_not / sizeof sets_not[0]; i++)
+        ck_assert_msg(dbal__postgres_sets_of(sets_not[i]) == DBAL__POSTGRES_SETS_NOT, "%s",
+                      sets_not[i]);
+}
+END_TEST
+
 Suite *
 meaning_suite(void)
 {
@@ -261,5 +319,6 @@ meaning_suite(void)
     suite_add(suite, every_statement_is_known, NULL, NULL);
     suite_add(suite, what_lasts_is_known, NULL, NULL);
     suite_add(suite, a_chain_goes_on, NULL, NULL);
+    suite_add(suite, what_sets_the_servers_limit_is_known, NULL, NULL);
     return suite;
 }

@@ -96,8 +96,9 @@ static void
 ask_all(tally *self, dbal_pool *of, row *rows)
 {
     for (unsigned i = 0; i < INSERTS; i++) {
-        dbal_deferred *one = dbal_pool_query(
-            of, "insert into scarce values ($1) returning n, 'text'", DBAL_PARAMS(dbal_int64(i)));
+        dbal_deferred *one = dbal_pool_run(
+            of, DBAL_QUERY(.sql = "insert into scarce values ($1) returning n, 'text'",
+                           .params = DBAL_PARAMS(dbal_int64(i)), .timeout = i == 2 ? 60 : 0));
         rows[i] = (row){self, 1u << i};
         dbal_deferred_add_both(one, look, &rows[i]);
         count(self, one);
