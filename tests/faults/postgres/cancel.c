@@ -219,6 +219,9 @@ START_TEST(a_deadline_behind_a_slow_one_does_not_end_that)
 {
     seen slow, hasty, behind;
     open_pool("pool_max_size=1&pool_cancel_timeout=0.2");
+    /* the first one with a deadline waits until the session's own limit is known */
+    watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "select 6", .timeout = 10)), &hasty);
+    until_settled(&hasty);
     watch(ask("select 7 from pg_sleep(1)"), &slow);
     watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "select 8", .timeout = 0.1)), &hasty);
     watch(ask("select 9"), &behind);
