@@ -143,6 +143,13 @@ say_last(line *self, const char *word)
     } else if (strcmp(word, "error") == 0) {
         say_failure(self, 'E', "ERROR", "42601", "one");
         self->skips = true;
+    } else if (strcmp(word, "stopped_once") == 0) {
+        if (atomic_fetch_add(&self->of->stopped, 1) > 0) {
+            say_rows(self);
+        } else {
+            say_failure(self, 'E', "ERROR", "57014", "canceling statement");
+            self->skips = true;
+        }
     } else if (strcmp(word, "fatal") == 0 || strcmp(word, "fatal_open") == 0) {
         say_failure(self, 'E', "FATAL", "57P01", "going away");
         self->over = word[5] == '\0';

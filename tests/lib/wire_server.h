@@ -16,6 +16,7 @@ typedef struct wire_server {
     char url[120];
     atomic_int logins, cancels; /* taken */
     atomic_bool sets_nothing;   /* SET fails */
+    atomic_int stopped;         /* how often what is stopped once was asked */
     atomic_int asked, limits;   /* SHOW and SET of statement_timeout, taken */
     atomic_int limit;           /* the last one; 0: taken back */
     atomic_bool is_standby;     /* says so at logins */

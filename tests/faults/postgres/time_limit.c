@@ -406,7 +406,7 @@ until_nobody_sleeps(void)
 START_TEST(when_the_program_hangs)
 {
     seen one, behind;
-    begin(0, _i == 0 ? "" : "pool_pipeline_depth=1");
+    begin(_i, "");
     is_limited(0, "0");
     watch(timed(sleeps, 0.3), &one);
     until_at_work(sleeps);

@@ -119,6 +119,36 @@ START_TEST(a_server_may_have_none)
 }
 END_TEST
 
+/* The limit of the one before is still in force: what has none is not to end by that. */
+START_TEST(what_was_hit_by_a_limit_that_stayed_runs_again)
+{
+    static const char sql[] = "select 'x' -- stopped_once";
+    open_wire(gates[_i]);
+    works(timed("select 'x'", 5));
+    atomic_store(&wire.sets_nothing, true);
+    works(timed(sql, 0));
+    ck_assert_int_eq(atomic_load(&wire.stopped), 2);
+    /* one that was stopped otherwise does not */
+    atomic_store(&wire.stopped, 0);
+    fails(timed(sql, 0), DBAL_ERROR_OPERATIONAL, "57014");
+    ck_assert_int_eq(atomic_load(&wire.stopped), 1);
+    close_wire();
+}
+END_TEST
+
+START_TEST(a_session_is_made_as_new_without_a_limit)
+{
+    static const line lines[] = {
+        {"set work_mem = 5", 0, ""}, {"select 'a'", 5, "select 'a'"}, {NULL, 0, NULL}};
+    open_wire(gates[_i]);
+    in_session(lines);
+    works(timed("select 'x'", 0));
+    ck_assert_uint_eq(counts(pool).resets, 1);
+    has_said(1, 2, 0);
+    close_wire();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -129,5 +159,7 @@ main(void)
     play_add(suite, a_pools_time_is_said_once, GATES);
     play_add(suite, those_that_share_have_one, 1);
     play_add(suite, a_server_may_have_none, GATES);
+    play_add(suite, what_was_hit_by_a_limit_that_stayed_runs_again, GATES);
+    play_add(suite, a_session_is_made_as_new_without_a_limit, 1);
     return suite_run(suite);
 }
