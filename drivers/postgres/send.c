@@ -229,7 +229,8 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
     if (!ok)
         self->ended = true; /* half of it may be on its way: nothing can follow */
     foresee(self, request, s, control);
-    if (dbal__postgres_time_limit_foresee(&self->time_limit, control, sets, in_transaction))
+    if (dbal__postgres_time_limit_is_touched(control, sets) &&
+        dbal__postgres_time_limit_foresee(&self->time_limit, control, sets, in_transaction))
         self->time_limit.commit = self->expect.end - 1;
     /* what others alter is noticed and mended, which those of a session have no time for */
     if (dbal_request_in_order(request) && dbal__postgres_statement_alters(s, request))

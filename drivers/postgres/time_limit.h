@@ -67,6 +67,13 @@ void dbal__postgres_time_limit_sent(dbal__postgres_time_limit *limit, dbal__post
 /* The answer to one of both. */
 void dbal__postgres_time_limit_answer(dbal__postgres_time_limit *limit, const PGresult *result,
                                       bool last);
+/* Most statements change nothing of it. */
+static inline bool
+dbal__postgres_time_limit_is_touched(dbal__postgres_control control, dbal__postgres_sets sets)
+{
+    return control != DBAL__POSTGRES_PLAIN || sets != DBAL__POSTGRES_SETS_NOT;
+}
+
 /* What a statement that was sent will have done to it; whether a commit is awaited that may fail. */
 bool dbal__postgres_time_limit_foresee(dbal__postgres_time_limit *limit,
                                        dbal__postgres_control control, dbal__postgres_sets sets,
