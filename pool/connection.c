@@ -274,16 +274,21 @@ dbal_deferred *
 dbal__connection_add_ticket(dbal__scope *scope, dbal__ticket *ticket, dbal__ticket **ret_ticket)
 {
     dbal_connection *connection = scope->connection;
+    const dbal_pool *pool = connection->pool;
     if (scope->read_only) {
         ticket->job.request.read_only = true;
         ticket->writes = false;
     }
-    if (connection->ticket->finish_by < ticket->finish_by)
-        ticket->job.request.deadline = ticket->finish_by = connection->ticket->finish_by;
+    if (connection->ticket->finish_by < ticket->finish_by) {
+        ticket->finish_by = connection->ticket->finish_by;
+        /* what belongs to a connect ends with it: the server need not be told, for each connection */
+        if (!connection->prepares || pool->gate != DBAL_GATE_LOOP)
+            ticket->job.request.deadline = ticket->finish_by;
+    }
     bool controls = is_transaction_control(ticket);
     if (controls && dbal__scope_has_transaction(scope)) {
         dbal__ticket_free(ticket);
-        return dbal__deferred_failed(connection->pool->loop, not_in_transaction());
+        return dbal__deferred_failed(pool->loop, not_in_transaction());
     }
     ticket->soils = !controls && (ticket->sql->sql_class.kinds &
                                   (DBAL_SQL_SESSION | DBAL_SQL_LOCAL)) == DBAL_SQL_SESSION;

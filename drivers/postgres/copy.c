@@ -84,6 +84,11 @@ begin(dbal__postgres_connection *self)
 {
     if (!is_silent(self))
         return;
+    /* no deadline is its own; what has not worked is said once more */
+    if (self->copy.given_back < 2 && dbal__postgres_time_limit_gives_back(self)) {
+        self->copy.given_back++;
+        return;
+    }
     self->copy.stage = DBAL__POSTGRES_COPY_ASKED;
     self->copy.matters =
         self->in_transaction || dbal__postgres_statement_writes(NULL, self->copy.request);
@@ -103,8 +108,6 @@ dbal__postgres_copy_submit(dbal__postgres_connection *self, dbal_request *reques
         refuse(self, DBAL_ERROR_PROGRAMMING, "42601", "a copy is one statement");
     else if (!dbal__postgres_statement_may_run(NULL, request, dbal_request_fault(request)))
         self->copy.failed = true, finish(self);
-    else if (!dbal__postgres_time_limit_give_back(self)) /* no deadline is its own */
-        refuse(self, DBAL_ERROR_NO_MEMORY, NULL, "out of memory");
     else
         begin(self);
 }

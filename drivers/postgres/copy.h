@@ -23,6 +23,7 @@ typedef enum dbal__postgres_copy_stage {
 typedef struct dbal__postgres_copy {
     dbal_request *request; /* the one that has the connection, or NULL */
     dbal__postgres_copy_stage stage;
+    int given_back;   /* times that the session's own limit was asked for */
     const char *data; /* what the core has given, and libpq has not got yet */
     size_t left;
     bool sleeps;  /* there is no data, until it is resumed */

@@ -192,7 +192,18 @@ limit_time(dbal__postgres_connection *self, dbal__postgres_expected *query, int6
     return answered;
 }
 
-/* What fails of it does the statement no harm; but of a connection that is lost nothing was sent. */
+static bool
+not_sent(dbal__postgres_expected *query)
+{
+    dbal_fault_set_execution(query->fault, DBAL_EXECUTION_NOT_SENT);
+    query->failed = true;
+    return false;
+}
+
+/*
+ * What fails of it does the statement no harm; but one that was stopped meanwhile is not sent any more,
+ * and of a connection that is lost nothing was.
+ */
 static bool
 is_limited(dbal__postgres_connection *self, dbal__postgres_expected *query)
 {
@@ -203,12 +214,13 @@ is_limited(dbal__postgres_connection *self, dbal__postgres_expected *query)
         dbal__postgres_time_limit_is_free(
             dbal__postgres_statement_control(query->statement, request), deadline) ||
         (limit_time(self, query, deadline) == DBAL__POSTGRES_ANSWER_TAKEN &&
-         PQstatus(self->pg) != CONNECTION_BAD))
+         PQstatus(self->pg) != CONNECTION_BAD && !query->stopped))
         return true;
-    dbal__postgres_lost(query->fault, self->pg, &self->notices, self->answer.fatal);
-    dbal_fault_set_execution(query->fault, DBAL_EXECUTION_NOT_SENT);
-    query->failed = true;
-    return false;
+    if (query->stopped && PQstatus(self->pg) != CONNECTION_BAD)
+        dbal_fault_set(query->fault, DBAL_ERROR_CANCELLED, "57014", "stopped before it was sent");
+    else
+        dbal__postgres_lost(query->fault, self->pg, &self->notices, self->answer.fatal);
+    return not_sent(query);
 }
 
 /* Closes what the server keeps in vain; what it answers is of no interest. */
@@ -230,7 +242,8 @@ note_limit(dbal__postgres_connection *self, const dbal__postgres_expected *item)
 {
     if (dbal__postgres_time_limit_foresee(
             &self->time_limit, dbal__postgres_statement_control(item->statement, item->request),
-            dbal__postgres_statement_sets(item->statement, item->request), item->in_transaction))
+            dbal__postgres_statement_sets(item->statement, item->request), item->in_transaction,
+            dbal_request_in_order(item->request)))
         dbal__postgres_time_limit_committed(&self->time_limit, !item->failed);
 }
 
@@ -249,7 +262,7 @@ run_once(dbal__postgres_connection *self, dbal__postgres_expected *item)
 {
     dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
     if (!is_limited(self, item))
-        return DBAL__POSTGRES_ANSWER_LOST;
+        return item->stopped ? answered : DBAL__POSTGRES_ANSWER_LOST;
     if (dbal__postgres_statement_is_due(&self->statements, item->statement))
         answered = prepare(self, item);
     if (answered == DBAL__POSTGRES_ANSWER_TAKEN && !item->failed)
@@ -341,7 +354,7 @@ dbal__postgres_reset(void *connection, dbal_fault *fault)
     bool ok = !dbal__postgres_in_transaction(self);
     PGresult *result = ok ? NULL : PQexec(self->pg, "rollback");
     PQclear(result);
-    if (self->time_limit.ours) /* it may take longer than that */
+    if (self->time_limit.ours || self->time_limit.inside) /* it may take longer than that */
         PQclear(PQexec(self->pg, "set statement_timeout = default"));
     dbal__postgres_time_limit_renew(&self->time_limit);
     result = PQexec(self->pg, "discard all");

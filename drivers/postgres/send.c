@@ -230,7 +230,8 @@ send_one(dbal__postgres_connection *self, dbal__postgres_unsent one)
         self->ended = true; /* half of it may be on its way: nothing can follow */
     foresee(self, request, s, control);
     if (dbal__postgres_time_limit_is_touched(control, sets) &&
-        dbal__postgres_time_limit_foresee(&self->time_limit, control, sets, in_transaction))
+        dbal__postgres_time_limit_foresee(&self->time_limit, control, sets, in_transaction,
+                                          dbal_request_in_order(request)))
         self->time_limit.commit = self->expect.end - 1;
     /* what others alter is noticed and mended, which those of a session have no time for */
     if (dbal_request_in_order(request) && dbal__postgres_statement_alters(s, request))
@@ -324,7 +325,7 @@ dbal__postgres_reset_session(void *connection, dbal_request *request)
                    (dbal__postgres_expected){.reply = DBAL__POSTGRES_REPLY_CLOSE});
     dbal_request_sent(request);
     self->will_be_in_transaction = false;
-    if (self->time_limit.ours) /* it may take longer than that */
+    if (self->time_limit.ours || self->time_limit.inside) /* it may take longer than that */
         send_plain(self, "set statement_timeout = default",
                    (dbal__postgres_expected){.reply = DBAL__POSTGRES_REPLY_LIMIT});
     dbal__postgres_time_limit_renew(&self->time_limit);

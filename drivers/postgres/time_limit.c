@@ -8,10 +8,10 @@
 #include "connection.h"
 
 /*
- * Milliseconds. Under the shortest limit its own taking back has to be done too. Asking for what fails
- * again and again comes to an end.
+ * Milliseconds. Under the shortest limit its own taking back has to be done too, by a server that may
+ * stand still for a moment. Asking for what fails again and again comes to an end.
  */
-enum { LEAST = 64, MOST = 1 << 30, MILLISECOND = 1000000, ASKED_MOST = 3 };
+enum { LEAST = 512, MOST = 1 << 30, MILLISECOND = 1000000, ASKED_MOST = 3 };
 
 /* ---- the state ---- */
 
@@ -33,9 +33,11 @@ dbal__postgres_time_step
 dbal__postgres_time_limit_step(const dbal__postgres_time_limit *limit, int64_t now,
                                int64_t deadline, int *ret_limit)
 {
-    int64_t rest = rest_of(now, deadline), wanted = LEAST;
-    bool sure = !limit->unknown && !limit->doubted;
-    if (limit->off || limit->alone != DBAL__POSTGRES_SETS_NOT)
+    bool sure = !limit->unknown && !limit->doubted, alone = limit->alone != DBAL__POSTGRES_SETS_NOT;
+    bool none =
+        limit->off || alone; /* but what was set before, and may be in force, is given back */
+    int64_t rest = none ? 0 : rest_of(now, deadline), wanted = LEAST;
+    if ((alone && !limit->unknown) || (none && !limit->took))
         return DBAL__POSTGRES_TIME_KEEP;
     if (rest == 0) {
         *ret_limit = 0;
@@ -130,12 +132,23 @@ may_pass(const PGresult *result)
     return state == NULL || strncmp(state, "57", 2) == 0 || strncmp(state, "25", 2) == 0;
 }
 
+/* Of the transaction, nothing of this. */
+static bool
+stands_in_failed(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state != NULL && strncmp(state, "25", 2) == 0;
+}
+
 void
 dbal__postgres_time_limit_answer(dbal__postgres_time_limit *limit, const PGresult *result,
                                  bool last)
 {
     switch (PQresultStatus(result)) {
     case PGRES_COMMAND_OK:
+        limit->off = limit->off || limit->asking; /* that is no answer to a question */
+        limit->took = limit->took || !limit->asking;
+        limit->asking = false;
         return;
     case PGRES_TUPLES_OK:
         limit->asking = false;
@@ -145,7 +158,7 @@ dbal__postgres_time_limit_answer(dbal__postgres_time_limit *limit, const PGresul
         return;
     default:
         if (limit->asking)
-            limit->failures++;
+            limit->failures += !stands_in_failed(result);
         else if (last)
             be_unknown(limit);
         limit->asking = false;
@@ -153,14 +166,30 @@ dbal__postgres_time_limit_answer(dbal__postgres_time_limit *limit, const PGresul
     }
 }
 
+static void
+note_sets(dbal__postgres_time_limit *limit, dbal__postgres_sets sets, bool in_transaction)
+{
+    if (sets <= limit->alone || (!in_transaction && sets != DBAL__POSTGRES_SETS))
+        return;
+    limit->alone = sets;
+    if (!in_transaction)
+        limit->outside = sets;
+}
+
 bool
 dbal__postgres_time_limit_foresee(dbal__postgres_time_limit *limit, dbal__postgres_control control,
-                                  dbal__postgres_sets sets, bool in_transaction)
+                                  dbal__postgres_sets sets, bool in_transaction, bool in_order)
 {
     bool commits = control == DBAL__POSTGRES_COMMITS || control == DBAL__POSTGRES_PREPARES;
     bool ends = commits || control == DBAL__POSTGRES_ROLLS_BACK;
-    if (sets > limit->alone && (in_transaction || sets == DBAL__POSTGRES_SETS))
-        limit->alone = sets;
+    if (control == DBAL__POSTGRES_BEGINS)
+        limit->outside = limit->alone;
+    if (sets == DBAL__POSTGRES_SETS && !in_order)
+        be_unknown(limit); /* a block of nobody's session: what it has set is not to last */
+    else
+        note_sets(limit, sets, in_transaction);
+    if (control == DBAL__POSTGRES_ROLLS_BACK)
+        limit->alone = limit->outside;
     if (ends && limit->alone == DBAL__POSTGRES_SETS_LOCAL)
         limit->alone = DBAL__POSTGRES_SETS_NOT;
     if (!limit->inside || (!ends && control != DBAL__POSTGRES_ROLLS_BACK_TO))
@@ -187,7 +216,8 @@ dbal__postgres_time_limit_renew(dbal__postgres_time_limit *limit)
 {
     limit->present = 0;
     limit->ours = limit->unknown = limit->inside = limit->doubted = false;
-    limit->alone = DBAL__POSTGRES_SETS_NOT;
+    limit->alone = limit->outside = DBAL__POSTGRES_SETS_NOT;
+    limit->failures = 0;
 }
 
 /* ---- on the loop ---- */
@@ -247,14 +277,13 @@ dbal__postgres_time_limit_join(dbal__postgres_connection *self, const dbal_reque
 }
 
 bool
-dbal__postgres_time_limit_give_back(dbal__postgres_connection *self)
+dbal__postgres_time_limit_gives_back(dbal__postgres_connection *self)
 {
     int value = 0;
     dbal__postgres_time_step step =
         dbal__postgres_time_limit_step(&self->time_limit, 0, INT64_MAX, &value);
-    if (step == DBAL__POSTGRES_TIME_KEEP || self->ended || has_failed(self))
-        return true;
-    if (!dbal__postgres_expect_reserve(&self->expect, 3))
+    if (step == DBAL__POSTGRES_TIME_KEEP || self->ended || has_failed(self) ||
+        !dbal__postgres_expect_reserve(&self->expect, 3))
         return false;
     say(self, step, value);
     dbal__postgres_flush(self);

@@ -25,11 +25,13 @@ typedef struct dbal__postgres_time_limit {
     bool unknown; /* what is in force */
     bool inside;  /* set in the transaction that is open: gone when that is rolled back */
     bool doubted; /* it is to be committed by the reply `commit` */
-    dbal__postgres_sets alone; /* the program has set its own */
-    int base;                  /* the session's own, in milliseconds, 0: none */
-    int present;               /* 0: the session's own */
-    int failures;              /* of asking */
-    uint32_t commit, last;     /* numbers of replies; last: to what was last set */
+    bool took;    /* the server lets it be set */
+    dbal__postgres_sets alone;   /* the program has set its own: nothing is set but given back */
+    dbal__postgres_sets outside; /* the same, when the transaction that is open began */
+    int base;                    /* the session's own, in milliseconds, 0: none */
+    int present;                 /* 0: the session's own */
+    int failures;                /* of asking */
+    uint32_t commit, last;       /* numbers of replies; last: to what was last set */
 } dbal__postgres_time_limit;
 
 /* What is to be done before a statement. */
@@ -74,10 +76,13 @@ dbal__postgres_time_limit_is_touched(dbal__postgres_control control, dbal__postg
     return control != DBAL__POSTGRES_PLAIN || sets != DBAL__POSTGRES_SETS_NOT;
 }
 
-/* What a statement that was sent will have done to it; whether a commit is awaited that may fail. */
+/*
+ * What a statement that was sent will have done to it; whether a commit is awaited that may fail.
+ * `in_order`: it is one of a session's.
+ */
 bool dbal__postgres_time_limit_foresee(dbal__postgres_time_limit *limit,
                                        dbal__postgres_control control, dbal__postgres_sets sets,
-                                       bool in_transaction);
+                                       bool in_transaction, bool in_order);
 /* That commit has come to its end. */
 void dbal__postgres_time_limit_committed(dbal__postgres_time_limit *limit, bool ok);
 /* The session is made as new. */
@@ -95,8 +100,8 @@ bool dbal__postgres_time_limit_asks(struct dbal__postgres_connection *self,
 void dbal__postgres_time_limit_join(struct dbal__postgres_connection *self,
                                     const dbal_request *request, dbal__postgres_control control,
                                     dbal__postgres_sets sets);
-/* The session's own is to be in force. False without memory. */
-bool dbal__postgres_time_limit_give_back(struct dbal__postgres_connection *self);
+/* The session's own is to be in force, and nothing is in flight. True: that had to be said. */
+bool dbal__postgres_time_limit_gives_back(struct dbal__postgres_connection *self);
 /* The reply that is being read has this for a result. */
 void dbal__postgres_time_limit_answered(struct dbal__postgres_connection *self,
                                         const PGresult *result);

@@ -37,8 +37,9 @@ START_TEST(a_deadline_is_a_limit_of_the_servers)
     is_limited(7, "8192ms");
     is_limited(2.5, "8192ms"); /* alike enough */
     is_limited(1, "1024ms");
-    is_limited(0.2, "256ms"); /* it is shorter than the rest of nothing */
+    is_limited(0.1, "1024ms");
     is_limited(0, "0");
+    is_limited(0.1, "512ms"); /* the least there is */
     is_limited(30, "32768ms");
     is_limited(0, "0");
     is_limited(40 * 24 * 3600.0, "0"); /* longer than the server's can be */
@@ -273,6 +274,72 @@ START_TEST(what_the_program_sets_is_left_alone)
 }
 END_TEST
 
+/* What is undone brings the limit back that was in force before, which is nobody's any more. */
+static const line undone_lines[] = {{show, 0.5, "512ms"},
+                                    {"begin", 0, ""},
+                                    {"set statement_timeout = 12345", 0, ""},
+                                    {show, 0, "12345ms"},
+                                    {"rollback", 0, ""},
+                                    {show, 0, "0"},
+                                    {show, 0.5, "512ms"},
+                                    {"begin", 0, ""},
+                                    {"savepoint one", 0, ""},
+                                    {"set local statement_timeout = 12345", 0, ""},
+                                    {show, 5, "12345ms"},
+                                    {"rollback to savepoint one", 0, ""},
+                                    {show, 0, "0"},
+                                    {"commit", 0, ""},
+                                    {show, 0.5, "512ms"},
+                                    {"begin", 0, ""},
+                                    {"select 1/0", 0, "!22012"},
+                                    {"reset all", 0, "!25P02"},
+                                    {"rollback", 0, ""},
+                                    {show, 0, "0"},
+                                    {show, 0.5, "512ms"},
+                                    {NULL, 0, NULL}};
+
+START_TEST(what_the_program_sets_and_undoes_leaves_none_behind)
+{
+    begin(_i, "");
+    in_session(undone_lines);
+    is_limited(0, "0");
+}
+END_TEST
+
+/* A statement of no session sets nothing that lasts. */
+START_TEST(a_block_of_no_session_sets_nothing)
+{
+    begin(_i, "");
+    is_limited(0.5, "512ms");
+    works(timed("do $$ begin perform set_config('statement_timeout', '12345', false); end $$", 0));
+    is_limited(0, "0");
+    is_limited(0.5, "512ms");
+}
+END_TEST
+
+static dbal_outcome
+prepares(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    return dbal_wait(dbal_connection_query(connection,
+                                           "create temp table if not exists own as "
+                                           "select current_setting('statement_timeout') as t",
+                                           DBAL_NO_PARAMS));
+}
+
+/* Connecting has a limit of its own, of which the server need not know. */
+START_TEST(what_belongs_to_a_connect_has_none)
+{
+    dbal_error *error = NULL;
+    pool = dbal_pool_open(fixture.loop, server.url,
+                          DBAL_POOL_OPTIONS(.max_size = 1, .on_connect = prepares), &error);
+    ck_assert_ptr_nonnull(pool);
+    seen one = finished(dbal_pool_query(pool, "select t from own", DBAL_NO_PARAMS));
+    is_good(&one);
+    ck_assert_str_eq(one.text, "0");
+}
+END_TEST
+
 /* The pool does not see that it changes the session: it stays as it is, but for that. */
 START_TEST(a_block_that_sets_it_is_seen)
 {
@@ -304,7 +371,7 @@ START_TEST(other_settings_are_no_reason)
 END_TEST
 
 static const line leaving_lines[] = {
-    {"create temp table mine (n int)", 0, ""}, {show, 0.05, "64ms"}, {NULL, 0, NULL}};
+    {"create temp table mine (n int)", 0, ""}, {show, 0.05, "512ms"}, {NULL, 0, NULL}};
 
 /* DISCARD ALL has no deadline of that kind, and the session's own limit is what it was. */
 START_TEST(a_session_is_made_as_new_without_it)
@@ -313,7 +380,7 @@ START_TEST(a_session_is_made_as_new_without_it)
     for (int i = 0; i < 5; i++) {
         in_session(leaving_lines);
         is_limited(0, "7s");
-        is_limited(0.05, "64ms");
+        is_limited(0.05, "512ms");
     }
     ck_assert_uint_eq(counts(pool).resets, 5);
     ck_assert_uint_eq(counts(pool).lost, 0);
@@ -353,14 +420,14 @@ copies_inside(dbal_connection *connection, void *arg)
 START_TEST(a_copy_has_none)
 {
     begin(0, "");
-    is_limited(0.05, "64ms");
+    is_limited(0.05, "512ms");
     works(dbal_pool_copy_out(pool, copy_sql, take_text, copied));
     ck_assert_str_eq(copied, "0\n");
-    is_limited(0.05, "64ms");
+    is_limited(0.05, "512ms");
     copied[0] = '\0';
     works(dbal_pool_transaction(pool, NULL, copies_inside, NULL));
     ck_assert_str_eq(copied, "0\n");
-    is_limited(0.05, "64ms");
+    is_limited(0.05, "512ms");
 }
 END_TEST
 
@@ -475,8 +542,9 @@ cancel_guest(struct ev_loop *ev, ev_timer *timer, int events)
 static void
 invite(guest *one, chance *dice, int number)
 {
-    static const double times[] = {0, 0, 0.02, 0.05, 8, 60}, sleeps_for[] = {0, 0, 0.001, 0.1};
-    double nap = sleeps_for[chance_below(dice, 4)];
+    static const double times[] = {0, 0, 0.02, 0.05, 8, 60};
+    /* one in so many sleeps for longer than the shortest limit */
+    double nap = chance_below(dice, 24) == 0 ? 0.6 : chance_below(dice, 2) * 0.001;
     *one =
         (guest){.timeout = times[chance_below(dice, 6)], .to_cancel = chance_below(dice, 5) == 0};
     dbal_deferred *asked = dbal_pool_run(
@@ -518,7 +586,7 @@ START_TEST(limits_end_nobody_else)
     snprintf(settings, sizeof settings, "%s&pool_cancel_timeout=off&pool_pipeline_wait=1",
              sizes[_i]);
     open_pool(settings);
-    for (unsigned round = chance_rounds(15); round > 0; round--) {
+    for (unsigned round = chance_rounds(10); round > 0; round--) {
         guest all[CROWD];
         for (int i = 0; i < CROWD; i++)
             invite(&all[i], &dice, i);
@@ -548,6 +616,9 @@ main(void)
     play_add(suite, a_commit_that_fails_undoes_it, GATES);
     play_add(suite, a_sessions_time_is_one_for_its_statements, GATES);
     play_add(suite, what_the_program_sets_is_left_alone, GATES * OWNS);
+    play_add(suite, what_the_program_sets_and_undoes_leaves_none_behind, GATES);
+    play_add(suite, a_block_of_no_session_sets_nothing, GATES);
+    play_add(suite, what_belongs_to_a_connect_has_none, 1);
     play_add(suite, a_block_that_sets_it_is_seen, GATES);
     play_add(suite, other_settings_are_no_reason, GATES);
     play_add(suite, a_session_is_made_as_new_without_it, GATES);

@@ -129,6 +129,8 @@ START_TEST(what_was_hit_by_a_limit_that_stayed_runs_again)
     works(timed(sql, 0));
     ck_assert_int_eq(atomic_load(&wire.stopped), 2);
     /* one that was stopped otherwise does not */
+    atomic_store(&wire.sets_nothing, false);
+    works(timed("select 'x'", 0));
     atomic_store(&wire.stopped, 0);
     fails(timed(sql, 0), DBAL_ERROR_OPERATIONAL, "57014");
     ck_assert_int_eq(atomic_load(&wire.stopped), 1);
