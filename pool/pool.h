@@ -302,7 +302,7 @@ void dbal__waiters_serve(dbal_pool *pool);
 void dbal__waiters_serve_soon(dbal_pool *pool);
 /* NULL, or why nothing more may wait. */
 dbal_error *dbal__waiters_refusal(dbal_pool *pool);
-/* How much may wait has changed. */
+/* How much may wait may have changed: with what is open or being opened, and with the back-off. */
 void dbal__waiters_limit(dbal_pool *pool);
 size_t dbal__waiters_count(const dbal_pool *pool);
 /* Fails all that wait. The error is borrowed. */

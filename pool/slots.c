@@ -250,6 +250,7 @@ dbal__slots_open(dbal_pool *pool)
         dbal__list_push(&pool->slots, &slot->link);
         if (slot_open(slot, &error)) {
             pool->connecting++;
+            dbal__waiters_limit(pool);
             if (DBAL__SELDOM(pool->follows))
                 dbal__journey_connecting(slot);
             return slot;
@@ -458,6 +459,7 @@ retire(dbal__slot *slot)
     if (pool->life.replacement == slot)
         pool->life.replacement = NULL;
     slot->state = DBAL__SLOT_CLOSING;
+    dbal__waiters_limit(pool);
 }
 
 void

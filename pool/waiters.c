@@ -39,8 +39,9 @@ dbal__waiters_refusal(dbal_pool *pool)
 void
 dbal__waiters_limit(dbal_pool *pool)
 {
-    bool down = pool->settings.fail_fast && pool->backoff.active && pool->open == 0 &&
-                pool->last_error != NULL;
+    /* the last connect has failed, and the next one is not to begin yet, or may hang */
+    bool down = pool->settings.fail_fast && pool->open == 0 && pool->last_error != NULL &&
+                (pool->backoff.active || pool->connecting > 0);
     pool->waiting_most = down ? 0 : (size_t)pool->settings.max_waiting;
 }
 

@@ -1,5 +1,6 @@
 #include "tests/lib/fake_timed.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,14 @@ static struct {
     unsigned window;
     int64_t now; /* until when everybody has had its share */
 } server;
-static atomic_bool down; /* opening is in a helper thread */
+/* opening is in a helper thread */
+static atomic_bool down;
+static struct {
+    pthread_mutex_t guard;
+    pthread_cond_t changed;
+    bool shut;
+    int places; /* so many more may pass */
+} door = {.guard = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* ---- time ---- */
 
@@ -220,10 +228,22 @@ begin(const void *config, dbal_isolation isolation, bool read_only, bool deferra
     return "begin";
 }
 
+static void
+pass_door(void)
+{
+    pthread_mutex_lock(&door.guard);
+    while (door.shut && door.places == 0)
+        pthread_cond_wait(&door.changed, &door.guard);
+    if (door.shut)
+        door.places--;
+    pthread_mutex_unlock(&door.guard);
+}
+
 static bool
 open_timed(void *arg, dbal_opening *opening, dbal_fault *fault)
 {
     (void)arg, (void)opening;
+    pass_door();
     if (!atomic_load(&down))
         return true;
     dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08001", "the fake is down");
@@ -284,6 +304,7 @@ fake_timed_init(void)
     memset(&server, 0, sizeof server);
     server.window = PENDING;
     atomic_store(&down, false);
+    fake_timed_shut(false);
     if (!known && !dbal_driver_register(&driver, NULL))
         abort();
     known = true;
@@ -349,6 +370,25 @@ void
 fake_timed_down(bool is_down)
 {
     atomic_store(&down, is_down);
+}
+
+void
+fake_timed_shut(bool shut)
+{
+    pthread_mutex_lock(&door.guard);
+    door.shut = shut;
+    door.places = 0;
+    pthread_cond_broadcast(&door.changed);
+    pthread_mutex_unlock(&door.guard);
+}
+
+void
+fake_timed_let_in(int connects)
+{
+    pthread_mutex_lock(&door.guard);
+    door.places += connects;
+    pthread_cond_broadcast(&door.changed);
+    pthread_mutex_unlock(&door.guard);
 }
 
 void

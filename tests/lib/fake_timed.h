@@ -36,6 +36,10 @@ int fake_timed_used(void);
 int fake_timed_shared(void);
 /* Whether it can be connected to. Any time. */
 void fake_timed_down(bool down);
+/* While it is shut, connects hang. To be opened again before the test ends. */
+void fake_timed_shut(bool shut);
+/* So many of those go on, or of those to come. */
+void fake_timed_let_in(int connects);
 /* It dies. */
 void fake_timed_kill(int connection);
 

@@ -259,6 +259,59 @@ START_TEST(with_fail_fast_nobody_waits_for_a_server_that_is_down)
 }
 END_TEST
 
+/* One request waits for the connect that looks for the server, which may hang; others do not. */
+START_TEST(with_fail_fast_nobody_waits_behind_a_connect_that_hangs)
+{
+    seen first, second;
+    open_driven("timed", "pool_fail_fast=on&pool_acquire_timeout=off&pool_connect_timeout=20");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    fake_timed_kill(0);
+    settle();
+    watch(ask("take 0"), &first);
+    until_settled(&first);
+    fake_timed_shut(true); /* now nothing answers any more */
+    loop_fixture_advance(&fixture, 1);
+    watch(ask("take 0"), &second);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(counts_now().connecting, 1);
+        bad(ask("take 0"), DBAL_ERROR_OPERATIONAL, "08001", DBAL_EXECUTION_NOT_SENT, "is down");
+        ck_assert_int_eq(second.settled, 0);
+        loop_fixture_advance(&fixture, 1.9);
+    }
+    loop_fixture_advance(&fixture, 5);
+    until_settled(&second);
+    ck_assert_int_eq(second.error_class, DBAL_ERROR_TIMEOUT);
+    bad(ask("take 0"), DBAL_ERROR_TIMEOUT, "08001", DBAL_EXECUTION_NOT_SENT, "connect_timeout");
+    fake_timed_down(false);
+    fake_timed_shut(false);
+    loop_fixture_advance(&fixture, 1);
+    good(ask("take 0"));
+    good(ask("take 0"));
+}
+END_TEST
+
+/* connecting fails first, and then what was open is lost too */
+START_TEST(with_fail_fast_the_last_one_that_is_lost_is_noticed)
+{
+    seen one, other;
+    open_driven("timed", "pool_fail_fast=on&pool_max_size=2&pool_pipeline_depth=1");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    watch(ask("take 1000"), &one);
+    watch(ask("take 1"), &other);
+    until_quiet();
+    ck_assert_uint_ge(counts_now().connect_errors, 1);
+    fake_timed_kill(0);
+    settle();
+    bad(ask("take 0"), DBAL_ERROR_OPERATIONAL, "08001", DBAL_EXECUTION_NOT_SENT, "is down");
+    loop_fixture_advance(&fixture, 1);
+    until_settled(&other);
+    ck_assert_int_eq(one.error_class, DBAL_ERROR_OPERATIONAL);
+    ck_assert_int_eq(other.error_class, DBAL_ERROR_OPERATIONAL);
+}
+END_TEST
+
 /* as long as one connection works, what waits waits for that */
 START_TEST(fail_fast_is_for_servers_that_are_down)
 {
@@ -292,6 +345,10 @@ main(void)
     suite_add(suite, who_waits_hurries_it, before, pool_fixture_fini);
     suite_add(suite, its_length_is_a_setting, before, pool_fixture_fini);
     suite_add(suite, with_fail_fast_nobody_waits_for_a_server_that_is_down, before,
+              pool_fixture_fini);
+    suite_add(suite, with_fail_fast_nobody_waits_behind_a_connect_that_hangs, before,
+              pool_fixture_fini);
+    suite_add(suite, with_fail_fast_the_last_one_that_is_lost_is_noticed, before,
               pool_fixture_fini);
     suite_add(suite, fail_fast_is_for_servers_that_are_down, before, pool_fixture_fini);
     return suite_run(suite);
