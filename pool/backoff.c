@@ -6,7 +6,7 @@
 #include "pool/pool.h"
 
 static const double FIRST = 0.1, MOST_WHEN_AWAITED = 1; /* seconds */
-/* So many failures in a row, and there is one connect at a time. */
+/* So many failures in a row, and a single connect looks for the server. */
 enum { PROBES_FROM = 3 };
 
 double
@@ -16,10 +16,13 @@ dbal__pool_jitter(dbal_pool *pool)
     return (double)(pool->jitter >> 40) / (double)(1 << 24);
 }
 
-bool
-dbal__backoff_probes(const dbal_pool *pool)
+/* One that opened shows that the server lets in, before anything was done there: each allows one more. */
+int
+dbal__backoff_connects(const dbal_pool *pool, int most)
 {
-    return pool->failures >= PROBES_FROM;
+    unsigned let_in = pool->backoff.let_in;
+    bool probes = pool->failures >= PROBES_FROM && let_in < (unsigned)most;
+    return probes ? 1 + (int)let_in : most;
 }
 
 static void
@@ -53,6 +56,7 @@ dbal__backoff_begin(dbal_pool *pool)
 {
     dbal__backoff *self = &pool->backoff;
     pool->failures++;
+    self->let_in = 0;
     if (pool->stopped || (pool->closing && dbal__list_empty(&pool->tickets)))
         return;
     self->active = true;
@@ -81,6 +85,7 @@ dbal__backoff_opened(dbal_pool *pool)
 {
     pool->last_error = dbal_error_unref(pool->last_error);
     pool->life.full = false;
+    pool->backoff.let_in++;
     dbal__waiters_limit(pool);
 }
 

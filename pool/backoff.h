@@ -18,6 +18,7 @@ typedef struct dbal__backoff {
     bool active;       /* nothing is opened meanwhile */
     bool patient;      /* as long as nobody waits */
     bool asked;        /* fail_fast: somebody was refused for it */
+    unsigned let_in;   /* connections opened since the last failure, none of them died unused */
     double draw;       /* from 0 to 1: what of the wait it is */
     int64_t failed_at; /* when it began */
     int64_t error_at;  /* when the pool's last_error came */
@@ -32,8 +33,8 @@ void dbal__backoff_stop(dbal_pool *pool);
 void dbal__backoff_opened(dbal_pool *pool);
 /* With fail_fast: why nothing is to wait. */
 dbal_error *dbal__backoff_refusal(dbal_pool *pool);
-/* Whether the server is down so that a single connect at a time looks for it. */
-bool dbal__backoff_probes(const dbal_pool *pool);
+/* How many connects may be on their way at once where otherwise so many might. */
+int dbal__backoff_connects(const dbal_pool *pool, int most);
 /* A connect failed; takes the error over. */
 void dbal__slots_failed(dbal_pool *pool, dbal_error *error);
 /* From 0 to 1, so that programs that lost a server together do not come back together. */

@@ -344,7 +344,7 @@ void dbal__upkeep_wanted(dbal_pool *pool, dbal_upkeep when);
 dbal__job *dbal__upkeep_take(dbal_pool *pool);
 void dbal__upkeep_stop(dbal_pool *pool);
 
-/* ---- slots.c: the life of connections ---- */
+/* ---- grow.c: when there are to be more ---- */
 
 /* One connection more, if the pool may have one. */
 void dbal__slots_grow(dbal_pool *pool);
@@ -356,6 +356,9 @@ void dbal__slots_thread_failed(void *pool, int code);
 void dbal__slots_grow_if_wanted(dbal_pool *pool);
 /* Whether another connect may begin now, whatever the limit. */
 bool dbal__slots_may_connect(const dbal_pool *pool);
+
+/* ---- slots.c: the life of connections ---- */
+
 /* It is open, and on_connect is done: others may have it. */
 void dbal__slots_opened(dbal__slot *slot);
 /* Begins to open one, whatever max_size; NULL: it has failed, or there is no place for it. */

@@ -7,8 +7,6 @@
 #include "pool/pause.h"
 #include "pool/pool.h"
 
-enum { CONNECTING_MOST = 4 }; /* connects at once */
-
 static void on_opened(dbal__channel *channel, dbal_error *error);
 static void on_closed(dbal__channel *channel);
 static void on_closing(dbal__channel *channel);
@@ -214,22 +212,6 @@ slot_open(dbal__slot *slot, dbal_error **ret_error)
     return slot->asking != NULL;
 }
 
-bool
-dbal__slots_may_connect(const dbal_pool *pool)
-{
-    int most = pool->probed && (pool->open > 0 || !pool->pulls)
-                   ? CONNECTING_MOST
-                   : 1; /* until one is open, it is not known how many there may be */
-    if (pool->pulls || pool->threads != NULL || dbal__backoff_probes(pool))
-        most = 1;
-    /* while it closes, what was accepted may still want one */
-    if (pool->stopped || pool->paused || (pool->closing && dbal__list_empty(&pool->tickets)))
-        return false;
-    return !pool->backoff.active && pool->connecting < most &&
-           pool->hanging < pool->limit + CONNECTING_MOST &&
-           (pool->threads == NULL || dbal__threads_any(pool->threads));
-}
-
 dbal__slot *
 dbal__slots_open(dbal_pool *pool)
 {
@@ -259,51 +241,6 @@ dbal__slots_open(dbal_pool *pool)
     }
     dbal__slots_failed(pool, error != NULL ? error : no_memory());
     return NULL;
-}
-
-void
-dbal__slots_grow(dbal_pool *pool)
-{
-    if (pool->open + pool->connecting >= pool->limit)
-        return;
-    dbal__backoff_hurry(pool);
-    if (dbal__slots_may_connect(pool))
-        dbal__slots_open(pool);
-}
-
-void
-dbal__slots_thread_freed(void *pool)
-{
-    dbal__waiters_serve_soon(pool);
-}
-
-void
-dbal__slots_thread_failed(void *pool, int code)
-{
-    dbal__slots_failed(pool, dbal__error_no_thread(code));
-}
-
-void
-dbal__slots_crew_wants(dbal__crew *crew)
-{
-    dbal__slots_grow(DBAL__OF(crew, dbal_pool, crew));
-}
-
-/* Something still wants a connection: the waiting, or min_size. */
-static bool
-is_wanted(const dbal_pool *pool)
-{
-    return pool->open + pool->connecting < pool->settings.min_size ||
-           !dbal__list_empty(&pool->readiers) ||
-           (dbal__waiters_count(pool) > 0 && pool->open == 0 && pool->connecting == 0) ||
-           pool->waiting_count > (size_t)pool->connecting;
-}
-
-void
-dbal__slots_grow_if_wanted(dbal_pool *pool)
-{
-    if (is_wanted(pool))
-        dbal__slots_grow(pool);
 }
 
 /* One has gone, or is not to be had. */
@@ -426,8 +363,9 @@ on_closed(dbal__channel *channel)
     uint64_t number = slot->number;
     int64_t opened_at = slot->opened_at;
     slot_free(slot);
-    if (refills || is_wanted(pool))
+    if (refills)
         dbal__slots_grow(pool);
+    dbal__slots_grow_if_wanted(pool);
     changed(pool);
     if (pool->settings.on_close != NULL && opened_at != 0)
         dbal__hook_tell(pool, pool->settings.on_close, number, opened_at, NULL);
@@ -529,6 +467,8 @@ replace(const dbal__slot *lost)
 {
     dbal_pool *pool = lost->pool;
     bool useless = !lost->proved && lost->flying == 0;
+    if (!lost->proved)
+        pool->backoff.let_in = 0;
     if (useless && !pool->backoff.active && !pool->stopped)
         dbal__backoff_begin(pool);
     else

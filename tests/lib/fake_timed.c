@@ -31,6 +31,7 @@ static struct {
 } server;
 /* opening is in a helper thread */
 static atomic_bool down;
+static bool drops; /* the loop's */
 static struct {
     pthread_mutex_t guard;
     pthread_cond_t changed;
@@ -135,6 +136,8 @@ attach(void *arg, dbal_host *host)
     self->host = host;
     self->number = server.count++;
     server.records[self->number].of = self;
+    if (drops)
+        dbal_host_timer(host, 0);
 }
 
 static void
@@ -164,6 +167,10 @@ step(void *arg, int slot, unsigned events)
 {
     connection *self = arg;
     (void)slot, (void)events;
+    if (drops) {
+        fake_timed_kill(self->number);
+        return;
+    }
     pass_time(self->host);
     if (!end_what_is_done(self))
         return;
@@ -304,6 +311,7 @@ fake_timed_init(void)
     memset(&server, 0, sizeof server);
     server.window = PENDING;
     atomic_store(&down, false);
+    drops = false;
     fake_timed_shut(false);
     if (!known && !dbal_driver_register(&driver, NULL))
         abort();
@@ -389,6 +397,12 @@ fake_timed_let_in(int connects)
     door.places += connects;
     pthread_cond_broadcast(&door.changed);
     pthread_mutex_unlock(&door.guard);
+}
+
+void
+fake_timed_drops(bool each)
+{
+    drops = each;
 }
 
 void

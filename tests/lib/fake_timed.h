@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-enum { FAKE_TIMED_CONNECTIONS = 64 };
+enum { FAKE_TIMED_CONNECTIONS = 256 };
 
 /* Registers it, with nothing known and a processor for each connection. */
 void fake_timed_init(void);
@@ -40,6 +40,8 @@ void fake_timed_down(bool down);
 void fake_timed_shut(bool shut);
 /* So many of those go on, or of those to come. */
 void fake_timed_let_in(int connects);
+/* Whether each connection dies as soon as it is open, as behind a pooler without a server. */
+void fake_timed_drops(bool each);
 /* It dies. */
 void fake_timed_kill(int connection);
 

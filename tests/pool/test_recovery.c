@@ -152,6 +152,145 @@ START_TEST(all_of_many_that_wait_are_served_then)
 }
 END_TEST
 
+/* All that was open is lost, and the server is down until so many connects have failed. */
+static void
+suffer(unsigned failures)
+{
+    fake_timed_down(true);
+    for (int i = 0; i < fake_timed_connections(); i++)
+        if (fake_timed_is_there(i))
+            fake_timed_kill(i);
+    settle();
+    while (counts_now().failures_in_a_row < failures) {
+        loop_fixture_advance(&fixture, 0.01);
+        until_quiet();
+    }
+}
+
+static bool
+is_connecting(void *arg)
+{
+    (void)arg;
+    loop_fixture_advance(&fixture, 0.01);
+    return counts_now().connecting > 0;
+}
+
+/* Each that opens lets one more be tried: nobody waits for a statement to end. */
+static void
+grow_back(const char *parameters)
+{
+    enum { MANY = 1000 };
+    static const int begun[] = {1, 3, 7, 10};
+    static seen all[MANY];
+    open_driven("timed", parameters);
+    good(ask("take 0"));
+    suffer(1);
+    for (int i = 0; i < MANY; i++)
+        watch(ask("take 100000000"), &all[i]);
+    suffer(4);
+    fake_timed_shut(true);
+    fake_timed_down(false);
+    loop_fixture_until(&fixture, is_connecting, NULL);
+    for (int i = 0; i < 4; i++) {
+        dbal_pool_counts counts = counts_now();
+        ck_assert_int_eq(counts.connections + counts.connecting, begun[i]);
+        fake_timed_let_in(counts.connecting);
+        until_connections(begun[i]);
+        settle();
+    }
+    ck_assert_int_eq(counts_now().connecting, 0);
+    ck_assert_uint_ge(counts_now().failures_in_a_row, 4); /* nothing has ended yet */
+    fake_timed_shut(false);
+}
+
+START_TEST(it_is_as_large_as_before_in_few_rounds)
+{
+    grow_back("pool_min_size=1&pool_max_size=10&pool_acquire_timeout=off");
+}
+END_TEST
+
+START_TEST(it_is_so_with_one_statement_in_each)
+{
+    grow_back("pool_min_size=1&pool_max_size=10&pool_acquire_timeout=off&pool_pipeline_depth=1");
+}
+END_TEST
+
+START_TEST(it_is_so_where_nothing_waits)
+{
+    static const int begun[] = {1, 3, 7, 8};
+    open_driven("timed", "pool_min_size=8&pool_max_size=10");
+    good(ask("take 0"));
+    suffer(5);
+    fake_timed_shut(true);
+    fake_timed_down(false);
+    loop_fixture_until(&fixture, is_connecting, NULL);
+    for (int i = 0; i < 4; i++) {
+        dbal_pool_counts counts = counts_now();
+        ck_assert_int_eq(counts.connections + counts.connecting, begun[i]);
+        fake_timed_let_in(counts.connecting);
+        until_connections(begun[i]);
+        settle();
+    }
+    fake_timed_shut(false);
+}
+END_TEST
+
+/* whatever was let in before it */
+START_TEST(each_failure_makes_it_careful_again)
+{
+    open_driven("timed", "pool_min_size=8&pool_max_size=10");
+    good(ask("take 0"));
+    suffer(5);
+    fake_timed_shut(true);
+    fake_timed_down(false);
+    loop_fixture_until(&fixture, is_connecting, NULL);
+    fake_timed_let_in(1);
+    until_connections(1);
+    ck_assert_int_eq(counts_now().connecting, 2);
+    fake_timed_down(true);
+    fake_timed_let_in(2);
+    until_quiet();
+    for (int i = 0; i < 5; i++) {
+        loop_fixture_until(&fixture, is_connecting, NULL);
+        settle();
+        ck_assert_int_eq(counts_now().connecting, 1);
+        fake_timed_let_in(1);
+        until_quiet();
+    }
+    fake_timed_shut(false);
+}
+END_TEST
+
+/* So many connects were opened while so much time passed. */
+static int
+opened_in(double seconds)
+{
+    int before = fake_timed_connections();
+    for (double passed = 0; passed < seconds; passed += 0.05) {
+        until_quiet();
+        loop_fixture_advance(&fixture, 0.05);
+    }
+    until_quiet();
+    return fake_timed_connections() - before;
+}
+
+/* It lets everybody in, and drops them. Each time, one connect and at most two that it made believe. */
+START_TEST(a_pooler_without_a_server_is_not_stormed)
+{
+    open_driven("timed", "pool_min_size=8&pool_max_size=10");
+    good(ask("take 0"));
+    suffer(3);
+    fake_timed_drops(true);
+    fake_timed_down(false);
+    opened_in(100);                        /* until the waits are as long as they get */
+    ck_assert_int_le(opened_in(300), 100); /* about 20 times */
+    ck_assert_int_eq(counts_now().connections, 0);
+    fake_timed_drops(false);
+    opened_in(30);
+    ck_assert_int_eq(counts_now().connections, 8);
+}
+END_TEST
+
 /* ---- the wait after a connect that failed ---- */
 
 /* Connects that failed while so much time passed. */
@@ -341,6 +480,11 @@ main(void)
     suite_add(suite, ones_that_die_at_once_are_not_opened_without_pause, before, pool_fixture_fini);
     suite_add(suite, it_serves_again_soon_after_the_servers_return, before, pool_fixture_fini);
     suite_add(suite, all_of_many_that_wait_are_served_then, before, pool_fixture_fini);
+    suite_add(suite, it_is_as_large_as_before_in_few_rounds, before, pool_fixture_fini);
+    suite_add(suite, it_is_so_with_one_statement_in_each, before, pool_fixture_fini);
+    suite_add(suite, it_is_so_where_nothing_waits, before, pool_fixture_fini);
+    suite_add(suite, each_failure_makes_it_careful_again, before, pool_fixture_fini);
+    suite_add(suite, a_pooler_without_a_server_is_not_stormed, before, pool_fixture_fini);
     suite_add(suite, while_nothing_waits_it_looks_seldom, before, pool_fixture_fini);
     suite_add(suite, who_waits_hurries_it, before, pool_fixture_fini);
     suite_add(suite, its_length_is_a_setting, before, pool_fixture_fini);
