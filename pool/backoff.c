@@ -97,7 +97,7 @@ dbal__backoff_refusal(dbal_pool *pool)
     return dbal__error_copy(pool->last_error, DBAL_EXECUTION_NOT_SENT);
 }
 
-/* The first of a row: what is open proves nothing of connects any more. */
+/* The first since one has opened: what is open proves nothing of connects any more. */
 static void
 begin_row(dbal_pool *pool, dbal_error *error)
 {
@@ -115,7 +115,7 @@ dbal__slots_failed(dbal_pool *pool, dbal_error *error)
     bool passing = dbal_error_retryable(error) || dbal_error_is(error, DBAL_ERROR_TIMEOUT);
     error = dbal__error_with_execution(error, DBAL_EXECUTION_NOT_SENT);
     pool->counts.connect_errors++;
-    if (pool->failures == 0)
+    if (pool->last_error == NULL)
         begin_row(pool, error);
     dbal_error_unref(pool->last_error);
     pool->last_error = dbal_error_ref(error);

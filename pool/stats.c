@@ -61,7 +61,7 @@ dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts)
     counts.max_size = pool->limit;
     counts.waiting = dbal__waiters_count(pool);
     counts.running = count_running(pool);
-    counts.failures_in_a_row = pool->failures;
+    counts.failures_in_a_row = pool->backoff.let_in > 0 ? 0 : pool->failures;
     counts.paused = pool->paused;
     memcpy(ret_counts, &counts,
            ret_counts->size < sizeof counts ? ret_counts->size : sizeof counts);

@@ -152,16 +152,17 @@ START_TEST(all_of_many_that_wait_are_served_then)
 }
 END_TEST
 
-/* All that was open is lost, and the server is down until so many connects have failed. */
+/* All that was open is lost, and the server is down until so many connects more have failed. */
 static void
-suffer(unsigned failures)
+suffer(unsigned connects)
 {
+    uint64_t until = counts_now().connect_errors + connects;
     fake_timed_down(true);
     for (int i = 0; i < fake_timed_connections(); i++)
         if (fake_timed_is_there(i))
             fake_timed_kill(i);
     settle();
-    while (counts_now().failures_in_a_row < failures) {
+    while (counts_now().connect_errors < until) {
         loop_fixture_advance(&fixture, 0.01);
         until_quiet();
     }
@@ -199,7 +200,8 @@ grow_back(const char *parameters)
         settle();
     }
     ck_assert_int_eq(counts_now().connecting, 0);
-    ck_assert_uint_ge(counts_now().failures_in_a_row, 4); /* nothing has ended yet */
+    for (int i = 0; i < fake_timed_connections(); i++)
+        ck_assert_int_eq(fake_timed_ended(i), i == 0);
     fake_timed_shut(false);
 }
 
@@ -288,6 +290,49 @@ START_TEST(a_pooler_without_a_server_is_not_stormed)
     fake_timed_drops(false);
     opened_in(30);
     ck_assert_int_eq(counts_now().connections, 8);
+}
+END_TEST
+
+/* ---- what is told of it ---- */
+
+/* also where nothing has run on what was open */
+START_TEST(each_outage_is_told_once)
+{
+    open_driven("timed", "pool_min_size=2&pool_acquire_timeout=off");
+    until_connections(2);
+    for (unsigned outage = 1; outage <= 3; outage++) {
+        seen one;
+        suffer(5);
+        dbal_deferred *asked = watch(ask("take 0"), &one);
+        suffer(20);
+        ck_assert_uint_eq(log_lines_count(&fixture.log, "no connection: the fake is down"), outage);
+        ck_assert_uint_eq(log_lines_count(&fixture.log, "no connection"), outage);
+        ck_assert_int_eq(one.settled, 0);
+        dbal_deferred_cancel(asked);
+        fake_timed_down(false);
+        opened_in(40);
+        ck_assert_int_eq(counts_now().connections, 2);
+        ck_assert_uint_eq(counts_now().failures_in_a_row, 0);
+    }
+}
+END_TEST
+
+START_TEST(what_was_open_before_it_does_not_end_it)
+{
+    open_driven("timed", "pool_min_size=2");
+    until_connections(2);
+    fake_timed_down(true);
+    fake_timed_kill(0);
+    settle();
+    while (counts_now().connect_errors < 3) {
+        until_quiet();
+        loop_fixture_advance(&fixture, 0.05);
+    }
+    uint64_t failures = counts_now().failures_in_a_row;
+    ck_assert_uint_ge(failures, 4); /* the one that died was as one that failed */
+    good(ask("take 0"));
+    ck_assert_uint_eq(counts_now().failures_in_a_row, failures);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "no connection more: the fake is down"), 1);
 }
 END_TEST
 
@@ -485,6 +530,8 @@ main(void)
     suite_add(suite, it_is_so_where_nothing_waits, before, pool_fixture_fini);
     suite_add(suite, each_failure_makes_it_careful_again, before, pool_fixture_fini);
     suite_add(suite, a_pooler_without_a_server_is_not_stormed, before, pool_fixture_fini);
+    suite_add(suite, each_outage_is_told_once, before, pool_fixture_fini);
+    suite_add(suite, what_was_open_before_it_does_not_end_it, before, pool_fixture_fini);
     suite_add(suite, while_nothing_waits_it_looks_seldom, before, pool_fixture_fini);
     suite_add(suite, who_waits_hurries_it, before, pool_fixture_fini);
     suite_add(suite, its_length_is_a_setting, before, pool_fixture_fini);
