@@ -40,8 +40,9 @@ set_timer(dbal_pool *pool)
 {
     dbal__backoff *self = &pool->backoff;
     double most = pool->settings.backoff;
-    self->patient = !self->asked && dbal__waiters_count(pool) == 0 &&
-                    dbal__list_empty(&pool->readiers) && most > MOST_WHEN_AWAITED;
+    bool awaited = self->asked || dbal__waiters_count(pool) > 0 || pool->lanes.wished ||
+                   !dbal__list_empty(&pool->readiers);
+    self->patient = !awaited && most > MOST_WHEN_AWAITED;
     if (!self->patient && most > MOST_WHEN_AWAITED)
         most = MOST_WHEN_AWAITED;
     unsigned doublings = pool->failures > 1 ? pool->failures - 1 : 0; /* 0: one has opened since */
@@ -86,6 +87,7 @@ dbal__backoff_opened(dbal_pool *pool)
     pool->last_error = dbal_error_unref(pool->last_error);
     pool->life.full = false;
     pool->backoff.let_in++;
+    pool->lanes.wished = false;
     dbal__waiters_limit(pool);
 }
 

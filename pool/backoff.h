@@ -16,7 +16,7 @@ typedef struct dbal_pool dbal_pool;
 typedef struct dbal__backoff {
     dbal__timer timer;
     bool active;       /* nothing is opened meanwhile */
-    bool patient;      /* as long as nobody waits */
+    bool patient;      /* as long as nothing wants a connection */
     bool asked;        /* fail_fast: somebody was refused for it */
     unsigned let_in;   /* connections opened since the last failure, none of them died unused */
     double draw;       /* from 0 to 1: what of the wait it is */

@@ -55,6 +55,7 @@ is_wanted(const dbal_pool *pool)
     bool awaited = dbal__waiters_count(pool) > 0 || !dbal__list_empty(&pool->readiers);
     return pool->open + pool->connecting < pool->settings.min_size ||
            (awaited && pool->open == 0 && pool->connecting == 0) ||
+           (pool->lanes.wished && pool->connecting == 0) ||
            pool->waiting_count > (size_t)pool->connecting;
 }
 

@@ -116,8 +116,10 @@ dbal__lanes_choose(dbal_pool *pool, int64_t now)
     }
     if (idle != NULL)
         return idle;
-    if (shortest != NULL)
+    if (shortest != NULL) {
+        pool->lanes.wished = pool->open < pool->limit;
         dbal__slots_grow(pool);
+    }
     return shortest;
 }
 
@@ -259,8 +261,10 @@ dbal__lanes_leave(dbal__ticket *ticket)
     ticket->cost = 0;
     if (!dbal__list_empty(&slot->lane.flying))
         return;
-    slot->pool->lanes.busy--;
     slot->lane.taken = false;
+    dbal__lanes *lanes = &slot->pool->lanes;
+    if (--lanes->busy == 0)
+        lanes->wished = false; /* nothing stands there any more */
 }
 
 void

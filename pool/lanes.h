@@ -29,6 +29,7 @@ typedef struct dbal__lanes {
     int64_t wait_most; /* pipeline_wait in nanoseconds */
     int busy;          /* lanes with something in flight */
     int64_t median;    /* of what statements are expected to take, about; 0 until known */
+    bool wished;       /* for one connection more, for what stands behind others meanwhile */
 } dbal__lanes;
 
 void dbal__lanes_init(dbal__lanes *lanes, double pipeline_wait);

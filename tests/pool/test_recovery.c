@@ -325,8 +325,8 @@ START_TEST(what_was_open_before_it_does_not_end_it)
     fake_timed_kill(0);
     settle();
     while (counts_now().connect_errors < 3) {
-        until_quiet();
         loop_fixture_advance(&fixture, 0.05);
+        until_quiet();
     }
     uint64_t failures = counts_now().failures_in_a_row;
     ck_assert_uint_ge(failures, 4); /* the one that died was as one that failed */
@@ -377,6 +377,49 @@ START_TEST(while_nothing_waits_it_looks_seldom)
     failures_in(1.1);
     ck_assert_int_eq(one.settled, 1);
     ck_assert_uint_eq(counts_now().failures_in_a_row, 0);
+}
+END_TEST
+
+/* Behind a slow statement on the one connection left; no other statement comes to ask for more. */
+START_TEST(what_stands_behind_others_waits_too)
+{
+    static seen slow, behind[3], next; /* they end with the pool */
+    open_driven("timed", "pool_acquire_timeout=off&pool_max_size=3");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    watch(ask("take 1000000000"), &slow);
+    settle();
+    loop_fixture_advance(&fixture, 1);
+    for (int i = 0; i < 3; i++)
+        watch(ask("take 1000000"), &behind[i]);
+    ck_assert_int_eq(fake_timed_flying(0), 4);
+    ck_assert_uint_eq(counts_now().waiting, 0);
+    failures_in(200);
+    ck_assert_uint_ge(failures_in(60), 60); /* one each second at least */
+    fake_timed_down(false);
+    failures_in(1.1);
+    ck_assert_int_eq(counts_now().connections, 2); /* one, as was wished for */
+    watch(ask("take 1"), &next);
+    loop_fixture_advance(&fixture, 0.01);
+    until_settled(&next);
+    ck_assert_int_eq(behind[0].settled, 0);
+}
+END_TEST
+
+START_TEST(nothing_is_wished_for_when_nothing_stands_there_any_more)
+{
+    seen slow, behind;
+    open_driven("timed", "pool_acquire_timeout=off");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    watch(ask("take 100000000"), &slow);
+    settle();
+    loop_fixture_advance(&fixture, 1);
+    watch(ask("take 1000000"), &behind);
+    ck_assert_uint_ge(failures_in(60), 60);
+    failures_in(60);
+    until_settled(&behind);
+    ck_assert_uint_eq(failures_in(60), 0);
 }
 END_TEST
 
@@ -533,6 +576,9 @@ main(void)
     suite_add(suite, each_outage_is_told_once, before, pool_fixture_fini);
     suite_add(suite, what_was_open_before_it_does_not_end_it, before, pool_fixture_fini);
     suite_add(suite, while_nothing_waits_it_looks_seldom, before, pool_fixture_fini);
+    suite_add(suite, what_stands_behind_others_waits_too, before, pool_fixture_fini);
+    suite_add(suite, nothing_is_wished_for_when_nothing_stands_there_any_more, before,
+              pool_fixture_fini);
     suite_add(suite, who_waits_hurries_it, before, pool_fixture_fini);
     suite_add(suite, its_length_is_a_setting, before, pool_fixture_fini);
     suite_add(suite, with_fail_fast_nobody_waits_for_a_server_that_is_down, before,
