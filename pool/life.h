@@ -41,10 +41,12 @@ typedef struct dbal__life {
     dbal__slot *replacement; /* opening or open, and the old one is not gone yet; or NULL */
     dbal__slot *leaving;     /* closing, its place is taken; or NULL */
     bool refills;            /* nothing was opened yet for what is leaving */
-    bool owes;               /* one has gone first, and none was opened since */
-    bool full;               /* the database took no more connections: an old one goes first */
-    unsigned generation;     /* of connections: how often they were drained */
-    dbal__list drains;       /* listeners, by generation */
+    bool lingers;            /* it was at work when it was closed */
+    dbal__slot *passing; /* closing beside it, and nothing was opened yet in its place; or NULL */
+    bool owes;           /* one has gone first, and none was opened since */
+    bool full;           /* the database took no more connections: an old one goes first */
+    unsigned generation; /* of connections: how often they were drained */
+    dbal__list drains;   /* listeners, by generation */
 } dbal__life;
 
 /* ---- life.c ---- */

@@ -3,10 +3,16 @@
  * connection above its limit. Another is opened first, so that nothing waits for it; then the old one
  * takes nothing more, and is closed when what it does has ended. One in a session goes when the
  * session does. While the server cannot be reached, the old ones serve on.
+ *
+ * What an old one does may take an hour. Meanwhile the others go when they do nothing, each before
+ * another is opened in its place.
  */
 #include <string.h>
 
 #include "pool/pool.h"
+
+/* An end of a statement does not look whether its connection is to go. Seconds. */
+static const double LOOK = 0.25;
 
 static uint64_t *
 count_of(dbal__slot *slot)
@@ -22,8 +28,9 @@ is_engaged(const dbal__slot *slot)
 }
 
 /*
- * Of those that are to go and are in no session, one that does nothing, if there is one; not the one
- * that takes another's place.
+ * Of those that are to go and are in no session, one that does nothing, if there is one, else the one
+ * used last: what the others do has taken longer already, and may take longer still. Not the one that
+ * takes another's place.
  */
 static dbal__slot *
 choose(const dbal_pool *pool, bool *ret_any)
@@ -40,7 +47,7 @@ choose(const dbal_pool *pool, bool *ret_any)
             continue;
         if (dbal__slot_is_idle(slot))
             return slot;
-        if (best == NULL || slot->flying < best->flying)
+        if (best == NULL || slot->flying <= best->flying)
             best = slot;
     }
     return best;
@@ -62,7 +69,9 @@ change(dbal__slot *old)
     life->replacement = NULL;
     life->leaving = old;
     life->refills = fresh == NULL;
-    life->owes = life->owes || fresh == NULL;
+    life->lingers = !dbal__slot_is_idle(old);
+    if (life->lingers)
+        dbal__life_arm(pool, dbal__after(dbal__loop_now(pool->loop), LOOK));
     dbal__life_part(old, count_of(old));
 }
 
@@ -100,13 +109,40 @@ begin(dbal_pool *pool, dbal__slot *old)
         pool->life.replacement = dbal__slots_open(pool);
 }
 
+/* The place of the one that lingers is taken: there is none for another before this one has gone. */
+static void
+pass(dbal__slot *old)
+{
+    dbal_pool *pool = old->pool;
+    if (!dbal__slots_may_connect(pool) || waits_for_one(pool))
+        return; /* as in begin() */
+    pool->life.passing = old;
+    dbal__life_part(old, count_of(old));
+}
+
+static void
+look_beside(dbal_pool *pool)
+{
+    bool any;
+    dbal__slot *old = choose(pool, &any);
+    if (old != NULL && dbal__slot_is_idle(old))
+        pass(old);
+    else if (any)
+        dbal__life_arm(pool, dbal__after(dbal__loop_now(pool->loop), LOOK));
+}
+
 void
 dbal__replace(dbal_pool *pool)
 {
     dbal__life *life = &pool->life;
     bool any;
-    if (pool->closing || pool->paused || life->leaving != NULL)
+    if (pool->closing || pool->paused || life->passing != NULL)
         return;
+    if (life->leaving != NULL) {
+        if (life->lingers)
+            look_beside(pool);
+        return;
+    }
     if (life->replacement != NULL && life->replacement->state != DBAL__SLOT_OPEN)
         return; /* it is being opened */
     dbal__slot *old = choose(pool, &any);
@@ -125,9 +161,12 @@ dbal__replace_returned(dbal__slot *slot)
 {
     dbal_pool *pool = slot->pool;
     const dbal__slot *fresh = pool->life.replacement;
-    if (pool->paused || pool->life.leaving != NULL)
+    if (pool->paused || pool->life.passing != NULL ||
+        (pool->life.leaving != NULL && !pool->life.lingers))
         return false;
-    if (fresh == NULL)
+    if (pool->life.leaving != NULL)
+        pass(slot);
+    else if (fresh == NULL)
         begin(pool, slot); /* others may hold it again before another is open */
     else if (fresh != slot && fresh->state == DBAL__SLOT_OPEN)
         change(slot);
@@ -138,12 +177,15 @@ bool
 dbal__replace_gone(dbal__slot *slot)
 {
     dbal__life *life = &slot->pool->life;
-    bool refills = life->leaving == slot && life->refills;
+    bool refills = life->passing == slot || (life->leaving == slot && life->refills);
+    life->owes = life->owes || refills;
     if (life->replacement == slot)
         life->replacement = NULL;
     if (life->leaving == slot) {
         life->leaving = NULL;
-        life->refills = false;
+        life->refills = life->lingers = false;
     }
+    if (life->passing == slot)
+        life->passing = NULL;
     return refills;
 }

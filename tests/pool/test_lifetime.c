@@ -263,6 +263,109 @@ START_TEST(one_that_is_at_work_ends_that_first)
 }
 END_TEST
 
+/* as is_held() */
+static bool
+are_waiting(void *arg)
+{
+    loop_fixture_advance(&fixture, 0.0005);
+    return fake_script_count(script, &script->waiting) >= *(int *)arg;
+}
+
+static bool
+have_parted(void *arg)
+{
+    loop_fixture_advance(&fixture, 0.001);
+    return counts_now().closed_lifetime + counts_now().drained >= *(uint64_t *)arg;
+}
+
+/* What runs on one of three takes for ever: the others go all the same, as do those they are for. */
+static void
+part_beside(int target, bool drains)
+{
+    open_target(target, "pool_min_size=3&pool_max_size=3&pool_pipeline_depth=1&"
+                        "pool_max_lifetime=100&pool_query_timeout=off");
+    until_idle(3);
+    for (int slow = 0; slow < 3; slow++) {
+        seen all[3], drained = {.settled = 0};
+        uint64_t parted = 3 * (uint64_t)slow + 3;
+        char text[32];
+        for (int i = 0; i < 3; i++) {
+            snprintf(text, sizeof text, "add 1 wait g%d%d", slow, i);
+            watch(ask(text), &all[i]);
+        }
+        loop_fixture_until(&fixture, are_waiting, &(int){3});
+        if (drains)
+            watch(dbal_pool_drain(pool), &drained);
+        else
+            loop_fixture_advance(&fixture, 101);
+        loop_fixture_until(&fixture, is_changing, NULL);
+        for (int i = 0; i < 3; i++) {
+            snprintf(text, sizeof text, "g%d%d", slow, i);
+            if (i != slow)
+                fake_script_open_gate(script, text);
+        }
+        if (slow == 0 &&
+            targets[target][0][0] == 'n') /* the one used last goes first: no time passes */
+            until_count(&script->closes, 1);
+        loop_fixture_until(&fixture, have_parted, &parted);
+        until_connections(3);
+        ck_assert_int_eq(all[slow].settled + drained.settled, 0);
+        good(ask("get"));
+        snprintf(text, sizeof text, "g%d%d", slow, slow);
+        fake_script_open_gate(script, text);
+        until_settled(&all[slow]);
+        if (drains)
+            until_settled(&drained);
+        until_count(&script->closes, (int)parted);
+        until_idle(3);
+        ck_assert_uint_eq(counts_now().closed_lifetime + counts_now().drained, parted);
+        for (int i = 0; i < 3; i++)
+            ck_assert_int_eq(all[i].error_class, 0);
+    }
+    ck_assert_int_eq(fake_script_count(script, &script->most_live), 4);
+    ck_assert_int_eq(opens(), 12);
+}
+
+START_TEST(one_that_lingers_does_not_delay_the_others)
+{
+    if (_i != DRIVER_THREAD)
+        part_beside(_i, false);
+}
+END_TEST
+
+START_TEST(one_that_lingers_does_not_delay_those_that_are_drained)
+{
+    if (_i != DRIVER_THREAD)
+        part_beside(_i, true);
+}
+END_TEST
+
+START_TEST(one_in_a_session_goes_beside_one_that_lingers)
+{
+    holder one;
+    seen slow;
+    if (_i == DRIVER_THREAD)
+        return;
+    open_target(_i, "pool_min_size=2&pool_max_size=2&pool_max_lifetime=100&pool_query_timeout=off");
+    until_idle(2);
+    hold(&one);
+    until_held(&one);
+    watch(ask("add 1 wait g"), &slow);
+    until_count(&script->waiting, 1);
+    loop_fixture_advance(&fixture, 101);
+    loop_fixture_until(&fixture, is_changing, NULL);
+    let_go(&one);
+    until_count(&script->closes, 1); /* no time passes */
+    until_connections(2);
+    ck_assert_int_eq(slow.settled, 0);
+    ck_assert_int_eq(opens(), 4);
+    fake_script_open_gate(script, "g");
+    until_settled(&slow);
+    until_count(&script->closes, 2);
+    ck_assert_int_eq(fake_script_count(script, &script->most_live), 3);
+}
+END_TEST
+
 START_TEST(all_that_began_together_are_replaced_one_by_one)
 {
     open_target(_i, "pool_min_size=4&pool_max_size=4&pool_max_lifetime=100");
@@ -507,6 +610,9 @@ main(void)
     add(suite, its_time_is_drawn_once);
     add(suite, one_in_a_session_goes_when_that_has_ended);
     add(suite, one_that_is_at_work_ends_that_first);
+    add(suite, one_that_lingers_does_not_delay_the_others);
+    add(suite, one_that_lingers_does_not_delay_those_that_are_drained);
+    add(suite, one_in_a_session_goes_beside_one_that_lingers);
     add(suite, all_that_began_together_are_replaced_one_by_one);
     add(suite, old_ones_serve_while_there_are_no_new_ones);
     add(suite, drained_while_the_new_one_is_opened);
