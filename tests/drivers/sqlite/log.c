@@ -334,6 +334,13 @@ was_told(void *arg)
     return log_lines_count(&fixture.log, "wal_limit") > 0;
 }
 
+static bool
+last_is_written(void *arg)
+{
+    (void)arg;
+    return written > WRITES;
+}
+
 START_TEST(whose_session_keeps_the_log_is_logged)
 {
     char url[256];
@@ -356,6 +363,8 @@ START_TEST(whose_session_keeps_the_log_is_logged)
     dbal_outcome out = loop_fixture_await(&fixture, session);
     dbal_outcome_clear(&out);
     dbal_deferred_unref(session);
+    /* the write that is under way is the last */
+    loop_fixture_until(&fixture, last_is_written, NULL);
     loop_fixture_fini(&fixture);
 }
 END_TEST
