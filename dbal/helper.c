@@ -245,15 +245,21 @@ dbal__helpers_launch(dbal__helpers *helpers, dbal__worker *worker,
     return false;
 }
 
-unsigned
-dbal__helpers_stop(dbal__helpers *helpers, int64_t deadline)
+void
+dbal__helpers_end(dbal__helpers *helpers)
 {
     atomic_store(&helpers->stopping, true);
     pthread_mutex_lock(&helpers->lock);
     pthread_mutex_unlock(&helpers->lock); /* from now on none is started */
     for (unsigned i = 0; i < helpers->started; i++)
         sem_post(&helpers->wanted);
+}
+
+unsigned
+dbal__helpers_stop(dbal__helpers *helpers, int64_t deadline)
+{
     int alive;
+    dbal__helpers_end(helpers);
     while ((alive = atomic_load(&helpers->alive)) > 0 && dbal__monotonic() < deadline)
         dbal__futex_wait(&helpers->alive, alive, deadline);
     for (unsigned i = 0; i < helpers->started; i++) {

@@ -41,7 +41,9 @@ bool dbal__helpers_launch(dbal__helpers *helpers, dbal__worker *worker,
                           void (*done)(dbal__worker *worker, int code));
 /* Runs a piece of work and tells nobody; it may free itself. False when nothing will run. */
 bool dbal__helpers_run(dbal__helpers *helpers, dbal__work *work);
-/* Ends the threads, waiting for them until a moment; gives back how many had to be let go. */
+/* Tells the threads to end, when they have done what they are at. */
+void dbal__helpers_end(dbal__helpers *helpers);
+/* The same, and waits for them until a moment; gives back how many had to be let go. */
 unsigned dbal__helpers_stop(dbal__helpers *helpers, int64_t deadline);
 void dbal__helpers_unref(dbal__helpers *helpers);
 /* Where large results of this loop are freed. */

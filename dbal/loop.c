@@ -282,6 +282,9 @@ shut_down(dbal_loop *loop)
     each_resource(loop, JOIN);
     dbal__loop_settle(loop);
     int64_t patience = dbal__after(dbal__monotonic(), HELPERS_GRACE);
+    /* those that do nothing end while the others are waited for */
+    dbal__helpers_end(loop->connects);
+    dbal__helpers_end(loop->cancels);
     loop->abandoned += dbal__helpers_stop(loop->helpers, patience);
     loop->abandoned += dbal__helpers_stop(loop->connects, patience);
     loop->abandoned += dbal__helpers_stop(loop->cancels, patience);

@@ -61,6 +61,7 @@ dbal__backoff_begin(dbal_pool *pool)
     if (pool->stopped || (pool->closing && dbal__list_empty(&pool->tickets)))
         return;
     self->active = true;
+    self->down = self->down || pool->open == 0;
     self->asked = false;
     self->draw = dbal__pool_jitter(pool);
     self->failed_at = dbal__loop_now(pool->loop);
@@ -86,6 +87,7 @@ dbal__backoff_opened(dbal_pool *pool)
 {
     pool->last_error = dbal_error_unref(pool->last_error);
     pool->life.full = false;
+    pool->backoff.down = false;
     pool->backoff.let_in++;
     pool->lanes.wished = false;
     dbal__waiters_limit(pool);

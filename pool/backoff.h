@@ -17,6 +17,7 @@ typedef struct dbal__backoff {
     dbal__timer timer;
     bool active;       /* nothing is opened meanwhile */
     bool patient;      /* as long as nothing wants a connection */
+    bool down;         /* connecting failed and nothing was open, or no more is: until one opens */
     bool asked;        /* fail_fast: somebody was refused for it */
     unsigned let_in;   /* connections opened since the last failure, none of them died unused */
     double draw;       /* from 0 to 1: what of the wait it is */

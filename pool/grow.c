@@ -23,7 +23,8 @@ dbal__slots_may_connect(const dbal_pool *pool)
 void
 dbal__slots_grow(dbal_pool *pool)
 {
-    if (pool->open + pool->connecting >= pool->limit)
+    /* one that goes before another is opened in its place still has it, at the server */
+    if (pool->open + pool->connecting + (pool->life.passing != NULL) >= pool->limit)
         return;
     dbal__backoff_hurry(pool);
     if (dbal__slots_may_connect(pool))

@@ -215,8 +215,10 @@ dbal_pool_open(dbal_loop *loop, const char *url, const dbal_pool_options *option
     }
     dbal__loop_add(loop, &pool->resource);
     dbal__helpers_begin(loop->helpers);
-    if (dbal__pool_is_native(pool))
+    if (dbal__pool_is_native(pool)) {
         dbal__helpers_begin(loop->connects);
+        dbal__helpers_begin(loop->cancels);
+    }
     if (pool->settings.min_size > 0)
         dbal__slots_grow(pool);
     return pool;

@@ -114,8 +114,8 @@ static void
 pass(dbal__slot *old)
 {
     dbal_pool *pool = old->pool;
-    if (!dbal__slots_may_connect(pool) || waits_for_one(pool))
-        return; /* as in begin() */
+    if (pool->open < 2 || !dbal__slots_may_connect(pool) || waits_for_one(pool))
+        return; /* the last one serves on; and as in begin() */
     pool->life.passing = old;
     dbal__life_part(old, count_of(old));
 }
@@ -127,7 +127,7 @@ look_beside(dbal_pool *pool)
     dbal__slot *old = choose(pool, &any);
     if (old != NULL && dbal__slot_is_idle(old))
         pass(old);
-    else if (any)
+    if (any && pool->life.passing == NULL)
         dbal__life_arm(pool, dbal__after(dbal__loop_now(pool->loop), LOOK));
 }
 

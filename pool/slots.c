@@ -397,6 +397,7 @@ retire(dbal__slot *slot)
     if (pool->life.replacement == slot)
         pool->life.replacement = NULL;
     slot->state = DBAL__SLOT_CLOSING;
+    pool->backoff.down = pool->backoff.down || (pool->open == 0 && pool->backoff.active);
     dbal__waiters_limit(pool);
 }
 

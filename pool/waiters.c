@@ -41,7 +41,7 @@ dbal__waiters_limit(dbal_pool *pool)
 {
     /* the last connect has failed, and the next one is not to begin yet, or may hang */
     bool down = pool->settings.fail_fast && pool->open == 0 && pool->last_error != NULL &&
-                (pool->backoff.active || pool->connecting > 0);
+                (pool->backoff.active || (pool->backoff.down && pool->connecting > 0));
     pool->waiting_most = down ? 0 : (size_t)pool->settings.max_waiting;
 }
 

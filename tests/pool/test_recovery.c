@@ -518,6 +518,36 @@ START_TEST(with_fail_fast_nobody_waits_behind_a_connect_that_hangs)
 }
 END_TEST
 
+/* While one was open a connect failed, of which nobody heard again; what was open is closed since. */
+START_TEST(with_fail_fast_an_old_error_refuses_nobody)
+{
+    seen one, other;
+    open_driven("timed", "pool_fail_fast=on&pool_max_size=2&pool_pipeline_depth=1"
+                         "&pool_idle_timeout=1");
+    good(ask("take 0"));
+    fake_timed_down(true);
+    watch(ask("take 1000"), &one);
+    watch(ask("take 1"), &other);
+    until_quiet();
+    ck_assert_uint_ge(counts_now().connect_errors, 1);
+    for (int i = 0; i < 5; i++)
+        loop_fixture_advance(&fixture, 0.002), settle();
+    ck_assert_int_eq(other.settled, 1);
+    fake_timed_down(false);
+    for (int i = 0; i < 40 && counts_now().connections > 0; i++)
+        loop_fixture_advance(&fixture, 0.1);
+    until_connections(0);
+    uint64_t opened = counts_now().opened;
+    watch(ask("take 0"), &one);
+    watch(ask("take 0"), &other);
+    until_settled(&one);
+    until_settled(&other);
+    ck_assert_int_eq(one.error_class, 0);
+    ck_assert_int_eq(other.error_class, 0);
+    ck_assert_uint_ge(counts_now().opened, opened + 1);
+}
+END_TEST
+
 /* connecting fails first, and then what was open is lost too */
 START_TEST(with_fail_fast_the_last_one_that_is_lost_is_noticed)
 {
@@ -585,6 +615,7 @@ main(void)
               pool_fixture_fini);
     suite_add(suite, with_fail_fast_nobody_waits_behind_a_connect_that_hangs, before,
               pool_fixture_fini);
+    suite_add(suite, with_fail_fast_an_old_error_refuses_nobody, before, pool_fixture_fini);
     suite_add(suite, with_fail_fast_the_last_one_that_is_lost_is_noticed, before,
               pool_fixture_fini);
     suite_add(suite, fail_fast_is_for_servers_that_are_down, before, pool_fixture_fini);
