@@ -366,6 +366,40 @@ START_TEST(one_in_a_session_goes_beside_one_that_lingers)
 }
 END_TEST
 
+/* At the server it is there until it has gone. */
+START_TEST(what_waits_does_not_take_the_place_of_one_that_goes)
+{
+    holder one, two, three;
+    seen slow;
+    if (_i == DRIVER_THREAD)
+        return;
+    script->hang_close = true;
+    open_target(_i, "pool_min_size=2&pool_max_size=2&pool_max_lifetime=100&pool_query_timeout=off");
+    until_idle(2);
+    hold(&one);
+    until_held(&one);
+    watch(ask("add 1 wait g"), &slow);
+    until_count(&script->waiting, 1);
+    loop_fixture_advance(&fixture, 101);
+    loop_fixture_until(&fixture, is_changing, NULL);
+    hold(&two);
+    until_held(&two);
+    hold(&three);
+    let_go(&one);
+    until_count(&script->waiting, 2); /* the close hangs */
+    settle();
+    ck_assert_int_eq(opens(), 3);
+    fake_script_open_gate(script, "close");
+    until_held(&three);
+    ck_assert_int_eq(opens(), 4);
+    ck_assert_int_eq(slow.settled, 0);
+    let_go(&two);
+    let_go(&three);
+    fake_script_open_gate(script, "g");
+    until_settled(&slow);
+}
+END_TEST
+
 START_TEST(all_that_began_together_are_replaced_one_by_one)
 {
     open_target(_i, "pool_min_size=4&pool_max_size=4&pool_max_lifetime=100");
@@ -613,6 +647,7 @@ main(void)
     add(suite, one_that_lingers_does_not_delay_the_others);
     add(suite, one_that_lingers_does_not_delay_those_that_are_drained);
     add(suite, one_in_a_session_goes_beside_one_that_lingers);
+    add(suite, what_waits_does_not_take_the_place_of_one_that_goes);
     add(suite, all_that_began_together_are_replaced_one_by_one);
     add(suite, old_ones_serve_while_there_are_no_new_ones);
     add(suite, drained_while_the_new_one_is_opened);
