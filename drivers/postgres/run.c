@@ -257,6 +257,13 @@ forget_prepared(dbal__postgres_connection *self, const dbal__postgres_expected *
         dbal__postgres_statements_doubt(&self->statements);
 }
 
+static void
+note_changes(dbal__postgres_connection *self, const dbal__postgres_expected *item)
+{
+    note_limit(self, item);
+    forget_prepared(self, item);
+}
+
 static dbal__postgres_answered
 run_once(dbal__postgres_connection *self, dbal__postgres_expected *item)
 {
@@ -311,7 +318,7 @@ dbal__postgres_run(void *connection, dbal_request *request, dbal_fault *fault)
     if (answered != DBAL__POSTGRES_ANSWER_TAKEN || PQstatus(self->pg) == CONNECTION_BAD)
         say_lost(self, &item);
     else
-        note_limit(self, &item), forget_prepared(self, &item);
+        note_changes(self, &item);
     PQsetnonblocking(self->pg, 0);
     if (!item.failed)
         close_doomed(self);

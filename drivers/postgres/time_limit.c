@@ -34,9 +34,9 @@ dbal__postgres_time_limit_step(const dbal__postgres_time_limit *limit, int64_t n
                                int64_t deadline, int *ret_limit)
 {
     bool sure = !limit->unknown && !limit->doubted, alone = limit->alone != DBAL__POSTGRES_SETS_NOT;
-    bool none =
-        limit->off || alone; /* but what was set before, and may be in force, is given back */
+    bool none = limit->off || alone;
     int64_t rest = none ? 0 : rest_of(now, deadline), wanted = LEAST;
+    /* what was set before, and may be in force, is given back all the same */
     if ((alone && !limit->unknown) || (none && !limit->took))
         return DBAL__POSTGRES_TIME_KEEP;
     if (rest == 0) {
@@ -124,20 +124,26 @@ read_base(const char *text, int *ret_base)
     return false;
 }
 
-/* It ran out of time, was hit by a cancel, or stood in a transaction that has failed. */
+static bool
+is_of_class(const PGresult *result, const char *sqlstate_class)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state != NULL && strncmp(state, sqlstate_class, 2) == 0;
+}
+
+/* It stood in a transaction that has failed, which says nothing of it. */
+static bool
+stood_in_failed(const PGresult *result)
+{
+    return is_of_class(result, "25");
+}
+
+/* Or it ran out of time, was hit by a cancel, or the connection is lost. */
 static bool
 may_pass(const PGresult *result)
 {
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    return state == NULL || strncmp(state, "57", 2) == 0 || strncmp(state, "25", 2) == 0;
-}
-
-/* Of the transaction, nothing of this. */
-static bool
-stands_in_failed(const PGresult *result)
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    return state != NULL && strncmp(state, "25", 2) == 0;
+    return stood_in_failed(result) || is_of_class(result, "57") ||
+           PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL;
 }
 
 void
@@ -158,7 +164,7 @@ dbal__postgres_time_limit_answer(dbal__postgres_time_limit *limit, const PGresul
         return;
     default:
         if (limit->asking)
-            limit->failures += !stands_in_failed(result);
+            limit->failures += !stood_in_failed(result);
         else if (last)
             be_unknown(limit);
         limit->asking = false;

@@ -448,7 +448,7 @@ void dbal_host_timer(dbal_host *host, double seconds);
 void dbal_host_wake(dbal_host *host);
 /** The loop's clock in nanoseconds. @param host the connection's host */
 int64_t dbal_host_now(const dbal_host *host);
-/** Runs fn in a helper thread, then done on the loop, also when the connection was lost meanwhile. @param host the connection's host @param fn may block @param done on the loop @param arg for both @return false without memory, or when too many are on their way on this loop: try later */
+/** Runs fn in a helper thread, then done on the loop, also when the connection was lost meanwhile. @param host the connection's host @param fn may block @param done on the loop @param arg for both @return false without memory, or when too many are on their way on this loop, or to where this pool's connections go: try later */
 bool dbal_host_offload(dbal_host *host, void (*fn)(void *arg), void (*done)(void *arg), void *arg);
 /** Frees what takes long to free in a helper thread, or here where there is none. @param host the connection's host @param fn frees it; must not wait for anything @param pointer for it */
 void dbal_host_dispose(dbal_host *host, void (*fn)(void *pointer), void *pointer);
