@@ -251,6 +251,14 @@ end_snapshot(dbal__sqlite_connection *c)
         sqlite3_exec(c->db, "rollback", NULL, NULL, NULL);
 }
 
+/* What nobody else has any more is not what is to be kept. */
+static bool
+is_of_its_place(dbal__sqlite_connection *c, dbal_fault *fault)
+{
+    return !dbal__sqlite_place_is_lost(c->config->place, &c->files) ||
+           dbal__sqlite_place_check(c->config->place, &c->files, fault);
+}
+
 static bool
 make_copy(copy *self)
 {
@@ -270,7 +278,8 @@ dbal__sqlite_backup(void *connection, dbal_request *request, dbal_fault *fault)
     dbal__sqlite_connection *c = connection;
     copy self = {.c = c, .request = request, .fault = fault};
     dbal__sqlite_wait_begin(c, request, dbal_request_deadline(request));
-    bool ok = read_target(&self) && is_free(&self) && make_partial(&self) && make_copy(&self);
+    bool ok = is_of_its_place(c, fault) && read_target(&self) && is_free(&self) &&
+              make_partial(&self) && make_copy(&self);
     if (self.partial[0] != '\0')
         unlink(self.partial);
     dbal__sqlite_wait_end(c);

@@ -131,6 +131,19 @@ START_TEST(a_copy_is_the_database)
 }
 END_TEST
 
+/* the copy would be of a file that nobody else has any more */
+START_TEST(not_of_a_file_that_is_gone)
+{
+    char aside[128];
+    snprintf(aside, sizeof aside, "%s.aside", db.path);
+    ck_assert_int_eq(rename(db.path, aside), 0);
+    ck_assert(!back_up(&db, target));
+    expect_error(db.error, DBAL_ERROR_OPERATIONAL, "58P01");
+    ck_assert(dbal_error_connection_lost(db.error));
+    ck_assert_int_eq(files("copy.db"), 0);
+}
+END_TEST
+
 START_TEST(of_a_database_in_memory)
 {
     database_close(&db);
@@ -330,6 +343,7 @@ backup_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_copy_is_the_database);
+    tcase_add_test(tests, not_of_a_file_that_is_gone);
     tcase_add_test(tests, of_a_database_in_memory);
     tcase_add_test(tests, it_is_one_moment_while_others_write);
     tcase_add_test(tests, stopped_in_the_middle_it_leaves_nothing);
