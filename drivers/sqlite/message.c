@@ -1,5 +1,6 @@
 #include "message.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,6 +71,15 @@ dbal__sqlite_message_find(const char *text, dbal__sqlite_message otherwise)
     return otherwise;
 }
 
+/* as SQLite writes it */
+static bool
+is_integer(dbal_value value, const char *part, size_t size)
+{
+    char text[24];
+    int length = snprintf(text, sizeof text, "%" PRId64, value.as.integer);
+    return value.type == DBAL_INT64 && (size_t)length == size && memcmp(text, part, size) == 0;
+}
+
 static bool
 in_parameters(const char *part, size_t size, const dbal_request *request)
 {
@@ -80,6 +90,8 @@ in_parameters(const char *part, size_t size, const dbal_request *request)
                      value.type == DBAL_JSON || value.type == DBAL_NUMERIC;
         if (bytes && value.as.bytes.size != 0 &&
             memmem(value.as.bytes.data, value.as.bytes.size, part, size) != NULL)
+            return true;
+        if (is_integer(value, part, size))
             return true;
     }
     return false;

@@ -238,6 +238,14 @@ START_TEST(values_stay_hidden)
     ask_fails(&db, "select json_extract('{}', ?1)", DBAL_PARAMS(dbal_text("secret")),
               DBAL_ERROR_DATA, "22033");
     ck_assert_ptr_null(strstr(dbal_error_message(db.error), "secret"));
+    ask_fails(&db, "vacuum into ?1", DBAL_PARAMS(dbal_text("/no/secret/x")), DBAL_ERROR_OPERATIONAL,
+              "58030");
+    ck_assert_ptr_null(strstr(dbal_error_message(db.error), "secret"));
+    ask_fails(&db, "vacuum into ?1", DBAL_PARAMS(dbal_text(db.path)), DBAL_ERROR_PROGRAMMING,
+              "42P07");
+    ask_fails(&db, "select json_extract('{}', ?1)", DBAL_PARAMS(dbal_int64(-4711)), DBAL_ERROR_DATA,
+              "22033");
+    ck_assert_ptr_null(strstr(dbal_error_message(db.error), "4711"));
 }
 END_TEST
 
