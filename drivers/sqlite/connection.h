@@ -20,7 +20,9 @@ typedef struct dbal__sqlite_connection {
     bool has_token;       /* writing needs the process's write token */
     bool tx_lost;         /* SQLite ended a transaction by itself; ROLLBACK or COMMIT clears it */
     bool lasting;         /* the session was changed in a way that reset() cannot undo */
-    bool inserted;        /* the running statement made a row with an id */
+    bool inserted;        /* the running statement, or a trigger of its, made a row with an id */
+    bool same_id;         /* one had the id that the last row before had */
+    int64_t id_before;    /* that id */
     bool stopped;         /* a handler stopped the running statement */
     int page_size;        /* bytes, 0: not known */
     unsigned ticks;       /* of the progress handler */

@@ -122,9 +122,9 @@ pragma_setting(token name)
     return meaning;
 }
 
-/* `cursor` stands behind "busy_timeout =" or "busy_timeout(" */
+/* `cursor` stands behind "busy_timeout =" or "busy_timeout(", which is `before` */
 static dbal__sqlite_meaning
-busy_timeout(const char *cursor)
+busy_timeout(token before, const char *cursor)
 {
     dbal__sqlite_meaning meaning =
         session(DBAL__SQLITE_BUSY_TIMEOUT, "the URL parameter busy_timeout");
@@ -136,6 +136,9 @@ busy_timeout(const char *cursor)
     bool digits = value.size > 0 && value.start[0] >= '0' && value.start[0] <= '9';
     if (!negative && digits)
         meaning.milliseconds = strtoll(value.start, NULL, 10);
+    if (starts_with(before, '(') && starts_with(peek(cursor), ')'))
+        next(&cursor);
+    meaning.goes_on = !dbal__sqlite_meaning_is_empty(cursor);
     return meaning;
 }
 
@@ -153,8 +156,10 @@ pragma(const char *cursor)
     bool has_value = behind.kind == DBAL_SQL_OPERATOR;
     if (is_named(name, "busy_timeout")) {
         if (has_value)
-            return busy_timeout(cursor);
+            return busy_timeout(behind, cursor);
         reads.verb = DBAL__SQLITE_BUSY_TIMEOUT;
+        bool ends = behind.kind == DBAL_SQL_END || behind.kind == DBAL_SQL_SEMICOLON;
+        reads.goes_on = !ends || !dbal__sqlite_meaning_is_empty(cursor);
         return reads;
     }
     if (is_one_of(name, acts)) {

@@ -31,6 +31,7 @@ typedef struct dbal__sqlite_meaning {
     bool lasts;           /* leaves something in the session that ROLLBACK does not undo */
     bool has_value;       /* of PRAGMA busy_timeout */
     int64_t milliseconds; /* of PRAGMA busy_timeout */
+    bool goes_on;         /* something stands behind PRAGMA busy_timeout */
 } dbal__sqlite_meaning;
 
 dbal__sqlite_meaning dbal__sqlite_meaning_of(const char *sql);

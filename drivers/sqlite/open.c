@@ -111,9 +111,12 @@ may_be_a_database(const dbal__sqlite_config *config)
 static void
 on_update(void *arg, int what, const char *database, const char *table, sqlite3_int64 rowid)
 {
-    (void)database, (void)table, (void)rowid;
-    if (what == SQLITE_INSERT)
-        ((dbal__sqlite_connection *)arg)->inserted = true;
+    dbal__sqlite_connection *c = arg;
+    (void)database, (void)table;
+    if (what != SQLITE_INSERT)
+        return;
+    c->inserted = true;
+    c->same_id = c->same_id || rowid == c->id_before;
 }
 
 static int

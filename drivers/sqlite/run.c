@@ -231,9 +231,11 @@ report_changes(dbal__sqlite_connection *c, dbal__sqlite_verb verb, dbal_request 
     int64_t changes = sqlite3_changes(c->db);
 #endif
     dbal_request_affected(request, changes);
-    /* where nothing changed it was a trigger that made a row, and the id is of a statement before */
-    if (verb == DBAL__SQLITE_INSERT && c->inserted && changes != 0)
-        dbal_request_last_insert_id(request, sqlite3_last_insert_rowid(c->db));
+    /* else it was a trigger that made a row, and the id is of a statement before */
+    int64_t id = sqlite3_last_insert_rowid(c->db);
+    bool made = c->inserted && (id != c->id_before || c->same_id);
+    if (verb == DBAL__SQLITE_INSERT && made && changes != 0)
+        dbal_request_last_insert_id(request, id);
 }
 
 /* false; the fault says why, unless the sink knows better */
@@ -266,7 +268,9 @@ run_statement(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_reques
     bool was_open = in_sqlite_transaction(c);
     bool commits =
         (s->writes && !was_open) || verb == DBAL__SQLITE_COMMIT || verb == DBAL__SQLITE_RELEASE;
-    c->inserted = false;
+    c->inserted = c->same_id = false;
+    if (verb == DBAL__SQLITE_INSERT)
+        c->id_before = sqlite3_last_insert_rowid(c->db);
     bool borrowed;
     bool ok = dbal__sqlite_bind(c, s->stmt, request, &borrowed, fault);
     if (ok) {
@@ -287,23 +291,26 @@ run_statement(dbal__sqlite_connection *c, dbal__sqlite_statement *s, dbal_reques
 }
 
 static bool
-check_parameters(const dbal__sqlite_statement *s, dbal_request *request, dbal_fault *fault)
+check_parameters(int wanted, dbal_request *request, dbal_fault *fault)
 {
     size_t given = dbal_request_parameter_count(request);
-    if (given == (size_t)s->parameters)
+    if (given == (size_t)wanted)
         return true;
     dbal_fault_set(fault, DBAL_ERROR_PROGRAMMING, "07001",
-                   "the statement has %d parameters, and %zu values were given", s->parameters,
-                   given);
+                   "the statement has %d parameters, and %zu values were given", wanted, given);
     return false;
 }
 
 /* PRAGMA busy_timeout, which would replace the busy handler and with it the way to stop a wait */
 static bool
 run_busy_timeout(dbal__sqlite_connection *c, const dbal__sqlite_meaning *meaning,
-                 dbal_request *request)
+                 dbal_request *request, dbal_fault *fault)
 {
     enum { MILLISECONDS_MAX = 86400000 };
+    if (meaning->goes_on)
+        return fail(fault, DBAL_ERROR_PROGRAMMING, "42601", "there is more than one statement");
+    if (!check_parameters(0, request, fault))
+        return false;
     if (meaning->has_value) {
         int64_t ms = meaning->milliseconds;
         c->busy_timeout = (ms < MILLISECONDS_MAX ? ms : MILLISECONDS_MAX) * 1000000;
@@ -333,12 +340,15 @@ run_new(dbal__sqlite_connection *c, dbal_request *request, dbal_fault *fault)
     if (!may_compile(c, &meaning, request, fault))
         return false;
     if (meaning.verb == DBAL__SQLITE_BUSY_TIMEOUT)
-        return run_busy_timeout(c, &meaning, request);
+        return run_busy_timeout(c, &meaning, request, fault);
+    /* preparing it runs it, whatever is found to be wrong then */
+    if (meaning.verb == DBAL__SQLITE_PRAGMA)
+        c->lasting = c->lasting || meaning.lasts;
     dbal__sqlite_statement *s = make_statement(c, request, &meaning, fault);
     if (s == NULL)
         return false;
-    bool ok = check_parameters(s, request, fault) && (!s->writes || may_write(c, request, fault)) &&
-              run_statement(c, s, request, fault);
+    bool ok = check_parameters(s->parameters, request, fault) &&
+              (!s->writes || may_write(c, request, fault)) && run_statement(c, s, request, fault);
     if (!s->cached)
         dbal__sqlite_statement_free(s);
     return ok;
@@ -359,8 +369,8 @@ run(dbal__sqlite_connection *c, dbal_request *request, dbal_fault *fault)
         dbal__sqlite_cache_get(&c->cache, sql, size, dbal_request_hash(request));
     if (s == NULL)
         return run_new(c, request, fault);
-    return check_parameters(s, request, fault) && (!s->writes || may_write(c, request, fault)) &&
-           run_statement(c, s, request, fault);
+    return check_parameters(s->parameters, request, fault) &&
+           (!s->writes || may_write(c, request, fault)) && run_statement(c, s, request, fault);
 }
 
 /* Pages that were found damaged are read again next time: the file may have been restored since. */

@@ -71,6 +71,29 @@ START_TEST(ids_of_triggers)
 }
 END_TEST
 
+/* the same, where the statement changed a row, but made none that has an id */
+START_TEST(ids_of_triggers_behind_changes)
+{
+    ASK(&db, "create table log (id integer primary key, a)");
+    ASK(&db, "create table u (a primary key, n) without rowid");
+    ASK(&db, "create trigger told after update on t begin insert into log (a) values (new.a); end");
+    ASK(&db, "create trigger made after insert on u begin insert into log (a) values (new.a); end");
+    ASK(&db, "insert into t (id, a) values (7, 'x'), (41, 'y')");
+    ck_assert_int_eq(dbal_result_last_insert_id(db.result), 41);
+    ASK(&db, "insert into t (id) values (7) on conflict (id) do update set a = 5");
+    ck_assert_int_eq(dbal_result_affected(db.result), 1);
+    ck_assert_int_eq(dbal_result_last_insert_id(db.result), 0);
+    ASK(&db, "insert into u values (1, 2)");
+    ck_assert_int_eq(dbal_result_affected(db.result), 1);
+    ck_assert_int_eq(dbal_result_last_insert_id(db.result), 0);
+    ask_int64(&db, "select count(*) from log", 2);
+    /* one that is the same as before is an id all the same */
+    ASK(&db, "create table v (id integer primary key)");
+    ASK(&db, "insert into v values (41)");
+    ck_assert_int_eq(dbal_result_last_insert_id(db.result), 41);
+}
+END_TEST
+
 /* SQLite itself does not look again at the file for these */
 START_TEST(a_schema_that_another_has_changed)
 {
@@ -210,6 +233,24 @@ START_TEST(busy_timeout_is_our_own)
 }
 END_TEST
 
+/* what stands behind it is not left out without a word */
+START_TEST(busy_timeout_is_one_statement)
+{
+    const char *const two[] = {"pragma busy_timeout = 20; delete from t",
+                               "pragma busy_timeout(20); delete from t",
+                               "pragma busy_timeout; delete from t", "pragma busy_timeout = 20 30"};
+    for (size_t i = 0; i < sizeof two / sizeof two[0]; i++) {
+        ask_fails(&db, two[i], DBAL_NO_PARAMS, DBAL_ERROR_PROGRAMMING, "42601");
+        ask_int64(&db, "pragma busy_timeout", 5000);
+    }
+    ask_int64(&db, "pragma busy_timeout = +20 ; -- that is all", 20);
+    ask_int64(&db, "pragma busy_timeout=-5", 0);
+    ask_int64(&db, "pragma main.busy_timeout(20);;", 20);
+    ask_fails(&db, "pragma busy_timeout", DBAL_PARAMS(dbal_int64(1)), DBAL_ERROR_PROGRAMMING,
+              "07001");
+}
+END_TEST
+
 /* parameters go by their number, whatever the order in the text */
 START_TEST(parameters_by_number)
 {
@@ -246,6 +287,7 @@ statement_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, affected_rows_and_ids);
     tcase_add_test(tests, ids_of_triggers);
+    tcase_add_test(tests, ids_of_triggers_behind_changes);
     tcase_add_test(tests, a_schema_that_another_has_changed);
     tcase_add_test(tests, the_rowid_function_works);
     tcase_add_test(tests, returning);
@@ -255,6 +297,7 @@ statement_suite(void)
     tcase_add_test(tests, schema_changes_under_cached_statements);
     tcase_add_test(tests, pragmas_work_every_time);
     tcase_add_test(tests, busy_timeout_is_our_own);
+    tcase_add_test(tests, busy_timeout_is_one_statement);
     tcase_add_test(tests, parameters_by_number);
     tcase_add_test(tests, closing_with_virtual_tables);
     suite_add_tcase(suite, tests);

@@ -211,6 +211,21 @@ START_TEST(reset_refuses_a_changed_session)
 }
 END_TEST
 
+/* preparing a PRAGMA runs it, also one that is refused then */
+START_TEST(reset_knows_of_refused_settings)
+{
+    static const char *const refused[] = {"pragma foreign_keys = off; select 1",
+                                          "explain pragma foreign_keys = off; select 1"};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        ask_fails(&db, refused[i], DBAL_NO_PARAMS, DBAL_ERROR_PROGRAMMING, "42601");
+        ck_assert(!reset());
+        database_close(&db);
+        ck_assert(database_try_open(&db));
+        ask_int64(&db, "pragma foreign_keys", 1);
+    }
+}
+END_TEST
+
 /* a database in memory is its connection: it is tidied instead */
 START_TEST(reset_tidies_memory)
 {
@@ -250,6 +265,7 @@ transaction_suite(void)
     tcase_add_test(tests, a_broken_promise_to_read);
     tcase_add_test(tests, reset_rolls_back);
     tcase_add_loop_test(tests, reset_refuses_a_changed_session, 0, 4);
+    tcase_add_test(tests, reset_knows_of_refused_settings);
     tcase_add_test(tests, reset_tidies_memory);
     suite_add_tcase(suite, tests);
     return suite;
