@@ -124,9 +124,11 @@ tell(dbal_pool *pool, const dbal_histogram *told, dbal_histogram_fn *fn, void *a
     dbal__ready *ready = &pool->loop->ready;
     if (fn == NULL)
         return;
+    dbal__loop_enter(pool->loop); /* so that it does not free it */
     dbal__ready_app_enter(ready);
     fn(told, arg);
     dbal__ready_app_leave(ready);
+    dbal__loop_leave(pool->loop);
 }
 
 size_t

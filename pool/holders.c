@@ -128,11 +128,13 @@ tell_one(dbal__ticket *ticket, void *arg)
     one->count++;
     if (one->fn == NULL)
         return;
-    dbal__ready *ready = &ticket->pool->loop->ready;
+    dbal_loop *loop = ticket->pool->loop;
     dbal__connection_ref(connection);
-    dbal__ready_app_enter(ready);
+    dbal__loop_enter(loop); /* so that it does not free it */
+    dbal__ready_app_enter(&loop->ready);
     one->fn(&holder, one->arg);
-    dbal__ready_app_leave(ready);
+    dbal__ready_app_leave(&loop->ready);
+    dbal__loop_leave(loop);
     dbal__connection_unref(connection);
 }
 

@@ -136,6 +136,26 @@ START_TEST(who_is_told_may_close_the_pool)
 }
 END_TEST
 
+static void
+free_it(const dbal_holder *told, void *arg)
+{
+    (void)told, (void)arg;
+    dbal_loop_free(fixture.loop);
+}
+
+/* it is within a callback of the loop, also where the program is not */
+START_TEST(who_is_told_may_not_free_the_loop)
+{
+    holder first;
+    open_target(_i, "pool_max_size=2");
+    hold_as(&first, NULL);
+    ck_assert_uint_eq(dbal_pool_holders(pool, free_it, NULL), 1);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "dbal_loop_free refused"), 1);
+    run(&first, "get");
+    end_holding(&first);
+}
+END_TEST
+
 /* ---- the error of who waited in vain ---- */
 
 START_TEST(the_error_names_the_oldest_session)
@@ -352,6 +372,7 @@ main(void)
     Suite *suite = suite_create("holders");
     add(suite, sessions_are_listed);
     add(suite, who_is_told_may_close_the_pool);
+    add(suite, who_is_told_may_not_free_the_loop);
     add(suite, the_error_names_the_oldest_session);
     add(suite, the_error_tells_of_the_server_and_when);
     add(suite, long_sql_is_cut_at_a_character);

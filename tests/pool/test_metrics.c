@@ -212,6 +212,24 @@ START_TEST(who_is_told_may_close_the_pool)
 }
 END_TEST
 
+static void
+free_it(const dbal_histogram *told, void *arg)
+{
+    (void)told, (void)arg;
+    dbal_loop_free(fixture.loop);
+}
+
+/* it is within a callback of the loop, also where the program is not */
+START_TEST(who_is_told_may_not_free_the_loop)
+{
+    open_target(_i, "pool_histograms=on&pool_max_size=1");
+    run("get", "cart");
+    ck_assert_uint_eq(dbal_pool_histograms(pool, free_it, NULL), 4);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "dbal_loop_free refused"), 4);
+    run("get", "cart");
+}
+END_TEST
+
 /* ---- Prometheus ---- */
 
 static exposition text;
@@ -378,6 +396,7 @@ main(void)
     add(suite, labels_are_bounded, TARGETS);
     add(suite, long_and_broken_labels, TARGETS);
     add(suite, who_is_told_may_close_the_pool, TARGETS);
+    add(suite, who_is_told_may_not_free_the_loop, TARGETS);
     add(suite, all_counters_and_gauges, TARGETS);
     add(suite, values_are_escaped, 1);
     add(suite, histograms_in_the_text, TARGETS);

@@ -9,7 +9,7 @@
 
 static const char *const targets[][2] = {
     {"fake", ""}, {"fake", "&level=0"}, {"fake", "&level=2"}, {"native", ""}};
-enum { TARGETS = sizeof targets / sizeof targets[0], MOVING = 2, TEXT = 256 };
+enum { TARGETS = sizeof targets / sizeof targets[0], MOVING = 2, TEXT = 256, DRAINS = 8 };
 
 typedef enum kind { ACQUIRE, RELEASE, CLOSE, KINDS } kind;
 
@@ -20,11 +20,24 @@ typedef struct program {
     uint64_t last;     /* id */
     uint64_t held;     /* the id of the connection of the one session that there is */
     kind closes, asks; /* there the pool is closed, or asked; KINDS: nowhere */
+    seen drained[DRAINS];
+    int drains;
+    bool changes; /* each time the pool is drained and resized, and the loop freed */
     seen inner;
     bool mute; /* nothing is written down, and sessions may be many */
 } program;
 
 static program hook;
+
+static void
+change_all(void)
+{
+    dbal_error *error = NULL;
+    ck_assert(dbal_pool_resize(pool, 0, 3, &error));
+    if (hook.drains < DRAINS)
+        watch(dbal_pool_drain(pool), &hook.drained[hook.drains++]);
+    dbal_loop_free(fixture.loop);
+}
 
 static void
 hear(kind what, const dbal_connection_info *connection)
@@ -45,6 +58,8 @@ hear(kind what, const dbal_connection_info *connection)
     strncat(hook.text, one, TEXT - strlen(hook.text) - 1);
     if (hook.closes == what && hook.inner.settled == 0 && hook.count[what] == 1)
         watch(dbal_pool_close(pool), &hook.inner);
+    if (hook.changes)
+        change_all();
     if (hook.asks == what && hook.count[what] == 1)
         watch(dbal_pool_query(pool, "get", DBAL_NO_PARAMS), &hook.inner);
 }
@@ -219,6 +234,19 @@ START_TEST(each_may_ask_the_pool)
 }
 END_TEST
 
+START_TEST(each_may_change_the_pool)
+{
+    open_with(_i, "");
+    hook.changes = true;
+    good(session("one", "get"));
+    hook.changes = false;
+    good(dbal_pool_close(pool));
+    ck_assert_int_eq(hook.count[ACQUIRE], 1);
+    ck_assert_int_eq(hook.count[RELEASE], 1);
+    ck_assert_uint_ge(log_lines_count(&fixture.log, "dbal_loop_free refused"), 2);
+}
+END_TEST
+
 START_TEST(the_loops_end_is_told)
 {
     holder one;
@@ -316,6 +344,7 @@ main(void)
     add(suite, a_lost_one_is_released_and_closed_once, TARGETS);
     add(suite, each_may_close_the_pool, TARGETS);
     add(suite, each_may_ask_the_pool, TARGETS);
+    add(suite, each_may_change_the_pool, TARGETS);
     add(suite, the_loops_end_is_told, TARGETS);
     suite_add(suite, without_memory, register_fakes, NULL);
     return suite_run(suite);
