@@ -90,20 +90,57 @@ is_word(char c)
            (c & 0x80) != 0;
 }
 
-/* whether the text begins with the secret as a whole; keeps the longest */
+/*
+ * A part of a text, and how long the longest secret is that begins at each of its places. There may be
+ * a million of secrets: all are gone through once for many places.
+ */
+enum { PLACES = 512, NO_PLACE = -1 };
+
+typedef struct window {
+    const char *from, *end, *stop; /* stop: of the whole text */
+    size_t longest[PLACES];
+    int16_t first[256], next[PLACES]; /* the places that begin with a byte */
+} window;
+
+/* notes where the text has the secret as a whole */
 static bool
 begins_with(dbal_bytes secret, dbal_bytes text, void *arg)
 {
-    size_t *longest = arg;
-    const char *at = text.data, *value = secret.data;
-    if (secret.size <= *longest || secret.size > text.size || *at != *value ||
-        memcmp(at, value, secret.size) != 0)
-        return false;
-    bool goes_on =
-        secret.size < text.size && is_word(at[secret.size - 1]) && is_word(at[secret.size]);
-    if (!goes_on)
-        *longest = secret.size;
+    window *self = arg;
+    const char *value = secret.data;
+    (void)text;
+    for (int i = self->first[(unsigned char)*value]; i != NO_PLACE; i = self->next[i]) {
+        const char *at = self->from + i, *behind = at + secret.size;
+        if (secret.size <= self->longest[i] || secret.size > (size_t)(self->stop - at) ||
+            memcmp(at, value, secret.size) != 0)
+            continue;
+        bool goes_on = behind < self->stop && is_word(behind[-1]) && is_word(*behind);
+        if (!goes_on)
+            self->longest[i] = secret.size;
+    }
     return false;
+}
+
+/* how long the longest secret is that begins at `at`, which only goes forward */
+static size_t
+longest_at(window *self, const char *text, const char *at, const dbal_request *request)
+{
+    if (at < self->end)
+        return self->longest[at - self->from];
+    int count = self->stop - at < PLACES ? (int)(self->stop - at) : PLACES;
+    self->from = at;
+    self->end = at + count;
+    memset(self->longest, 0, sizeof self->longest);
+    memset(self->first, NO_PLACE, sizeof self->first);
+    for (int i = 0; i < count; i++) {
+        unsigned char byte = (unsigned char)at[i];
+        if (at + i != text && is_word(at[i - 1]) && is_word(at[i]))
+            continue; /* within a word */
+        self->next[i] = self->first[byte];
+        self->first[byte] = (int16_t)i;
+    }
+    ask_all(request, begins_with, (dbal_bytes){NULL, 0}, self);
+    return self->longest[0];
 }
 
 static bool
@@ -132,12 +169,11 @@ integer_size(const char *at, const char *stop, const dbal_request *request)
 
 /* bytes at `at` that are a parameter's; 0 for none */
 static size_t
-secret_size(const char *text, const char *at, const char *stop, const dbal_request *request,
+secret_size(window *secrets, const char *text, const char *at, const dbal_request *request,
             bool pieces)
 {
-    size_t size = 0;
-    if (at == text || !is_word(at[-1]) || !is_word(*at))
-        ask_all(request, begins_with, (dbal_bytes){at, (size_t)(stop - at)}, &size);
+    const char *stop = secrets->stop;
+    size_t size = longest_at(secrets, text, at, request);
     if (size == 0 && pieces && (at == text || !is_word(at[-1])))
         size = integer_size(at, stop, request);
     if (size != 0 || !pieces || at == text || at[-1] != '"')
@@ -155,13 +191,14 @@ dbal__postgres_secret_hide(const char *text, const dbal_request *request, bool p
 {
     writer w = {to, 0};
     const char *at = text, *stop = text + strlen(text);
+    window secrets = {.from = text, .end = text, .stop = stop};
     bool any = request != NULL && dbal_request_parameter_count(request) != 0;
     if (!any) {
         put(&w, text, (size_t)(stop - text));
         at = text + w.size;
     }
     while (at < stop && !is_full(&w)) {
-        size_t size = secret_size(text, at, stop, request, pieces);
+        size_t size = secret_size(&secrets, text, at, request, pieces);
         put(&w, size != 0 ? HIDDEN : at, size != 0 ? sizeof HIDDEN - 1 : 1);
         at += size != 0 ? size : 1;
     }

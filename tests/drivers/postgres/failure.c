@@ -5,6 +5,7 @@
 #include "drivers/postgres/failure.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/postgres/answer.h"
@@ -64,6 +65,19 @@ __wrap_PQresultStatus(const PGresult *result)
 {
     (void)result;
     return said.status;
+}
+
+/* how often a parameter was looked at */
+static size_t values_asked;
+
+dbal_value __real_dbal_request_parameter(const dbal_request *request, size_t index);
+dbal_value __wrap_dbal_request_parameter(const dbal_request *request, size_t index);
+
+dbal_value
+__wrap_dbal_request_parameter(const dbal_request *request, size_t index)
+{
+    values_asked++;
+    return __real_dbal_request_parameter(request, index);
 }
 
 static asked a;
@@ -364,6 +378,42 @@ START_TEST(a_name_that_the_server_does_not_know)
 }
 END_TEST
 
+/* however many parameters there are, the loop must not stand still over an error */
+START_TEST(many_secrets_are_gone_through_once)
+{
+    enum { MANY = 60000 };
+    dbal_value *values = calloc(MANY, sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    for (int i = 0; i < MANY; i++)
+        values[i] = dbal_text(i == MANY / 2 ? "secret" : "none");
+    said.sqlstate = "23505";
+    said.message = "a message of some length, which shows a secret once, or \"secret\" twice";
+    values_asked = 0;
+    const dbal_error *e = fail_with("select 1", (dbal_params){MANY, values});
+    ck_assert_str_eq(dbal_error_message(e),
+                     "a message of some length, which shows a … once, or \"…\" twice");
+    ck_assert_uint_gt(values_asked, MANY / 2);
+    ck_assert_uint_le(values_asked, 2 * MANY);
+    free(values);
+}
+END_TEST
+
+/* one behind the other, further than is looked at in one go */
+START_TEST(secrets_in_a_long_text)
+{
+    static char text[4096], wanted[4096];
+    size_t at = 0, to = 0;
+    for (int i = 0; i < 150; i++) {
+        at += (size_t)sprintf(text + at, "secret-%d ", i % 2);
+        to += (size_t)sprintf(wanted + to, "%s ", i % 2 == 0 ? "…" : "secret-1");
+    }
+    said.sqlstate = "23505";
+    said.message = text;
+    dbal_params params = DBAL_PARAMS(dbal_text("secret-0"), dbal_text("ecret-1"));
+    ck_assert_str_eq(dbal_error_message(fail_with("select 1", params)), wanted);
+}
+END_TEST
+
 Suite *
 failure_suite(void)
 {
@@ -379,5 +429,7 @@ failure_suite(void)
     suite_add(suite, a_last_word_is_one, setup, teardown);
     suite_add(suite, a_name_that_the_server_does_not_know, setup, teardown);
     suite_add(suite, libpq_has_no_sqlstate, setup, teardown);
+    suite_add(suite, many_secrets_are_gone_through_once, setup, teardown);
+    suite_add(suite, secrets_in_a_long_text, setup, teardown);
     return suite;
 }
