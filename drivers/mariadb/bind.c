@@ -50,6 +50,27 @@ bind_number(MYSQL_BIND *to, dbal__mariadb_slot *slot, const dbal_value *value)
     to->buffer = slot;
 }
 
+/*
+ * What MariaDB holds in a decimal. Of what it does not it would make, without a word, 0 or the nearest
+ * that it does; a text it takes as a number too, or says what is wrong with it.
+ */
+static bool
+is_decimal(dbal_bytes number)
+{
+    enum { DIGITS = 65, FRACTION = 38 };
+    const char *at = number.data, *end = at + number.size, *point = NULL;
+    size_t digits = 0;
+    at += at < end && (*at == '-' || *at == '+');
+    for (; at < end && ((*at >= '0' && *at <= '9') || (*at == '.' && point == NULL)); at++) {
+        if (*at == '.')
+            point = at;
+        else
+            digits++;
+    }
+    size_t fraction = point != NULL ? (size_t)(end - point - 1) : 0;
+    return at == end && digits != 0 && digits <= DIGITS && fraction <= FRACTION;
+}
+
 static bool
 refuse(int index, const dbal_value *value, dbal_fault *fault)
 {
@@ -91,7 +112,8 @@ bind_value(MYSQL_BIND *to, dbal__mariadb_slot *slot, const dbal_value *value)
         bind_bytes(to, MYSQL_TYPE_STRING, value->as.bytes.data, value->as.bytes.size);
         return true;
     case DBAL_NUMERIC:
-        bind_bytes(to, MYSQL_TYPE_NEWDECIMAL, value->as.bytes.data, value->as.bytes.size);
+        bind_bytes(to, is_decimal(value->as.bytes) ? MYSQL_TYPE_NEWDECIMAL : MYSQL_TYPE_STRING,
+                   value->as.bytes.data, value->as.bytes.size);
         return true;
     case DBAL_BLOB:
         bind_bytes(to, MYSQL_TYPE_BLOB, value->as.bytes.data, value->as.bytes.size);

@@ -184,6 +184,41 @@ START_TEST(cells_may_grow_from_row_to_row)
 }
 END_TEST
 
+START_TEST(a_number_that_mariadb_does_not_have_is_not_0)
+{
+    static const char more[] =
+        "1234567890123456789012345678901234567890123456789012345678901234567";
+    RUN("create table d(d decimal(20,2), v varchar(100))");
+    run_ok("insert into d(d) values ($1)", DBAL_PARAMS(dbal_numeric("-12.50")));
+    ends_badly(
+        dbal_pool_query(pool, "insert into d(d) values ($1)", DBAL_PARAMS(dbal_numeric("NaN"))),
+        DBAL_ERROR_DATA, "22007");
+    ends_badly(
+        dbal_pool_query(pool, "insert into d(d) values ($1)", DBAL_PARAMS(dbal_numeric(more))),
+        DBAL_ERROR_DATA, "22003");
+    run_ok("insert into d(v) values ($1)", DBAL_PARAMS(dbal_numeric(more)));
+    dbal_outcome outcome = run("select v from d where v is not null", DBAL_NO_PARAMS);
+    ck_assert_str_eq(dbal_result_text(dbal_outcome_result(outcome), 0, 0), more);
+    dbal_outcome_clear(&outcome);
+    ck_assert_int_eq(run_number("select count(*) from d where d is not null"), 1);
+}
+END_TEST
+
+START_TEST(columns_stay_what_they_are_when_a_kept_statement_runs_again)
+{
+    RUN("create table k(u uuid, i inet6, j json, b varbinary(4))");
+    RUN("insert into k values ('123e4567-e89b-12d3-a456-426655440000', '::1', '[1]', 'abc')");
+    static const dbal_type types[] = {DBAL_UUID, DBAL_TEXT, DBAL_JSON, DBAL_BLOB};
+    for (int i = 0; i < 3; i++) {
+        dbal_outcome outcome = run("select u, i, j, b from k", DBAL_NO_PARAMS);
+        for (size_t column = 0; column < 4; column++)
+            ck_assert_int_eq(dbal_result_get(dbal_outcome_result(outcome), 0, column).type,
+                             types[column]);
+        dbal_outcome_clear(&outcome);
+    }
+}
+END_TEST
+
 void
 add_types(Suite *suite)
 {
@@ -197,4 +232,7 @@ add_types(Suite *suite)
     suite_add(suite, the_server_thinks_the_same_of_parameters, before, session_end);
     suite_add(suite, what_mariadb_cannot_hold_is_refused, before, session_end);
     suite_add(suite, cells_may_grow_from_row_to_row, before, session_end);
+    suite_add(suite, a_number_that_mariadb_does_not_have_is_not_0, before, session_end);
+    suite_add(suite, columns_stay_what_they_are_when_a_kept_statement_runs_again, before,
+              session_end);
 }
