@@ -10,6 +10,7 @@
 #include "cache.h"
 #include "config.h"
 #include "kill.h"
+#include "time_limit.h"
 #include "wait.h"
 
 /* How a transaction ended that nobody has ended. */
@@ -29,8 +30,11 @@ typedef struct dbal__mariadb_connection {
     dbal__mariadb_ended ended; /* until ROLLBACK or COMMIT */
     bool lost;                 /* it is of no more use */
     bool moved;                /* another database was chosen */
-    bool was_sent;             /* the server may have the running statement */
-    dbal_request *request;     /* the running one */
+    bool in_role;              /* a role was taken on, or laid down */
+    size_t packet;             /* the most bytes that the server takes at once, 0: nobody knows */
+    dbal__mariadb_time_limit time_limit;
+    bool was_sent;         /* the server may have the running statement */
+    dbal_request *request; /* the running one */
 } dbal__mariadb_connection;
 
 bool dbal__mariadb_open(void *connection, dbal_opening *opening, dbal_fault *fault);
@@ -41,7 +45,7 @@ bool dbal__mariadb_ping(void *connection, dbal_fault *fault);
 bool dbal__mariadb_reset(void *connection, dbal_fault *fault);
 bool dbal__mariadb_in_transaction(void *connection);
 
-/* Sends what a session begins with; false: the handle knows why. */
+/* Sends what a session begins with, now or once more; false: the handle knows why. */
 bool dbal__mariadb_setup(dbal__mariadb_connection *self);
 /* Whether the server says that a transaction is open. */
 bool dbal__mariadb_is_in_transaction(const dbal__mariadb_connection *self);

@@ -1,5 +1,7 @@
 #include "meaning.h"
 
+#include <string.h>
+
 #include "function.h"
 #include "scan.h"
 
@@ -150,9 +152,31 @@ for_one(const char *cursor, int depth)
     return plain(WRITES | ALONE);
 }
 
+/* In whatever quotes, or in a mere text: then nothing is lost but a backstop. */
+static bool
+sets_limit(const char *cursor)
+{
+    return strcasestr(cursor, "max_statement_time") != NULL;
+}
+
+/* SET ROLE name, also behind other settings */
+static bool
+sets_role(const char *cursor)
+{
+    bool begins = true;
+    for (token t = dbal__mariadb_next(&cursor); !dbal__mariadb_is_end(t);
+         t = dbal__mariadb_next(&cursor)) {
+        if (begins && dbal__mariadb_is(t, "role"))
+            return true;
+        begins = dbal__mariadb_is_byte(t, ',');
+    }
+    return false;
+}
+
 static meaning
 sets(const char *cursor, int depth)
 {
+    const char *all = cursor;
     token t = dbal__mariadb_next(&cursor);
     if (dbal__mariadb_is(t, "statement"))
         return for_one(cursor, depth);
@@ -163,7 +187,9 @@ sets(const char *cursor, int depth)
         return commits_by_itself(0);
     if (dbal__mariadb_is(t, "transaction"))
         return belongs(DBAL__MARIADB_SETS, LOCAL, transaction);
-    return belongs(DBAL__MARIADB_SETS, 0, session);
+    if (sets_role(all))
+        return belongs(DBAL__MARIADB_SETS_ROLE, 0, session);
+    return belongs(sets_limit(all) ? DBAL__MARIADB_SETS_LIMIT : DBAL__MARIADB_SETS, 0, session);
 }
 
 /* ---- DDL ---------------------------------------------------------------------------------------- */

@@ -13,6 +13,8 @@ typedef enum dbal__mariadb_control {
     DBAL__MARIADB_ROLLS_BACK,       /* ROLLBACK, but not to a savepoint */
     DBAL__MARIADB_STEPS,            /* savepoints */
     DBAL__MARIADB_SETS,             /* SET */
+    DBAL__MARIADB_SETS_LIMIT,       /* SET max_statement_time */
+    DBAL__MARIADB_SETS_ROLE,        /* SET ROLE, which nothing takes back */
     DBAL__MARIADB_HELPS,            /* HELP: the server prepares it, and then says nothing */
     DBAL__MARIADB_MOVES,            /* USE */
     DBAL__MARIADB_COMMITS_BY_ITSELF /* what MariaDB commits the open transaction for */

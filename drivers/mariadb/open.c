@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -54,11 +55,31 @@ say_late(dbal_fault *fault, const char *where, bool stopped)
     dbal_fault_set_retryable(fault, true);
 }
 
+/* What the session's own limits are, before anything is set but what the URL says. */
+static bool
+learn_limits(dbal__mariadb_connection *self)
+{
+    static const char ask[] = "select @@max_statement_time, @@max_allowed_packet";
+    if (!mariadb_connection(self->mysql))
+        return true;
+    MYSQL_RES *result = mysql_real_query(self->mysql, ask, sizeof ask - 1) == 0
+                            ? mysql_store_result(self->mysql)
+                            : NULL;
+    MYSQL_ROW row = result != NULL ? mysql_fetch_row(result) : NULL;
+    if (row != NULL && row[0] != NULL && row[1] != NULL) {
+        dbal__mariadb_time_limit_learn(&self->time_limit, row[0]);
+        self->packet = strtoul(row[1], NULL, 10);
+    }
+    mysql_free_result(result);
+    /* who stands between may not know them: then there are none */
+    return !dbal__mariadb_failure_is_lost(mysql_errno(self->mysql));
+}
+
 static bool
 set_up(dbal__mariadb_connection *self, dbal__mariadb_wait *wait)
 {
     dbal__mariadb_wait_begin(wait);
-    bool ok = dbal__mariadb_setup(self);
+    bool ok = dbal__mariadb_setup(self) && learn_limits(self);
     dbal__mariadb_wait_end(wait);
     return ok;
 }
@@ -135,12 +156,25 @@ look_at_server(dbal__mariadb_connection *self, dbal_opening *opening)
 
 /* ---- opening and closing ------------------------------------------------------------------------ */
 
+/* An account's own limit is given by the server when it logs in, and forgotten when it begins anew. */
+static bool
+set_limit(dbal__mariadb_connection *self)
+{
+    char text[DBAL__MARIADB_TIME_TEXT];
+    if (!self->time_limit.known || self->time_limit.base == 0 ||
+        self->config->options.value[DBAL__MARIADB_MAX_STATEMENT_TIME] != NULL)
+        return true;
+    dbal__mariadb_time_limit_text(&self->time_limit, 0, text);
+    return mysql_real_query(self->mysql, text, strlen(text)) == 0;
+}
+
 bool
 dbal__mariadb_setup(dbal__mariadb_connection *self)
 {
     const char *setup = self->config->setup;
     size_t size = mariadb_connection(self->mysql) ? strlen(setup) : self->config->setup_common;
-    return mysql_real_query(self->mysql, setup, (unsigned long)size) == 0;
+    dbal__mariadb_time_limit_renew(&self->time_limit);
+    return mysql_real_query(self->mysql, setup, (unsigned long)size) == 0 && set_limit(self);
 }
 
 bool

@@ -18,7 +18,6 @@ enum {
     NO_SUCH_CONSTRAINT_ROOM = 1586, /* a duplicate entry, with the key's name */
     CHECK_FAILED = 4025,
     JSON_BAD = 4038,
-    STATEMENT_TIME = 1969,
     READ_ONLY_TRANSACTION = 1792,
     READ_ONLY_SERVER = 1290,
     READ_ONLY_MODE = 1836,
@@ -66,7 +65,7 @@ static const struct {
     {ER_LOCK_DEADLOCK, {OPERATIONAL, "40001", true, false}},
     {ER_CHECKREAD, {OPERATIONAL, "40001", true, false}},
     {ER_QUERY_INTERRUPTED, {OPERATIONAL, "57014", false, false}},
-    {STATEMENT_TIME, {OPERATIONAL, "57014", false, false}},
+    {DBAL__MARIADB_STATEMENT_TIME, {OPERATIONAL, "57014", false, false}},
     {ER_CONNECTION_KILLED, {OPERATIONAL, "57P01", false, false}},
     {IDLE_TRANSACTION_GONE, {OPERATIONAL, "57P01", false, false}},
     {ER_SERVER_SHUTDOWN, {OPERATIONAL, "57P01", false, false}},

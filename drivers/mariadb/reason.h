@@ -6,6 +6,9 @@
 
 #include <dbal/driver.h>
 
+/* The server has ended it by max_statement_time; no header of the library's has its name. */
+enum { DBAL__MARIADB_STATEMENT_TIME = 1969 };
+
 typedef struct dbal__mariadb_reason {
     dbal_error_class error_class;
     const char *sqlstate;

@@ -1,5 +1,6 @@
 /* One statement, from its text to its end. */
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include <errmsg.h>
@@ -9,6 +10,7 @@
 #include "bind.h"
 #include "connection.h"
 #include "failure.h"
+#include "reason.h"
 #include "rows.h"
 #include "text.h"
 
@@ -287,15 +289,45 @@ has_all_values(const statement *s, const dbal_request *request, dbal_fault *faul
     return false;
 }
 
+/*
+ * The server would not only refuse what is more, but close the connection, often before anybody has
+ * read why.
+ */
+static bool
+fits(const connection *self, dbal_fault *fault)
+{
+    size_t count = dbal_request_parameter_count(self->request), sum;
+    dbal_request_sql(self->request, &sum);
+    bool fit = self->packet == 0 || sum < self->packet;
+    sum = 0;
+    for (size_t i = 0; self->packet != 0 && i < count; i++) {
+        dbal_value value = dbal_request_parameter(self->request, i);
+        if (value.type == DBAL_TEXT || value.type == DBAL_BLOB || value.type == DBAL_JSON)
+            sum += value.as.bytes.size;
+    }
+    if (fit && (self->packet == 0 || sum < self->packet))
+        return true;
+    dbal_fault_set(fault, DBAL_ERROR_DATA, "54000",
+                   "the statement or its values take more than the %zu bytes that the server takes "
+                   "at once (max_allowed_packet)",
+                   self->packet);
+    dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+    return false;
+}
+
 /* ---- by its text ------------------------------------------------------------------------------- */
 
 static void
-run_text(connection *self, course *c)
+run_text(connection *self, course *c, dbal__mariadb_control control)
 {
-    const char *then, *sql = dbal_request_sql(self->request, NULL);
+    size_t size;
+    const char *then, *sql = dbal_request_sql(self->request, &size);
     const char *first = dbal__mariadb_begin_first(sql, &then);
-    if (first == NULL)
-        c->taken = dbal__mariadb_text(self, self->request);
+    char exempt[DBAL__MARIADB_TIME_TEXT];
+    if (dbal__mariadb_time_limit_exempt(&self->time_limit, control, sql, exempt))
+        c->taken = dbal__mariadb_text(self, exempt, strlen(exempt), self->request);
+    else if (first == NULL)
+        c->taken = dbal__mariadb_text(self, sql, size, self->request);
     else if (dbal__mariadb_command(self, first) && dbal__mariadb_command(self, then))
         c->taken = DBAL__MARIADB_TAKEN;
     else
@@ -314,6 +346,8 @@ is_command(const dbal__mariadb_meaning *meaning, const dbal_request *request)
     case DBAL__MARIADB_ROLLS_BACK:
     case DBAL__MARIADB_STEPS:
     case DBAL__MARIADB_SETS:
+    case DBAL__MARIADB_SETS_LIMIT:
+    case DBAL__MARIADB_SETS_ROLE:
     case DBAL__MARIADB_HELPS:
         return dbal_request_parameter_count(request) == 0;
     default:
@@ -329,7 +363,7 @@ run_fresh(connection *self, course *c, statement *s, dbal_fault *fault)
 {
     unsigned code = prepare_in_room(self, c, s);
     if (code == ER_UNSUPPORTED_PS && dbal_request_parameter_count(self->request) == 0) {
-        run_text(self, c);
+        run_text(self, c, s->meaning.control);
         return true;
     }
     if (code != 0)
@@ -372,10 +406,18 @@ static void
 fail_as(const connection *self, const course *c, dbal_fault *fault)
 {
     unsigned code = c->error.code;
+    bool large = code == CR_NET_PACKET_TOO_LARGE || code == ER_NET_PACKET_TOO_LARGE;
     dbal__mariadb_failure(fault, c->error, self->request);
-    if (!self->was_sent &&
-        (code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST || code == CR_SERVER_LOST_EXTENDED))
+    if (!self->was_sent && !large && dbal__mariadb_failure_is_lost(code))
         dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+}
+
+/* The server has ended it behind its deadline: by dbal's limit, or it need not be told apart any more. */
+static bool
+is_late(const connection *self, unsigned code)
+{
+    return code == DBAL__MARIADB_STATEMENT_TIME &&
+           dbal__mariadb_now() >= dbal_request_deadline(self->request);
 }
 
 /* True: it ended well. */
@@ -388,18 +430,63 @@ conclude(connection *self, course *c, dbal_fault *fault)
         return true;
     if (c->taken == DBAL__MARIADB_REFUSED && dbal_request_satisfied(self->request))
         return true;
-    bool stopped = dbal_request_stopped(self->request);
+    bool stopped = dbal_request_stopped(self->request), late = is_late(self, c->error.code);
     if (c->taken == DBAL__MARIADB_NO_MEMORY) {
         dbal__mariadb_failure_memory(fault);
         if (self->was_sent)
             dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
-    } else if (c->taken == DBAL__MARIADB_FAILED && !(stopped && is_killed(c->error.code)))
+    } else if (c->taken == DBAL__MARIADB_FAILED && !late && !(stopped && is_killed(c->error.code)))
         fail_as(self, c, fault);
-    else if (stopped)
+    else if (stopped || late)
         dbal__mariadb_failure_stopped(fault);
     if (c->may_be_done && dbal_fault_is_set(fault))
         dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
     return false;
+}
+
+/* ---- its time --------------------------------------------------------------------------------- */
+
+/* Whether the statement can go on, after what was set for it; else the fault says why. */
+static bool
+is_set(connection *self, course *c, int value, dbal_fault *fault)
+{
+    dbal__mariadb_time_limit *limit = &self->time_limit;
+    char text[DBAL__MARIADB_TIME_TEXT];
+    dbal__mariadb_time_limit_text(limit, value, text);
+    bool ok = dbal__mariadb_command(self, text);
+    dbal__mariadb_time_limit_set(limit, value, ok);
+    if (ok)
+        return true;
+    fail_plainly(c, self->mysql);
+    unsigned code = c->error.code;
+    /* who stands between may not let it through: then nothing was ever set */
+    if (!limit->took && !dbal__mariadb_failure_is_lost(code) && !is_killed(code)) {
+        limit->known = limit->unknown = false;
+        c->error.code = 0;
+        c->taken = DBAL__MARIADB_TAKEN;
+        return true;
+    }
+    return conclude(self, c, fault);
+}
+
+/* What sets the session's own limit is to find it, and what ends a transaction is not to be ended. */
+static bool
+is_in_time(connection *self, course *c, const dbal__mariadb_meaning *meaning, dbal_fault *fault)
+{
+    dbal__mariadb_time_limit *limit = &self->time_limit;
+    const char *sql = dbal_request_sql(self->request, NULL);
+    int64_t deadline = dbal_request_deadline(self->request);
+    char text[DBAL__MARIADB_TIME_TEXT];
+    int value;
+    if (meaning->control == DBAL__MARIADB_SETS_LIMIT || meaning->control == DBAL__MARIADB_SETS_ROLE)
+        limit->alone = true;
+    if (meaning->control == DBAL__MARIADB_COMMITS || meaning->control == DBAL__MARIADB_ROLLS_BACK)
+        deadline = INT64_MAX;
+    if ((limit->present == 0 && !limit->unknown && deadline == INT64_MAX) ||
+        dbal__mariadb_time_limit_exempt(limit, meaning->control, sql, text) ||
+        !dbal__mariadb_time_limit_wants(limit, dbal__mariadb_now(), deadline, &value))
+        return true;
+    return is_set(self, c, value, fault);
 }
 
 /* Runs the statement; what is said of it is the handle's, and is copied before it is closed. */
@@ -411,7 +498,7 @@ run(connection *self, course *c, statement *s, const dbal__mariadb_meaning *mean
     const char *sql = dbal_request_sql(self->request, &size);
     bool began = true;
     if (is_command(meaning, self->request)) {
-        run_text(self, c);
+        run_text(self, c, meaning->control);
         return conclude(self, c, fault);
     }
     bool known = s != NULL;
@@ -458,8 +545,10 @@ ended_by(const course *c, const dbal__mariadb_meaning *meaning, bool ok)
     bool program = (meaning->kinds & DBAL_SQL_UNSHARED) != 0;
     if (!ok && (!program || c->error.code == ER_LOCK_DEADLOCK))
         return DBAL__MARIADB_UNDONE;
-    if (ok && (meaning->control == DBAL__MARIADB_COMMITS_BY_ITSELF ||
-               meaning->control == DBAL__MARIADB_SETS))
+    if (ok &&
+        (meaning->control == DBAL__MARIADB_COMMITS_BY_ITSELF ||
+         meaning->control == DBAL__MARIADB_SETS || meaning->control == DBAL__MARIADB_SETS_LIMIT ||
+         meaning->control == DBAL__MARIADB_SETS_ROLE))
         return DBAL__MARIADB_KEPT;
     return DBAL__MARIADB_GONE;
 }
@@ -476,6 +565,8 @@ settle(connection *self, const course *c, const dbal__mariadb_meaning *meaning, 
         sweep(self);
     if (ok && meaning->control == DBAL__MARIADB_MOVES)
         self->moved = true;
+    if (self->was_sent && meaning->control == DBAL__MARIADB_SETS_ROLE)
+        self->in_role = true;
     bool ends =
         meaning->control == DBAL__MARIADB_COMMITS || meaning->control == DBAL__MARIADB_ROLLS_BACK;
     if (was_open && !ends && !self->lost && !dbal__mariadb_is_in_transaction(self))
@@ -497,7 +588,7 @@ run_waited(connection *self, statement *s, const dbal__mariadb_meaning *meaning,
     c.wait.arg = self;
     bool was_open = dbal__mariadb_is_in_transaction(self);
     dbal__mariadb_wait_begin(&c.wait);
-    bool ok = run(self, &c, s, meaning, fault);
+    bool ok = is_in_time(self, &c, meaning, fault) && run(self, &c, s, meaning, fault);
     dbal__mariadb_cache_trim(&self->cache, dbal_request_statement_cache(self->request));
     dbal__mariadb_wait_end(&c.wait);
     settle(self, &c, meaning, was_open, ok);
@@ -521,6 +612,10 @@ dbal__mariadb_run(void *pointer, dbal_request *request, dbal_fault *fault)
     if (!may_run(self, &meaning, request, fault))
         return false;
     self->request = request;
+    if (!fits(self, fault)) {
+        self->request = NULL;
+        return false;
+    }
     self->was_sent = false;
     bool ok = run_waited(self, s, &meaning, fault);
     self->request = NULL;

@@ -53,6 +53,11 @@ dbal__mariadb_reset(void *connection, dbal_fault *fault)
                        "the session chose a database, which cannot be taken back");
         return false;
     }
+    if (self->in_role) {
+        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, NULL,
+                       "the session has set its role, which cannot be taken back");
+        return false;
+    }
     dbal__mariadb_wait_begin(&wait);
     /* at the server they are gone with the session */
     dbal__mariadb_cache_trim(&self->cache, 0);

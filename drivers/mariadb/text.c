@@ -62,10 +62,9 @@ drop_others(MYSQL *mysql)
 }
 
 dbal__mariadb_taken
-dbal__mariadb_text(dbal__mariadb_connection *self, dbal_request *request)
+dbal__mariadb_text(dbal__mariadb_connection *self, const char *sql, size_t size,
+                   dbal_request *request)
 {
-    size_t size;
-    const char *sql = dbal_request_sql(request, &size);
     self->was_sent = true;
     if (mysql_real_query(self->mysql, sql, (unsigned long)size) != 0)
         return DBAL__MARIADB_FAILED;

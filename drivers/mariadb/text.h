@@ -10,8 +10,9 @@
 #include "connection.h"
 #include "rows.h"
 
-/* Sends it and takes its rows, whose cells are integers and texts. The handle knows what failed. */
-dbal__mariadb_taken dbal__mariadb_text(dbal__mariadb_connection *self, dbal_request *request);
+/* Sends it and takes the request's rows, whose cells are integers and texts. The handle knows what failed. */
+dbal__mariadb_taken dbal__mariadb_text(dbal__mariadb_connection *self, const char *sql, size_t size,
+                                       dbal_request *request);
 /* One that gives no rows, or whose rows are of no interest; false: the handle knows why. */
 bool dbal__mariadb_command(dbal__mariadb_connection *self, const char *sql);
 

@@ -12,6 +12,7 @@ main(void)
     add_statements(suite);
     add_transactions(suite);
     add_stops(suite);
+    add_limits(suite);
     add_loss(suite);
     return session_main(suite);
 }

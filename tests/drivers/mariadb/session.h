@@ -40,6 +40,7 @@ void outcome_is(dbal_outcome outcome, dbal_error_class error_class, const char *
 
 void add_config(Suite *suite);
 void add_errors(Suite *suite);
+void add_limits(Suite *suite);
 void add_loss(Suite *suite);
 void add_meaning(Suite *suite);
 void add_opening(Suite *suite);
