@@ -12,6 +12,7 @@ typedef struct dbal__odbc_statement dbal__odbc_statement;
 struct dbal__odbc_statement {
     dbal__odbc_statement *newer, *older, *next; /* next: of its bucket */
     SQLHSTMT handle;
+    SQLULEN limit; /* of its time, in seconds; 0: its own */
     bool cached;
     uint64_t hash;
     size_t size;

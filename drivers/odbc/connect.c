@@ -62,9 +62,18 @@ know_database(dbal__odbc_connection *c)
 {
     char name[64] = "";
     SQLSMALLINT size = 0;
-    if (SQL_SUCCEEDED(SQLGetInfo(c->handle, SQL_DBMS_NAME, name, sizeof name, &size)) &&
-        strcasecmp(name, "SQLite") == 0)
-        c->database = DBAL__ODBC_SQLITE;
+    static const struct {
+        const char *name;
+        dbal__odbc_database database;
+    } known[] = {{"SQLite", DBAL__ODBC_SQLITE},
+                 {"PostgreSQL", DBAL__ODBC_POSTGRESQL},
+                 {"MySQL", DBAL__ODBC_MYSQL},
+                 {"MariaDB", DBAL__ODBC_MYSQL}};
+    if (!SQL_SUCCEEDED(SQLGetInfo(c->handle, SQL_DBMS_NAME, name, sizeof name, &size)))
+        name[0] = '\0';
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcasecmp(name, known[i].name) == 0)
+            c->database = known[i].database;
     SQLUSMALLINT has_more = SQL_FALSE;
     c->has_more = SQL_SUCCEEDED(SQLGetFunctions(c->handle, SQL_API_SQLMORERESULTS, &has_more)) &&
                   has_more == SQL_TRUE;

@@ -14,7 +14,20 @@
 #include "config.h"
 
 /* Databases whose ODBC drivers need to be known, see lite.h. */
-typedef enum dbal__odbc_database { DBAL__ODBC_ANY, DBAL__ODBC_SQLITE } dbal__odbc_database;
+typedef enum dbal__odbc_database {
+    DBAL__ODBC_ANY,
+    DBAL__ODBC_SQLITE,
+    DBAL__ODBC_POSTGRESQL,
+    DBAL__ODBC_MYSQL /* and MariaDB */
+} dbal__odbc_database;
+
+/* Seconds; see time_limit.h. */
+typedef struct dbal__odbc_time_limit {
+    bool known;      /* what `own` is */
+    bool off;        /* the ODBC driver, or the session, cannot have another */
+    SQLULEN own;     /* a handle's own, 0: none */
+    SQLULEN present; /* that of the last statement, 0: its own */
+} dbal__odbc_time_limit;
 
 typedef struct dbal__odbc_connection {
     const dbal__odbc_config *config;
@@ -40,6 +53,7 @@ typedef struct dbal__odbc_connection {
     SQLUINTEGER levels;       /* isolation levels that there are */
     SQLUINTEGER usual, level; /* the one by default, and now */
 
+    dbal__odbc_time_limit time_limit;
     bool lasting;          /* the session was changed in a way that reset() cannot undo */
     bool writes;           /* the running one may write */
     dbal_request *request; /* the running one, or NULL */

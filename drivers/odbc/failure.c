@@ -38,8 +38,9 @@ static const mapping mappings[] = {
     {"IM001", DBAL_ERROR_NOT_SUPPORTED, false, false},
     {"HY001", DBAL_ERROR_NO_MEMORY, false, false},
     {"HY013", DBAL_ERROR_NO_MEMORY, false, false},
-    {"HY008", DBAL_ERROR_CANCELLED, false, false},
-    {"57014", DBAL_ERROR_CANCELLED, false, false},
+    /* of what was to stop nothing comes here: the database has ended it by itself */
+    {"HY008", DBAL_ERROR_OPERATIONAL, false, false},
+    {"57014", DBAL_ERROR_OPERATIONAL, false, false},
     {"HYT01", DBAL_ERROR_OPERATIONAL, false, true},
     {"57P", DBAL_ERROR_OPERATIONAL, false, true},
     {"08", DBAL_ERROR_OPERATIONAL, false, true},
@@ -176,7 +177,7 @@ set(dbal__odbc_connection *c, const record *r, dbal_fault *fault)
     if (c->database == DBAL__ODBC_SQLITE)
         sqlstate = dbal__odbc_lite_sqlstate(sqlstate, r->native, r->text);
     mapping m = map(sqlstate);
-    if (m.error_class == DBAL_ERROR_CANCELLED)
+    if (strcmp(sqlstate, "HY008") == 0)
         sqlstate = "57014";
     dbal__odbc_message_hide(r->text, c->request, text, sizeof text);
     dbal_fault_set(fault, m.error_class, sqlstate, "%s", text);

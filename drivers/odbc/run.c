@@ -4,6 +4,7 @@
 #include "failure.h"
 #include "meaning.h"
 #include "rows.h"
+#include "time_limit.h"
 #include "transaction.h"
 
 /* ---- preparing --------------------------------------------------------------------------------- */
@@ -166,6 +167,7 @@ run_statement(dbal__odbc_connection *c, dbal__odbc_verb verb, dbal_fault *fault)
     bool ok = (direct || check_parameters(c, s->handle, fault)) &&
               dbal__odbc_bind(c, s->handle, c->request, &bound, fault);
     if (ok) {
+        dbal__odbc_time_limit_apply(c, s);
         ok = execute(c, s->handle, direct, fault);
         dbal__odbc_unbind(s->handle, bound);
     }

@@ -57,8 +57,14 @@ open_sqlite(const char *parameters)
 void
 open_postgres(const char *parameters)
 {
+    open_postgres_by("PostgreSQL", parameters);
+}
+
+void
+open_postgres_by(const char *driver, const char *parameters)
+{
     char url[512];
-    odbc_url_of_postgres("PostgreSQL", server.url, url, sizeof url);
+    odbc_url_of_postgres(driver, server.url, url, sizeof url);
     snprintf(url + strlen(url), sizeof url - strlen(url), "&pool_max_size=1%s", parameters);
     open_well(url);
 }

@@ -23,6 +23,9 @@ void open_sqlite(const char *parameters);
 /* On the server, with more parameters; asserts. */
 void open_postgres(const char *parameters);
 
+/* With another entry of odbcinst.ini. */
+void open_postgres_by(const char *driver, const char *parameters);
+
 /* Asserts a success; the outcome is the caller's. */
 dbal_outcome ask(const char *sql, dbal_params params);
 void run(const char *sql);
@@ -31,6 +34,7 @@ void expect(dbal_outcome outcome, dbal_error_class error_class, const char *sqls
 
 void add_config(Suite *suite);
 void add_failure(Suite *suite);
+void add_limits(Suite *suite);
 void add_meaning(Suite *suite);
 void add_transaction(Suite *suite);
 void add_types(Suite *suite);

@@ -5,6 +5,7 @@
 /* sections that a test needs: unixODBC keeps what it has read for a while, so they are all there */
 static const char drivers[] = "[SQLite]\nDriver = libsqlite3odbc.so\nThreading = 2\n"
                               "[PostgreSQL]\nDriver = psqlodbcw.so\nThreading = 1\n"
+                              "[Uncancelled]\nDriver = psqlodbcw.so\nThreading = 3\n"
                               "[Zero]\nDriver = libsqlite3odbc.so\nThreading = 0\n"
                               "[One]\nDriver = libsqlite3odbc.so\nThreading = 1\n"
                               "[Two]\nDriver = libsqlite3odbc.so\nThreading = 2\n"
@@ -24,6 +25,7 @@ main(void)
     Suite *suite = suite_create("odbc");
     add_config(suite);
     add_failure(suite);
+    add_limits(suite);
     add_meaning(suite);
     add_transaction(suite);
     add_types(suite);
