@@ -85,7 +85,11 @@ dbal__odbc_time_limit_apply(dbal__odbc_connection *c, dbal__odbc_statement *s)
     dbal__odbc_time_limit *limit = &c->time_limit;
     struct timespec t;
     int64_t deadline = dbal_request_deadline(c->request);
-    /* what the program has set for its session is its own matter */
+    /*
+     * What the program has set for its session is its own matter. What PostgreSQL's ODBC driver sets in a
+     * transaction is undone with it, and it does not notice: there it sets none, and what was in force it
+     * takes back with the first statement, before it begins.
+     */
     if (c->lasting || (c->open && c->database == DBAL__ODBC_POSTGRESQL))
         deadline = INT64_MAX;
     if (!limit->known && deadline != INT64_MAX && is_of_use(c))
@@ -105,19 +109,4 @@ dbal__odbc_time_limit_apply(dbal__odbc_connection *c, dbal__odbc_statement *s)
     set(s->handle, limit->own);
     s->limit = limit->present = 0;
     limit->off = true;
-}
-
-bool
-dbal__odbc_time_limit_give_back(dbal__odbc_connection *c)
-{
-    SQLHSTMT handle = SQL_NULL_HSTMT;
-    if (c->time_limit.present == 0 || c->database != DBAL__ODBC_POSTGRESQL)
-        return true;
-    /* a new handle has none, and whatever it runs makes the ODBC driver say so */
-    bool ok = SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, c->handle, &handle)) &&
-              SQL_SUCCEEDED(SQLExecDirect(handle, (SQLCHAR *)"select 1", SQL_NTS));
-    if (handle != SQL_NULL_HSTMT)
-        SQLFreeHandle(SQL_HANDLE_STMT, handle);
-    c->time_limit.present = 0;
-    return ok;
 }

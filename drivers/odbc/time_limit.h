@@ -14,11 +14,6 @@
  */
 void dbal__odbc_time_limit_apply(dbal__odbc_connection *connection,
                                  dbal__odbc_statement *statement);
-/*
- * Before a transaction begins. What PostgreSQL's ODBC driver sets in one is undone with it, and the
- * driver does not notice. False: the connection is of no use.
- */
-bool dbal__odbc_time_limit_give_back(dbal__odbc_connection *connection);
 
 /*
  * The limit in seconds for what must end then: never less than there are, and never more than `own`; 0:

@@ -1,7 +1,6 @@
 #include "transaction.h"
 
 #include "failure.h"
-#include "time_limit.h"
 
 static bool
 set_attribute(dbal__odbc_connection *c, SQLINTEGER attribute, SQLUINTEGER value)
@@ -77,13 +76,6 @@ dbal__odbc_transaction_begin(dbal__odbc_connection *c, const dbal__odbc_beginnin
 {
     if (c->open) {
         dbal_fault_set(fault, DBAL_ERROR_PROGRAMMING, "25001", "a transaction is open already");
-        return false;
-    }
-    if (!dbal__odbc_time_limit_give_back(c)) {
-        dbal_fault_set(fault, DBAL_ERROR_OPERATIONAL, "08006",
-                       "the ODBC driver does not run a statement before the transaction");
-        dbal_fault_set_connection_lost(fault, true);
-        dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
         return false;
     }
     if (!prepare_level(c, beginning->isolation, fault))

@@ -119,8 +119,12 @@ undo(dbal_connection *connection, void *arg)
 {
     (void)arg;
     return dbal_wait(dbal_deferred_add_callback(
-        dbal_connection_run(connection, DBAL_QUERY(.sql = kept, .timeout = 30)), ask_and_fail,
-        NULL));
+        dbal_connection_run(
+            connection,
+            DBAL_QUERY(.sql = "select current_setting($1) where $2 = 1",
+                       .params = DBAL_PARAMS(dbal_text("statement_timeout"), dbal_int64(1)),
+                       .timeout = 30)),
+        ask_and_fail, NULL));
 }
 
 /* A limit that came back with a rollback would end what has a longer one, or none. */
