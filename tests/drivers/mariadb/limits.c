@@ -26,7 +26,7 @@ be(const char *limit)
     mariadb_run(&server, NULL, sql);
     snprintf(sql, sizeof sql, "grant all on %s.* to limited@127.0.0.1", place.name);
     mariadb_run(&server, NULL, sql);
-    snprintf(url, sizeof url, "mariadb://limited@%s?pool_max_size=1",
+    snprintf(url, sizeof url, "mariadb://limited@%s?pool_max_size=1&pool_cancel_timeout=20",
              strstr(place.url, "127.0.0.1"));
     pool = session_open_url(url);
 }
