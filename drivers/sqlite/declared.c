@@ -73,7 +73,10 @@ uuid(sqlite3_value *cell, dbal_value *ret_value)
     }
     if (sqlite3_value_type(cell) != SQLITE_BLOB || sqlite3_value_bytes(cell) != 16)
         return false;
-    memcpy(ret_value->as.uuid, sqlite3_value_blob(cell), 16);
+    const void *bytes = sqlite3_value_blob(cell);
+    if (bytes == NULL)
+        return false; /* a zeroblob(), and no memory to write it out */
+    memcpy(ret_value->as.uuid, bytes, 16);
     return true;
 }
 
