@@ -22,7 +22,8 @@ typedef enum dbal_flow {
 } dbal_flow;
 
 /**
- * Takes a batch of rows. Runs on the loop.
+ * Takes a batch of rows: at most 512, fewer where they are large (a batch ends at some 128 kB). Runs
+ * on the loop.
  *
  * @param stream  the stream
  * @param rows    borrowed; dbal_result_ref() keeps it
