@@ -36,7 +36,7 @@ typedef struct dbal_transaction_options {
     dbal_isolation isolation; /**< default: the database's */
     bool read_only;           /**< writes in it fail */
     int retries;              /**< runs the work again after serialization failures and deadlocks, at most so often; default 0 */
-    double timeout;           /**< seconds for waiting and running together; default none */
+    double timeout;           /**< seconds for waiting and running together, all runs of the work; default none, as is any value below 0 */
     const char *label;        /**< shown where a session is spoken of: in dbal_pool_holders(), POOL_EXHAUSTED, leak_after, slow lines, traces and histograms */
     bool deferrable;          /**< PostgreSQL's DEFERRABLE, of no effect elsewhere */
 } dbal_transaction_options;
@@ -51,7 +51,7 @@ typedef struct dbal_transaction_options {
 /** How a session runs; zero means default everywhere. */
 typedef struct dbal_session_options {
     size_t size;       /**< sizeof(dbal_session_options); DBAL_SESSION() sets it */
-    double timeout;    /**< seconds for waiting and running together; default none */
+    double timeout;    /**< seconds for waiting and running together; default none, as is any value below 0 */
     const char *label; /**< shown where a session is spoken of: in dbal_pool_holders(), POOL_EXHAUSTED, leak_after, slow lines, traces and histograms */
     bool read_only;    /**< reserved: the caller's word that it changes nothing */
 } dbal_session_options;
