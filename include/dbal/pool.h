@@ -206,7 +206,7 @@ typedef struct dbal_holder {
     size_t size;       /**< sizeof(dbal_holder), as dbal has it */
     const char *label; /**< of its options; NULL: none */
     double age;        /**< seconds since it got its connection */
-    const char *sql;   /**< what it ran last, or runs; NULL: nothing yet */
+    const char *sql;   /**< what it ran last, or runs, be it the BEGIN or COMMIT of its transaction; NULL: nothing yet */
     bool executing;    /**< something of it runs now, or waits for a writer of this process */
 } dbal_holder;
 
@@ -346,8 +346,8 @@ typedef struct dbal_pool_counts {
     int max_size;            /**< the limit now; 1 when the database cannot be shared */
     size_t waiting;          /**< work that has not begun */
     size_t running;          /**< statements that run */
-    uint64_t queries;        /**< statements settled, failed ones included */
-    uint64_t errors;         /**< of these, failed */
+    uint64_t queries;        /**< statements settled, failed ones included, and each BEGIN and COMMIT of a transaction */
+    uint64_t errors;         /**< of these, failed: those too whose transaction ran again (see retries) and that no caller saw */
     uint64_t opened;         /**< connections opened so far */
     uint64_t connect_errors; /**< connects that failed */
     uint64_t lost;           /**< connections lost or given up */
