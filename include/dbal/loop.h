@@ -47,10 +47,11 @@ typedef void dbal_log_fn(void *arg, dbal_log_level level, const char *message);
 dbal_loop *dbal_loop_new(struct ev_loop *ev);
 
 /**
- * Begins its end: pools and gates close, what was accepted runs until the grace is over, then is
- * cancelled, and with it every other Deferred of the loop that has not settled; new work fails with
- * CLOSED, also the next step of a job that has several: to let those end, stop taking jobs, wait for
- * those that run, then close. Calling it again gives another Deferred for the same end.
+ * Begins its end: pools and gates close, what was accepted runs until the grace is over, whatever
+ * their close_timeout, then is cancelled, and with it every other Deferred of the loop that has not
+ * settled; new work fails with CLOSED, also the next step of a job that has several: to let those end,
+ * stop taking jobs, wait for those that run, then close. Calling it again gives another Deferred for
+ * the same end.
  *
  * @param loop   the loop
  * @param grace  seconds; DBAL_OFF waits for as long as it takes
