@@ -232,6 +232,8 @@ dbal__ticket_has_settled(const dbal__ticket *ticket)
 
 /* ---- ticket.c: making, cancelling, settling ---- */
 
+/* NULL, or what is wrong with the time that a caller gives. */
+dbal_error *dbal__ticket_wrong_timeout(double timeout);
 /* Everything that may be wrong with a query is an error here. NULL with *ret_error set. */
 dbal__ticket *dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kind,
                                dbal_error **ret_error);

@@ -16,6 +16,14 @@ wrong_call(dbal_work *work, const size_t *size)
     return NULL;
 }
 
+static dbal_error *
+wrong_options(const dbal_transaction_options *options)
+{
+    if (options->retries < 0)
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "retries: %d is below 0", options->retries);
+    return dbal__ticket_wrong_timeout(options->timeout);
+}
+
 static dbal_deferred *
 out_of_memory(dbal_pool *pool)
 {
@@ -36,6 +44,8 @@ dbal_pool_session(dbal_pool *pool, const dbal_session_options *options, dbal_wor
         return dbal__deferred_failed(pool->loop, wrong);
     if (options != NULL)
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    if ((wrong = dbal__ticket_wrong_timeout(given.timeout)) != NULL)
+        return dbal__deferred_failed(pool->loop, wrong);
     dbal_connection *connection = dbal__session_new(pool, DBAL__SCOPE_SESSION, work, arg);
     if (connection == NULL)
         return out_of_memory(pool);
@@ -71,6 +81,8 @@ dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_options *options, 
     if (!ok)
         return refused;
     dbal_error *wrong = wrong_call(work, options != NULL ? &options->size : NULL);
+    if (wrong == NULL)
+        wrong = wrong_options(&given);
     if (wrong != NULL)
         return dbal__deferred_failed(pool->loop, wrong);
     dbal_connection *connection = dbal__session_new(pool, DBAL__SCOPE_TRANSACTION, work, arg);
@@ -144,6 +156,8 @@ dbal_connection_transaction(dbal_connection *connection, const dbal_transaction_
     if (!dbal__loop_check(pool->loop, "dbal_connection_transaction"))
         return NULL;
     dbal_error *error = wrong_call(work, options != NULL ? &options->size : NULL);
+    if (error == NULL)
+        error = wrong_options(&given);
     if (error == NULL)
         error = inner_refusal(connection, true, "dbal_connection_transaction");
     if (error != NULL)

@@ -208,6 +208,26 @@ fill_request(dbal__ticket *ticket, dbal__sql *sql, bool read_only)
     ticket->job.share = may_share(ticket);
 }
 
+dbal_error *
+dbal__ticket_wrong_timeout(double timeout)
+{
+    if (isnan(timeout))
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "a timeout that is NaN");
+    if (timeout < 0 && timeout != DBAL_OFF)
+        return dbal_error_new(DBAL_ERROR_INTERFACE,
+                              "a timeout of %g s: below 0 there is DBAL_OFF alone, for none",
+                              timeout);
+    return NULL;
+}
+
+static dbal_error *
+wrong_query(const dbal_query *query)
+{
+    if (query->sql == NULL)
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "a query without sql");
+    return dbal__ticket_wrong_timeout(query->timeout);
+}
+
 dbal__ticket *
 dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kind,
                  dbal_error **ret_error)
@@ -228,13 +248,9 @@ dbal__ticket_new(dbal_pool *pool, const dbal_query *query, dbal__ticket_kind kin
         given = *query;
     else
         memcpy(&given, query, query->size < sizeof given ? query->size : sizeof given);
-    dbal__sql *sql = given.sql != NULL && !isnan(given.timeout)
-                         ? dbal__sql_table_get(pool->table, given.sql, &fault)
-                         : NULL;
-    if (given.sql == NULL || isnan(given.timeout))
-        error = dbal_error_new(DBAL_ERROR_INTERFACE, "%s",
-                               given.sql == NULL ? "a query without sql" : "a timeout that is NaN");
-    else if (sql != NULL && (error = check_class(sql, kind)) == NULL)
+    error = wrong_query(&given);
+    dbal__sql *sql = error == NULL ? dbal__sql_table_get(pool->table, given.sql, &fault) : NULL;
+    if (sql != NULL && (error = check_class(sql, kind)) == NULL)
         ticket = make(pool, &given, kind, sql, &fault);
     if (ticket == NULL) {
         if (sql != NULL)

@@ -36,7 +36,7 @@ typedef struct dbal_transaction_options {
     dbal_isolation isolation; /**< default: the database's */
     bool read_only;           /**< writes in it fail */
     int retries;              /**< runs the work again after what may pass (a serialization failure, a deadlock, a lock not got in time: dbal_error_retryable()), at most so often; default 0. At once and on the same connection, so many that meet in one row need many; not when that connection is lost, nor after a cancel or the timeout. dbal_connection_attempt() tells which run it is */
-    double timeout;           /**< seconds for waiting and running together, all runs of the work; default none, as is any value below 0 */
+    double timeout;           /**< seconds for waiting and running together, all runs of the work; default none, as is DBAL_OFF; any other value below 0 is refused with INTERFACE */
     const char *label;        /**< shown where a session is spoken of: in dbal_pool_holders(), POOL_EXHAUSTED, leak_after, slow lines, traces and histograms */
     bool deferrable;          /**< PostgreSQL's DEFERRABLE, of no effect elsewhere */
 } dbal_transaction_options;
@@ -51,7 +51,7 @@ typedef struct dbal_transaction_options {
 /** How a session runs; zero means default everywhere. */
 typedef struct dbal_session_options {
     size_t size;       /**< sizeof(dbal_session_options); DBAL_SESSION() sets it */
-    double timeout;    /**< seconds for waiting and running together; default none, as is any value below 0 */
+    double timeout;    /**< seconds for waiting and running together; default none, as is DBAL_OFF; any other value below 0 is refused with INTERFACE */
     const char *label; /**< shown where a session is spoken of: in dbal_pool_holders(), POOL_EXHAUSTED, leak_after, slow lines, traces and histograms */
     bool read_only;    /**< reserved: the caller's word that it changes nothing */
 } dbal_session_options;

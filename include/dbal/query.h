@@ -27,7 +27,7 @@ typedef struct dbal_query {
     size_t size;        /**< sizeof(dbal_query); DBAL_QUERY() sets it */
     const char *sql;    /**< one statement; a `;` at its end is allowed */
     dbal_params params; /**< by number in their order, or dbal_named() each */
-    double timeout;     /**< seconds for waiting, running and fetching together; default: the pool's query_timeout. Any value below 0 is DBAL_OFF: no limit, the pool's neither. So what is computed as the rest of a longer deadline must not be given when nothing is left of it */
+    double timeout;     /**< seconds for waiting, running and fetching together; default: the pool's query_timeout. DBAL_OFF: no limit, the pool's neither; any other value below 0, such as the rest of a deadline of which nothing is left, is refused with INTERFACE */
     const char *label;  /**< put before the messages of its errors, and named in the log, where else the SQL is */
     bool read_only;     /**< it changes nothing; false: it may */
 } dbal_query;

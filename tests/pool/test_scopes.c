@@ -1,4 +1,5 @@
 /* Work inside work: a transaction begins behind what was given before it, and waits for no more. */
+#include <math.h>
 #include <stdio.h>
 
 #include "tests/lib/suite.h"
@@ -233,6 +234,53 @@ START_TEST(a_session_that_waits_for_its_pools_end_is_ended_by_it)
 }
 END_TEST
 
+/* ---- what is wrong with its options ---- */
+
+static void
+is_refused(dbal_deferred *deferred, const char *text)
+{
+    bad(deferred, DBAL_ERROR_INTERFACE, "", DBAL_EXECUTION_NOT_SENT, text);
+}
+
+static dbal_outcome
+nothing(dbal_connection *connection, void *arg)
+{
+    (void)connection, (void)arg;
+    return dbal_done();
+}
+
+/* Retries are refused, and so is nothing else. */
+static dbal_outcome
+begin_wrongly(dbal_connection *connection, void *arg)
+{
+    watch(dbal_connection_transaction(connection, DBAL_TRANSACTION(.retries = -1), nothing, NULL),
+          arg);
+    return dbal_wait(dbal_connection_transaction(connection, DBAL_TRANSACTION(.timeout = DBAL_OFF),
+                                                 nothing, NULL));
+}
+
+/* What is left of a time that is up is not for ever. */
+START_TEST(a_time_below_0_is_not_for_ever)
+{
+    seen inner = {.settled = 0};
+    open_pool(targets[_i][0], targets[_i][1]);
+    is_refused(dbal_pool_run(pool, DBAL_QUERY(.sql = "get", .timeout = -0.004)),
+               "a timeout of -0.004 s");
+    is_refused(dbal_pool_run(pool, DBAL_QUERY(.sql = "get", .timeout = NAN)), "NaN");
+    is_refused(dbal_pool_session(pool, DBAL_SESSION(.timeout = -2), nothing, NULL),
+               "a timeout of -2 s");
+    is_refused(dbal_pool_session(pool, DBAL_SESSION(.timeout = NAN), nothing, NULL), "NaN");
+    is_refused(dbal_pool_transaction(pool, DBAL_TRANSACTION(.timeout = -INFINITY), nothing, NULL),
+               "a timeout of -inf s");
+    is_refused(dbal_pool_transaction(pool, DBAL_TRANSACTION(.retries = -1), nothing, NULL),
+               "retries: -1");
+    good(dbal_pool_session(pool, NULL, begin_wrongly, &inner));
+    ck_assert_int_eq(inner.error_class, DBAL_ERROR_INTERFACE);
+    good(dbal_pool_run(pool, DBAL_QUERY(.sql = "get", .timeout = DBAL_OFF)));
+    good(dbal_pool_session(pool, DBAL_SESSION(.timeout = DBAL_OFF), nothing, NULL));
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test, int count)
 {
@@ -254,5 +302,6 @@ main(void)
     add(suite, a_session_that_is_cancelled_stops_only_what_has_not_begun, TARGETS);
     add(suite, a_session_that_was_cancelled_is_still_stopped_by_closing, 2);
     add(suite, a_session_that_waits_for_its_pools_end_is_ended_by_it, TARGETS);
+    add(suite, a_time_below_0_is_not_for_ever, TARGETS);
     return suite_run(suite);
 }
