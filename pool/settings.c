@@ -72,7 +72,7 @@ list_known(char *text, size_t size)
 {
     size_t at = 0;
     for (int i = 0; i < KNOWN && at < size; i++)
-        at += (size_t)snprintf(text + at, size - at, "%s%s", i > 0 ? ", " : "", known[i].name);
+        at += (size_t)snprintf(text + at, size - at, "%spool_%s", i > 0 ? ", " : "", known[i].name);
     return text;
 }
 
@@ -103,7 +103,7 @@ store(dbal__settings *settings, const setting *one, double value)
 
 /* NULL, or what is wrong with a text. */
 static dbal_error *
-take_text(dbal__settings *settings, const setting *one, const char *text)
+take_text(dbal__settings *settings, const char *prefix, const setting *one, const char *text)
 {
     size_t size = strlen(text);
     bool good = size > 0 && size < DBAL__NAME_ROOM && dbal__utf8_valid(text, size);
@@ -111,20 +111,20 @@ take_text(dbal__settings *settings, const setting *one, const char *text)
         good = (unsigned char)text[i] >= ' ' && text[i] != 0x7f;
     if (!good)
         return dbal_error_new(DBAL_ERROR_INTERFACE,
-                              "%s: 1 to %d bytes of UTF-8 without control characters are wanted",
-                              one->name, DBAL__NAME_ROOM - 1);
+                              "%s%s: 1 to %d bytes of UTF-8 without control characters are wanted",
+                              prefix, one->name, DBAL__NAME_ROOM - 1);
     memcpy((char *)settings + one->place, text, size + 1);
     return NULL;
 }
 
-/* NULL, or what is wrong with a value */
+/* NULL, or what is wrong with a value; `prefix` is what its name has before it, where it came from */
 static dbal_error *
-check(const setting *one, double value)
+check(const char *prefix, const setting *one, double value)
 {
     if (value == DBAL_OFF && one->may_be_off)
         return NULL;
     if (isnan(value) || value < one->least || value > one->most)
-        return dbal_error_new(DBAL_ERROR_INTERFACE, "%s: %g is out of range (%g to %g%s)",
+        return dbal_error_new(DBAL_ERROR_INTERFACE, "%s%s: %g is out of range (%g to %g%s)", prefix,
                               one->name, value, one->least, one->most,
                               one->may_be_off ? ", or off" : "");
     return NULL;
@@ -154,7 +154,7 @@ take_options(dbal__settings *settings, const dbal_pool_options *options)
     for (int i = 0; i < KNOWN; i++) {
         if (known[i].kind == TEXT) {
             const char *text = *(const char *const *)((const char *)options + known[i].option);
-            dbal_error *error = text != NULL ? take_text(settings, &known[i], text) : NULL;
+            dbal_error *error = text != NULL ? take_text(settings, "", &known[i], text) : NULL;
             if (error != NULL)
                 return error;
             continue;
@@ -162,7 +162,7 @@ take_options(dbal__settings *settings, const dbal_pool_options *options)
         double value = option_value(options, &known[i]);
         if (value == 0)
             continue; /* default */
-        dbal_error *error = check(&known[i], value);
+        dbal_error *error = check("", &known[i], value);
         if (error != NULL)
             return error;
         store(settings, &known[i], value);
@@ -237,21 +237,21 @@ take_parameter(dbal__settings *settings, const char *name, const char *text)
         [SECONDS] = "seconds, as 0.5",
         [BYTES] = "bytes, as 64k, 256M or 1G",
     };
-    char names[500];
+    char names[1000];
     double value = 0;
     for (int i = 0; i < KNOWN; i++) {
         const setting *one = &known[i];
         if (strcmp(one->name, name) != 0)
             continue;
         if (one->kind == TEXT)
-            return take_text(settings, one, text);
+            return take_text(settings, "pool_", one, text);
         if (one->words != NULL && !read_word(one, text, &value))
             return not_a_word(one, text);
         if (one->words == NULL && !read_number(one, text, &value))
             return dbal_error_new(DBAL_ERROR_INTERFACE,
                                   "pool_%s: \"%s\" is not a value for it: %s%s", name, text,
                                   wanted[one->kind], one->may_be_off ? ", or off" : "");
-        dbal_error *error = check(one, value);
+        dbal_error *error = check("pool_", one, value);
         if (error == NULL)
             store(settings, one, value);
         return error;
@@ -281,9 +281,9 @@ find(const char *name)
 dbal_error *
 dbal__settings_check_sizes(int min_size, int max_size)
 {
-    dbal_error *error = check(find("min_size"), min_size);
+    dbal_error *error = check("", find("min_size"), min_size);
     if (error == NULL)
-        error = check(find("max_size"), max_size);
+        error = check("", find("max_size"), max_size);
     return error != NULL ? error : compare(min_size, max_size);
 }
 
