@@ -173,12 +173,16 @@ parse_authority(parse_state *parser, char *authority)
     return parse_user(parser, authority) && parse_hosts(parser, at + 1);
 }
 
-/* `user:12/34@host` would be the port 12: rather that than a password in a path. */
+/*
+ * `user:12/34@host` would be the port 12, and `user:1@2/3@host` the host 2: rather an `@` refused than a
+ * part of a password taken for another, and told.
+ */
 static bool
 check_path(const parse_state *parser, const char *authority, const char *path)
 {
-    const char *at = strchr(path, '@');
-    if (at == NULL || authority == path || memchr(authority, '@', (size_t)(path - authority)))
+    const char *at = strchr(path, '@'), *user = memchr(authority, '@', (size_t)(path - authority));
+    bool no_password = user != NULL && !memchr(authority, ':', (size_t)(user - authority));
+    if (at == NULL || authority == path || no_password)
         return true;
     return REFUSE(parser, in_password, "byte %zu of the URL: an @ behind the host",
                   place(parser, at));
