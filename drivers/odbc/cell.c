@@ -8,7 +8,8 @@
 #include "moment.h"
 #include "uuid.h"
 
-enum { FIRST_ROOM = 512 };
+/* MOST: what is made room for on the mere word of an ODBC driver */
+enum { FIRST_ROOM = 512, MOST = 1 << 20 };
 
 /* ---- bytes out of ODBC ------------------------------------------------------------------------- */
 
@@ -19,9 +20,39 @@ portion(const dbal__odbc_buffer *cell, SQLSMALLINT kind)
     return cell->room - cell->size - (kind == SQL_C_CHAR ? 1 : 0);
 }
 
+/* How much room to make for what is left; a little for what only seems to be there. */
+static size_t
+more_for(const dbal__odbc_buffer *cell, SQLLEN left, size_t had)
+{
+    size_t most = cell->room > MOST ? cell->room : MOST;
+    size_t more = left == SQL_NO_TOTAL ? cell->room : (size_t)left - had;
+    return more < most ? more : most;
+}
+
+/*
+ * What is whole has a length; for a text that was given none, it is where the NUL is. False: a claim
+ * that cannot be, behind which the room may hold anything.
+ */
+static bool
+check_length(const dbal__odbc_buffer *cell, SQLSMALLINT kind, size_t had, bool whole,
+             SQLLEN *length)
+{
+    if (*length < 0 && *length != SQL_NO_TOTAL)
+        return false;
+    if (!whole)
+        return true;
+    if (*length != SQL_NO_TOTAL)
+        return *length <= (SQLLEN)had;
+    size_t size = strnlen(cell->data + cell->size, had);
+    if (size < had)
+        *length = (SQLLEN)size;
+    return kind == SQL_C_CHAR;
+}
+
 /*
  * Reads it in portions. TAKEN, with *ret_null, or with the bytes in the buffer. What is truncated has
- * filled its room, whatever is in it: a NUL says nothing.
+ * filled its room, whatever is in it: a NUL says nothing. A length is a mere claim: nothing is read or
+ * written for it beyond the room that there is.
  */
 static dbal__odbc_taken
 read_bytes(dbal__odbc_buffer *cell, SQLHSTMT handle, SQLUSMALLINT column, SQLSMALLINT kind,
@@ -41,13 +72,16 @@ read_bytes(dbal__odbc_buffer *cell, SQLHSTMT handle, SQLUSMALLINT column, SQLSMA
         if (!SQL_SUCCEEDED(code))
             return DBAL__ODBC_FAILED;
         *ret_null = left == SQL_NULL_DATA;
+        if (*ret_null)
+            return DBAL__ODBC_TAKEN;
+        if (!check_length(cell, kind, had, code == SQL_SUCCESS, &left))
+            return DBAL__ODBC_NONSENSE;
         if (left != SQL_NO_TOTAL && left <= (SQLLEN)had) {
-            cell->size += *ret_null ? 0 : (size_t)left;
+            cell->size += (size_t)left;
             return DBAL__ODBC_TAKEN;
         }
         cell->size += had;
-        size_t more = left == SQL_NO_TOTAL ? cell->room : (size_t)left - had;
-        if (!dbal__odbc_buffer_reserve(cell, cell->size + more + 1))
+        if (!dbal__odbc_buffer_reserve(cell, cell->size + more_for(cell, left, had) + 1))
             return DBAL__ODBC_NO_MEMORY;
     }
 }
@@ -125,6 +159,8 @@ take_double(dbal__odbc_connection *c, SQLHSTMT handle, SQLUSMALLINT column)
     SQLLEN size = 0;
     if (!SQL_SUCCEEDED(SQLGetData(handle, column, SQL_C_DOUBLE, &real, sizeof real, &size)))
         return DBAL__ODBC_FAILED;
+    if (size < 0 && size != SQL_NULL_DATA)
+        return DBAL__ODBC_NONSENSE;
     return taken(size == SQL_NULL_DATA ? dbal_request_null(c->request)
                                        : dbal_request_real(c->request, real));
 }

@@ -8,6 +8,7 @@ typedef enum dbal__odbc_taken {
     DBAL__ODBC_TAKEN,
     DBAL__ODBC_REFUSED,   /* the sink wants no more, for a reason of its own */
     DBAL__ODBC_NO_MEMORY, /* ours */
+    DBAL__ODBC_NONSENSE,  /* the ODBC driver tells of a length that cannot be */
     DBAL__ODBC_FAILED     /* the ODBC driver's records say why */
 } dbal__odbc_taken;
 

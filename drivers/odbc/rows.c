@@ -14,6 +14,11 @@ fail(dbal__odbc_connection *c, SQLHSTMT handle, dbal__odbc_taken taken, dbal_fau
         dbal__odbc_failure_memory(fault);
     else if (taken == DBAL__ODBC_FAILED)
         dbal__odbc_failure_statement(c, handle, fault);
+    else if (taken == DBAL__ODBC_NONSENSE)
+        dbal_fault_set(
+            fault, DBAL_ERROR_OPERATIONAL, "HY000",
+            "the ODBC driver tells of a cell's length what cannot be: none of its row is "
+            "believed");
     else if (dbal_request_satisfied(c->request))
         return DBAL__ODBC_END_SATISFIED;
     else if (dbal__odbc_is_stopped(c))

@@ -69,6 +69,12 @@ open_postgres_by(const char *driver, const char *parameters)
     open_well(url);
 }
 
+void
+open_bad(void)
+{
+    open_well("odbc:?driver=Bad&pool_max_size=1");
+}
+
 dbal_outcome
 ask(const char *sql, dbal_params params)
 {

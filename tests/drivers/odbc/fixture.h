@@ -26,12 +26,16 @@ void open_postgres(const char *parameters);
 /* With another entry of odbcinst.ini. */
 void open_postgres_by(const char *driver, const char *parameters);
 
+/* On the ODBC driver that misbehaves, see bad_driver.c; asserts. */
+void open_bad(void);
+
 /* Asserts a success; the outcome is the caller's. */
 dbal_outcome ask(const char *sql, dbal_params params);
 void run(const char *sql);
 void fails(const char *sql, dbal_error_class error_class, const char *sqlstate);
 void expect(dbal_outcome outcome, dbal_error_class error_class, const char *sqlstate);
 
+void add_bad(Suite *suite);
 void add_config(Suite *suite);
 void add_failure(Suite *suite);
 void add_limits(Suite *suite);

@@ -12,7 +12,8 @@ static const char drivers[] = "[SQLite]\nDriver = libsqlite3odbc.so\nThreading =
                               "[Three]\nDriver = libsqlite3odbc.so\nThreading = 3\n"
                               "[Silent]\nDriver = libsqlite3odbc.so\n"
                               "[Odd]\nDriver = libsqlite3odbc.so\nThreading = 9\n"
-                              "[Gone]\nDriver = /nowhere/libgone.so\nThreading = 2\n";
+                              "[Gone]\nDriver = /nowhere/libgone.so\nThreading = 2\n"
+                              "[Bad]\nDriver = " BAD_DRIVER "\nThreading = 1\n";
 static const char sources[] = "[threes]\nDriver = Three\nDatabase = :memory:\n"
                               "[gone]\nDriver = Gone\n";
 
@@ -23,6 +24,7 @@ main(void)
     odbc_files_make(&files, drivers, sources);
     postgres_start(&server, NULL);
     Suite *suite = suite_create("odbc");
+    add_bad(suite);
     add_config(suite);
     add_failure(suite);
     add_limits(suite);

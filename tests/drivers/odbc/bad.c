@@ -1,0 +1,67 @@
+/* ODBC drivers that do not keep to the rules; see bad_driver.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/drivers/odbc/fixture.h"
+#include "tests/lib/suite.h"
+
+/* No memory but what was offered has anything of the cell in it, whatever its length is said to be. */
+START_TEST(a_length_that_cannot_be_is_an_error)
+{
+    static const char *const words[] = {"size=-2",
+                                        "size=-3",
+                                        "size=-5000",
+                                        "size=-9223372036854775807",
+                                        "size=512",
+                                        "size=100000",
+                                        "size=9223372036854775807",
+                                        "truncated size=-2",
+                                        "truncated size=-9223372036854775807",
+                                        "binary size=-2",
+                                        "binary size=-4",
+                                        "binary size=513",
+                                        "double size=-4",
+                                        "double size=-2"};
+    char sql[80];
+    open_bad();
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        snprintf(sql, sizeof sql, "select 1 -- %s", words[i]);
+        fails(sql, DBAL_ERROR_OPERATIONAL, "HY000");
+    }
+    run("select 1");
+}
+END_TEST
+
+static void
+text_is(const char *sql, size_t size, const char *end)
+{
+    dbal_outcome outcome = ask(sql, DBAL_NO_PARAMS);
+    dbal_value cell = dbal_result_get(dbal_outcome_result(outcome), 0, 0);
+    ck_assert_int_eq(cell.type, DBAL_TEXT);
+    ck_assert_msg(cell.as.bytes.size == size, "%s: %zu", sql, cell.as.bytes.size);
+    ck_assert_str_eq((const char *)cell.as.bytes.data + size - strlen(end), end);
+    dbal_outcome_clear(&outcome);
+}
+
+START_TEST(what_a_length_promises_is_not_believed)
+{
+    open_bad();
+    text_is("select 1", 3, "row");
+    /* SQL_NO_TOTAL, though it is all there */
+    text_is("select 1 -- size=-4", 3, "row");
+    text_is("select 1 -- truncated size=-4", 511 + 512 + 3, "xrow");
+    /* there is no such memory; and a new connection, for one keeps some */
+    open_bad();
+    text_is("select 1 -- truncated size=9000000000000000000", 511 + 1048576 + 3, "xrow");
+    dbal_outcome outcome = ask("select 1 -- size=-1", DBAL_NO_PARAMS);
+    ck_assert(dbal_result_is_null(dbal_outcome_result(outcome), 0, 0));
+    dbal_outcome_clear(&outcome);
+}
+END_TEST
+
+void
+add_bad(Suite *suite)
+{
+    suite_add(suite, a_length_that_cannot_be_is_an_error, before, after);
+    suite_add(suite, what_a_length_promises_is_not_believed, before, after);
+}
