@@ -40,6 +40,16 @@ is_where(MYSQL *mysql, const peer *first)
 }
 
 static bool
+is_same_server(const dbal__mariadb_kill *self, int64_t deadline)
+{
+    dbal__mariadb_wait wait = dbal__mariadb_wait_until(deadline);
+    dbal__mariadb_wait_begin(&wait);
+    bool same = dbal__mariadb_identity_is(&self->identity, self->mysql);
+    dbal__mariadb_wait_end(&wait);
+    return same;
+}
+
+static bool
 connect_second(dbal__mariadb_kill *self, int64_t deadline)
 {
     peer first;
@@ -49,7 +59,7 @@ connect_second(dbal__mariadb_kill *self, int64_t deadline)
     read_peer(self->first, &first);
     const char *address = first.text[0] != '\0' ? first.text : NULL;
     if (dbal__mariadb_link(self->config, self->host, address, &wait, &self->mysql) &&
-        is_where(self->mysql, &first))
+        is_where(self->mysql, &first) && is_same_server(self, deadline))
         return true;
     if (self->mysql != NULL)
         mysql_close(self->mysql);
@@ -63,7 +73,7 @@ send_one(dbal__mariadb_kill *self, int64_t deadline)
 {
     dbal__mariadb_wait wait = dbal__mariadb_wait_until(deadline);
     char text[48];
-    int size = snprintf(text, sizeof text, "kill query %lu", self->id);
+    int size = snprintf(text, sizeof text, "kill query %lu", self->identity.id);
     dbal__mariadb_wait_begin(&wait);
     bool done = mysql_real_query(self->mysql, text, (unsigned long)size) == 0;
     dbal__mariadb_wait_end(&wait);

@@ -55,21 +55,37 @@ say_late(dbal_fault *fault, const char *where, bool stopped)
     dbal_fault_set_retryable(fault, true);
 }
 
-/* What the session's own limits are, before anything is set but what the URL says. */
-static bool
-learn_limits(dbal__mariadb_connection *self)
+enum { LIMITS = 2 };
+
+static void
+learn_row(dbal__mariadb_connection *self, MYSQL_ROW row)
 {
-    static const char ask[] = "select @@max_statement_time, @@max_allowed_packet";
-    if (!mariadb_connection(self->mysql))
-        return true;
-    MYSQL_RES *result = mysql_real_query(self->mysql, ask, sizeof ask - 1) == 0
+    dbal__mariadb_identity_read(&self->kill.identity, self->mysql, row + LIMITS);
+    if (row[0] == NULL || row[1] == NULL)
+        return;
+    dbal__mariadb_time_limit_learn(&self->time_limit, row[0]);
+    self->packet = strtoul(row[1], NULL, 10);
+}
+
+/*
+ * What the session's own limits are, before anything is set but what the URL says, and which server this
+ * is. MySQL's has other limits.
+ */
+static bool
+learn(dbal__mariadb_connection *self)
+{
+    char ask[512];
+    const char *limits = mariadb_connection(self->mysql)
+                             ? "@@max_statement_time, @@max_allowed_packet"
+                             : "null, null";
+    int size = snprintf(ask, sizeof ask, "select %s, %s", limits,
+                        dbal__mariadb_identity_columns(self->mysql));
+    MYSQL_RES *result = mysql_real_query(self->mysql, ask, (unsigned long)size) == 0
                             ? mysql_store_result(self->mysql)
                             : NULL;
     MYSQL_ROW row = result != NULL ? mysql_fetch_row(result) : NULL;
-    if (row != NULL && row[0] != NULL && row[1] != NULL) {
-        dbal__mariadb_time_limit_learn(&self->time_limit, row[0]);
-        self->packet = strtoul(row[1], NULL, 10);
-    }
+    if (row != NULL)
+        learn_row(self, row);
     mysql_free_result(result);
     /* who stands between may not know them: then there are none */
     return !dbal__mariadb_failure_is_lost(mysql_errno(self->mysql));
@@ -79,7 +95,7 @@ static bool
 set_up(dbal__mariadb_connection *self, dbal__mariadb_wait *wait)
 {
     dbal__mariadb_wait_begin(wait);
-    bool ok = dbal__mariadb_setup(self) && learn_limits(self);
+    bool ok = dbal__mariadb_setup(self) && learn(self);
     dbal__mariadb_wait_end(wait);
     return ok;
 }
@@ -104,7 +120,6 @@ try_host(dbal__mariadb_connection *self, int host, dbal_opening *opening, bool *
     if (dbal__mariadb_link(self->config, host, NULL, &wait, &self->mysql) && set_up(self, &wait)) {
         self->kill.host = host;
         self->kill.first = self->mysql;
-        self->kill.id = mysql_thread_id(self->mysql);
         return true;
     }
     *ret_final = self->mysql == NULL;

@@ -92,6 +92,26 @@ START_TEST(what_was_cancelled_has_ended_at_the_server)
 }
 END_TEST
 
+/* Its number might be somebody else's there: it is not killed, but left to itself. */
+START_TEST(no_kill_reaches_another_server)
+{
+    dbal_deferred *victim =
+        dbal_deferred_ref(dbal_pool_query(pool, "select sleep(100)", DBAL_NO_PARAMS));
+    loop_fixture_until(&fixture, at_server, &fixture);
+    /* as if the second connection came to another one */
+    mariadb_run(&server, NULL, "set global server_id = 77");
+    dbal_deferred_cancel(victim);
+    dbal_outcome outcome = loop_fixture_await(&fixture, victim);
+    mariadb_run(&server, NULL, "set global server_id = 1");
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_int_eq(dbal_error_execution(error), DBAL_EXECUTION_UNKNOWN);
+    dbal_outcome_clear(&outcome);
+    dbal_deferred_unref(victim);
+    ck_assert_int_eq(run_number("select 1"), 1);
+}
+END_TEST
+
 START_TEST(a_stream_that_is_given_up_ends_at_the_server)
 {
     dbal_pool *small = session_open("pool_max_size=1&pool_max_result_bytes=64k");
@@ -227,6 +247,7 @@ add_stops(Suite *suite)
 {
     suite_add(suite, a_thousand_cancels_never_hit_the_next, before, session_end);
     suite_add(suite, what_was_cancelled_has_ended_at_the_server, before, session_end);
+    suite_add(suite, no_kill_reaches_another_server, before, session_end);
     suite_add(suite, a_stream_that_is_given_up_ends_at_the_server, before, session_end);
     suite_add(suite, long_cells_that_are_given_up_are_read_over, before, session_end);
     suite_add(suite, what_fails_behind_the_rows_that_were_wanted_has_failed, before, session_end);
