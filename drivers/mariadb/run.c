@@ -105,6 +105,7 @@ on_stop(void *arg)
 typedef struct course {
     dbal__mariadb_wait wait;
     dbal__mariadb_taken taken;
+    bool level_left;           /* an isolation level was set, and the transaction has not begun */
     bool may_be_done;          /* it was given up, but has changed what it changes, or may have */
     dbal__mariadb_error error; /* with FAILED: the texts below */
     char sqlstate[SQLSTATE_LENGTH + 1], message[MYSQL_ERRMSG_SIZE];
@@ -332,6 +333,7 @@ run_text(connection *self, course *c, dbal__mariadb_control control)
         c->taken = DBAL__MARIADB_TAKEN;
     else
         c->taken = DBAL__MARIADB_FAILED;
+    c->level_left = first != NULL && c->taken != DBAL__MARIADB_TAKEN;
     if (c->taken == DBAL__MARIADB_FAILED)
         fail_plainly(c, self->mysql);
 }
@@ -521,15 +523,16 @@ run(connection *self, course *c, statement *s, const dbal__mariadb_meaning *mean
 /*
  * A KILL that came too late waits for the next statement: let it be one that nobody misses. Its
  * answer also tells what has become of the transaction, which that to a failed statement does not.
+ * Where no transaction is to be open, a rollback takes back the level that was set for one.
  */
 static void
-sweep(connection *self)
+sweep(connection *self, const char *sql)
 {
     static const int64_t patience = INT64_C(5000000000);
     dbal__mariadb_wait wait = dbal__mariadb_wait_until(dbal__mariadb_now() + patience);
     dbal__mariadb_wait_begin(&wait);
     for (int i = 0; i < 2; i++)
-        if (dbal__mariadb_command(self, "do 0") || mysql_errno(self->mysql) != ER_QUERY_INTERRUPTED)
+        if (dbal__mariadb_command(self, sql) || mysql_errno(self->mysql) != ER_QUERY_INTERRUPTED)
             break;
     dbal__mariadb_wait_end(&wait);
     self->lost = self->lost || mysql_errno(self->mysql) != 0;
@@ -561,8 +564,8 @@ settle(connection *self, const course *c, const dbal__mariadb_meaning *meaning, 
     self->lost = self->lost || self->kill.doubts;
     /* a procedure may have begun one before it failed */
     bool may_begin = self->was_sent && (meaning->kinds & DBAL_SQL_UNSHARED) != 0;
-    if (!self->lost && (killed || (!ok && (was_open || may_begin))))
-        sweep(self);
+    if (!self->lost && (killed || c->level_left || (!ok && (was_open || may_begin))))
+        sweep(self, c->level_left ? "rollback" : "do 0");
     if (ok && meaning->control == DBAL__MARIADB_MOVES)
         self->moved = true;
     if (self->was_sent && meaning->control == DBAL__MARIADB_SETS_ROLE)

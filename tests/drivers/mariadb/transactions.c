@@ -1,6 +1,8 @@
 /* Transactions: what ends them unasked, deadlocks, isolation; and how a session becomes as new. */
 #include "session.h"
 
+#include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -317,6 +319,43 @@ START_TEST(levels_of_isolation)
 }
 END_TEST
 
+/* The library's, but for the test below: no server fails there by itself. */
+static atomic_bool does_not_start;
+
+int STDCALL
+mysql_real_query(MYSQL *mysql, const char *sql, unsigned long size)
+{
+    static const char start[] = "start transaction", fails[] = "signal sqlstate '45000'";
+    int (*real)(MYSQL * mysql, const char *sql, unsigned long size);
+    *(void **)&real = dlsym(RTLD_NEXT, "mysql_real_query");
+    if (atomic_load(&does_not_start) && strncmp(sql, start, sizeof start - 1) == 0)
+        return real(mysql, fails, sizeof fails - 1);
+    return real(mysql, sql, size);
+}
+
+START_TEST(a_level_that_nothing_began_with_is_taken_back)
+{
+    isolated self = {.kept_out = false};
+    dbal_pool *wide = pool;
+    pool = session_open("pool_max_size=1");
+    int64_t connection = run_number("select connection_id()");
+    atomic_store(&does_not_start, true);
+    ends_badly(dbal_pool_transaction(pool, DBAL_TRANSACTION(.isolation = DBAL_READ_COMMITTED),
+                                     read_twice, &self),
+               DBAL_ERROR_OPERATIONAL, "45000");
+    atomic_store(&does_not_start, false);
+    ck_assert_int_eq(run_number("select connection_id()"), connection);
+    dbal_outcome outcome =
+        loop_fixture_await(&fixture, dbal_pool_transaction(pool, NULL, read_twice, &self));
+    dbal_result *rows = dbal_outcome_result(outcome);
+    ck_assert_msg(rows != NULL, "%s", dbal_error_message(dbal_outcome_error(outcome)));
+    ck_assert_int_eq(dbal_result_int64(rows, 0, 0), 0);
+    ck_assert(!self.kept_out);
+    dbal_outcome_clear(&outcome);
+    pool = wide;
+}
+END_TEST
+
 START_TEST(a_read_only_transaction_does_not_write)
 {
     step steps[] = {
@@ -372,6 +411,7 @@ add_transactions(Suite *suite)
     suite_add(suite, a_deadlock_is_run_again, before, session_end);
     suite_add(suite, a_deadlock_that_was_handled_ends_it_all_the_same, before, session_end);
     suite_add(suite, levels_of_isolation, before, session_end);
+    suite_add(suite, a_level_that_nothing_began_with_is_taken_back, before, session_end);
     suite_add(suite, a_read_only_transaction_does_not_write, before, session_end);
     suite_add(suite, a_session_leaves_nothing_behind, before, session_end);
     suite_add(suite, without_a_database_a_session_that_chose_one_is_closed, before, session_end);
