@@ -109,10 +109,7 @@ drop_others(dbal__odbc_connection *c, SQLHSTMT handle, dbal_fault *fault)
     }
     if (code == SQL_NO_DATA)
         return true;
-    dbal__odbc_failure_statement(c, handle, fault);
-    if (c->writes && dbal__odbc_is_stopped(c))
-        dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
-    return false;
+    return dbal__odbc_failure_statement(c, handle, fault);
 }
 
 /* The executed statement's answer. What only reads need not come to its end. */
@@ -131,6 +128,19 @@ take_answer(dbal__odbc_connection *c, SQLHSTMT handle, dbal_fault *fault)
     if (SQL_SUCCEEDED(SQLRowCount(handle, &rows)) && rows >= 0)
         dbal_request_affected(c->request, rows);
     return drop_others(c, handle, fault);
+}
+
+/*
+ * Of what was executed, and whose answer has failed. By itself it may have been committed, or a part of
+ * it as in a procedure, whatever the error is. In a transaction it is spoilt, and undone with it.
+ */
+static void
+doubt(const dbal__odbc_connection *c, dbal_fault *fault)
+{
+    if (!c->writes || !dbal_fault_is_set(fault) || (c->open && !dbal__odbc_is_stopped(c)))
+        return;
+    dbal_fault_set_execution(fault, DBAL_EXECUTION_UNKNOWN);
+    dbal_fault_set_retryable(fault, false);
 }
 
 static SQLRETURN
@@ -153,7 +163,10 @@ execute(dbal__odbc_connection *c, SQLHSTMT handle, bool direct, dbal_fault *faul
     /* NO_DATA: an UPDATE that met no row */
     if (!SQL_SUCCEEDED(code) && code != SQL_NO_DATA)
         return dbal__odbc_failure_statement(c, handle, fault);
-    return take_answer(c, handle, fault);
+    if (take_answer(c, handle, fault))
+        return true;
+    doubt(c, fault);
+    return false;
 }
 
 static bool

@@ -59,9 +59,58 @@ START_TEST(what_a_length_promises_is_not_believed)
 }
 END_TEST
 
+static void
+execution_is(dbal_outcome outcome, dbal_execution execution)
+{
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_msg(dbal_error_execution(error) == execution, "%s: %d", dbal_error_message(error),
+                  dbal_error_execution(error));
+    ck_assert(!dbal_error_retryable(error));
+    dbal_outcome_clear(&outcome);
+}
+
+static void
+ends_as(const char *verb, const char *word, dbal_execution execution)
+{
+    char sql[80];
+    snprintf(sql, sizeof sql, "%s -- %s", verb, word);
+    execution_is(loop_fixture_await(&fixture, dbal_pool_query(pool, sql, DBAL_NO_PARAMS)),
+                 execution);
+}
+
+static dbal_outcome
+insert_badly(dbal_connection *connection, void *sql)
+{
+    return dbal_wait(dbal_connection_query(connection, sql, DBAL_NO_PARAMS));
+}
+
+/* It was executed, and by itself: its effect may be there. */
+START_TEST(what_fails_behind_a_write_is_unknown)
+{
+    static const char *const words[] = {"fail-fetch",     "fail-data",         "no-columns",
+                                        "fail-more",      "fail-more no-rows", "size=-2",
+                                        "roll-back-fetch"};
+    char sql[80];
+    open_bad();
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        ends_as("insert into t values (1)", words[i], DBAL_EXECUTION_UNKNOWN);
+        if (strcmp(words[i], "roll-back-fetch") != 0)
+            ends_as("select 1", words[i], DBAL_EXECUTION_FAILED);
+        snprintf(sql, sizeof sql, "insert into t values (1) -- %s", words[i]);
+        if (strcmp(words[i], "roll-back-fetch") != 0)
+            execution_is(
+                loop_fixture_await(&fixture, dbal_pool_transaction(pool, NULL, insert_badly, sql)),
+                DBAL_EXECUTION_FAILED);
+    }
+    ends_as("insert into t values (1)", "refuse", DBAL_EXECUTION_FAILED);
+}
+END_TEST
+
 void
 add_bad(Suite *suite)
 {
     suite_add(suite, a_length_that_cannot_be_is_an_error, before, after);
     suite_add(suite, what_a_length_promises_is_not_believed, before, after);
+    suite_add(suite, what_fails_behind_a_write_is_unknown, before, after);
 }

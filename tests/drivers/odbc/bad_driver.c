@@ -146,6 +146,15 @@ SQLGetDiagRec(SQLSMALLINT type, SQLHANDLE handle, SQLSMALLINT number, SQLCHAR *s
     return size < room ? SQL_SUCCESS : SQL_SUCCESS_WITH_INFO;
 }
 
+/* unixODBC reads no record of a driver that has not this too. */
+EXPORT SQLRETURN
+SQLGetDiagField(SQLSMALLINT type, SQLHANDLE handle, SQLSMALLINT number, SQLSMALLINT what,
+                SQLPOINTER to, SQLSMALLINT room, SQLSMALLINT *ret_size)
+{
+    (void)type, (void)handle, (void)number, (void)what, (void)to, (void)room, (void)ret_size;
+    return SQL_NO_DATA;
+}
+
 /* ---- statements ---- */
 
 EXPORT SQLRETURN
