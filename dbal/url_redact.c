@@ -74,13 +74,17 @@ value_end(const char *value)
     return end;
 }
 
-/* The next secret parameter's value from here on; false when there is none. */
+/*
+ * The next secret parameter's value from here on; false when there is none. It may be one of a connection
+ * string, in a URL that has such a thing or was meant to be one ("odbc:bank;PWD=…").
+ */
 static bool
 find_value(const char *text, range *ret_range)
 {
-    for (text = strpbrk(text, "?&"); text != NULL; text = strpbrk(text, "?&")) {
+    static const char before[] = "?&;{";
+    for (text = strpbrk(text, before); text != NULL; text = strpbrk(text, before)) {
         text++;
-        size_t size = strcspn(text, "=?&");
+        size_t size = strcspn(text, "=?&;{");
         if (text[size] != '=' || !is_secret(text, size))
             continue;
         const char *value = text + size + 1;

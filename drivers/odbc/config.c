@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "attribute.h"
+#include "secret.h"
 
 /* what SQLDriverConnect() takes, with room for what a driver adds */
 enum { LONGEST = 16384 };
@@ -59,6 +60,27 @@ room(const dbal_url *url)
     return sum;
 }
 
+/* of the passwords' list */
+static size_t
+secret_room(const dbal_url *url)
+{
+    size_t sum = dbal__odbc_secret_room(dbal_url_path(url)) + 1;
+    for (size_t i = 0; i < dbal_url_parameter_count(url); i++)
+        sum += dbal__odbc_secret_room(dbal_url_parameter(url, dbal_url_parameter_name(url, i)));
+    return sum;
+}
+
+static void
+write_secrets(const dbal_url *url, char *to)
+{
+    to = dbal__odbc_secret_write(to, "DSN", dbal_url_path(url));
+    for (size_t i = 0; i < dbal_url_parameter_count(url); i++) {
+        const char *name = dbal_url_parameter_name(url, i);
+        to = dbal__odbc_secret_write(to, name, dbal_url_parameter(url, name));
+    }
+    *to = '\0';
+}
+
 static void
 write(const dbal_url *url, dbal__odbc_config *config)
 {
@@ -78,10 +100,7 @@ dbal__odbc_configure(const dbal_url *url, dbal_fault *fault)
 {
     if (!check(url, fault))
         return NULL;
-    const char *secret = find(url, "pwd");
-    if (secret == NULL)
-        secret = find(url, "password");
-    size_t most = room(url), more = secret != NULL ? strlen(secret) + 1 : 0;
+    size_t most = room(url), more = secret_room(url);
     if (most > LONGEST) {
         fail(fault, "an odbc URL is too long for a connection string");
         return NULL;
@@ -92,8 +111,9 @@ dbal__odbc_configure(const dbal_url *url, dbal_fault *fault)
         return NULL;
     }
     write(url, config);
-    if (secret != NULL)
-        config->secret = memcpy(config->string + most, secret, more);
+    config->room = most + more;
+    write_secrets(url, config->string + most);
+    config->secrets = config->string + most;
     const char *dsn = dbal_url_path(url)[0] != '\0' ? dbal_url_path(url) : find(url, "dsn");
     config->threading = dbal__odbc_threading_of(dsn, find(url, "driver"));
     return config;
@@ -103,9 +123,7 @@ void
 dbal__odbc_configure_free(void *pointer)
 {
     dbal__odbc_config *config = pointer;
-    if (config != NULL && config->secret != NULL) {
-        explicit_bzero((char *)config + sizeof *config, config->size);
-        explicit_bzero((void *)(uintptr_t)config->secret, strlen(config->secret));
-    }
+    if (config != NULL)
+        explicit_bzero(config->string, config->room);
     dbal_driver_free(config);
 }

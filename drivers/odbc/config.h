@@ -8,9 +8,10 @@
 
 typedef struct dbal__odbc_config {
     dbal__odbc_threading threading;
-    size_t size;        /* of the connection string, in bytes */
-    const char *secret; /* the password, behind the connection string, or NULL */
-    char string[];      /* the connection string: never to be shown */
+    size_t size;         /* of the connection string, in bytes */
+    size_t room;         /* of it and what is behind it */
+    const char *secrets; /* a list of its passwords, behind it; see secret.h */
+    char string[];       /* the connection string: never to be shown */
 } dbal__odbc_config;
 
 void *dbal__odbc_configure(const dbal_url *url, dbal_fault *fault);

@@ -7,6 +7,7 @@
 #include "constraint.h"
 #include "lite.h"
 #include "message.h"
+#include "secret.h"
 
 typedef struct mapping {
     const char *sqlstate; /* or how it begins */
@@ -111,17 +112,6 @@ dbal__odbc_is_stopped(const dbal__odbc_connection *c)
 
 /* ---- records ----------------------------------------------------------------------------------- */
 
-/* no driver should show it, but who knows */
-static void
-hide(char *text, const char *secret)
-{
-    size_t size = secret != NULL ? strlen(secret) : 0;
-    for (char *at = size != 0 ? strstr(text, secret) : NULL; at != NULL;
-         at = strstr(at + 1, secret)) {
-        memset(at, '*', size);
-    }
-}
-
 /*
  * The first record that is no mere warning, or the first one, as where unixODBC cannot load a driver;
  * false when there is none.
@@ -144,8 +134,10 @@ read_record(const dbal__odbc_connection *c, SQLSMALLINT kind, SQLHANDLE handle, 
         memcpy(ret->sqlstate, warning ? (c->connected ? "HY000" : "IM003") : (char *)state, 5);
         ret->sqlstate[5] = '\0';
         ret->text[sizeof ret->text - 1] = '\0';
+        /* no driver should show one, but who knows; before anything is taken out of the middle of it */
+        dbal__odbc_secret_hide(c->config->secrets, ret->text,
+                               strlen(ret->text) == sizeof ret->text - 1);
         dbal__odbc_message_strip(ret->text);
-        hide(ret->text, c->config->secret);
         return true;
     }
     return false;

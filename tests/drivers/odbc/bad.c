@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drivers/odbc/secret.h"
 #include "tests/drivers/odbc/fixture.h"
 #include "tests/lib/suite.h"
 
@@ -107,10 +108,55 @@ START_TEST(what_fails_behind_a_write_is_unknown)
 }
 END_TEST
 
+/* It says all of its connection string, as an ODBC driver must not. */
+START_TEST(no_password_is_shown_in_whatever_form)
+{
+    static const char *const urls[] = {
+        "PWD=s3cret",
+        "PWD=s3cret&pwd=t0ps3cret&Password=s3cr",
+        "Password=s3cr&PWD=s3cret",
+        "PWD=s3cret%7Ds3cr;et",
+        "PWD=s3%7D%7Dcret",
+        "PWD=s3cr%0Aet",
+        "NewPassword=s3cret",
+        "Extra=a;PWD=s3cret;b",
+        "Extra=%7Bpassword%3Ds3cret%7D",
+        "PWD=aa&Extra=aaa",
+    };
+    char url[400];
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        snprintf(url, sizeof url, "odbc:?driver=Bad&Say=it&%s&pool_fail_fast=on", urls[i]);
+        dbal_error *error = open_pool(url);
+        ck_assert_msg(error != NULL, "%s", url);
+        const char *message = dbal_error_message(error);
+        ck_assert_msg(strstr(message, "Say=it") != NULL, "%s", message);
+        ck_assert_msg(strstr(message, "s3") == NULL && strstr(message, "cr") == NULL &&
+                          strstr(message, "et") == NULL && strstr(message, "=a;") == NULL,
+                      "%s: %s", urls[i], message);
+        dbal_error_unref(error);
+    }
+}
+END_TEST
+
+START_TEST(a_password_that_is_cut_off_is_hidden)
+{
+    static const char list[] = "secret\0se\0";
+    char text[] = "my secret is not sesame but secr", whole[] = "secr", both[] = "sesecret";
+    dbal__odbc_secret_hide(list, text, true);
+    ck_assert_str_eq(text, "my ****** is not **same but ****");
+    dbal__odbc_secret_hide(list, whole, false);
+    ck_assert_str_eq(whole, "**cr");
+    dbal__odbc_secret_hide(list, both, false);
+    ck_assert_str_eq(both, "********");
+}
+END_TEST
+
 void
 add_bad(Suite *suite)
 {
     suite_add(suite, a_length_that_cannot_be_is_an_error, before, after);
     suite_add(suite, what_a_length_promises_is_not_believed, before, after);
     suite_add(suite, what_fails_behind_a_write_is_unknown, before, after);
+    suite_add(suite, no_password_is_shown_in_whatever_form, before, after);
+    suite_add(suite, a_password_that_is_cut_off_is_hidden, before, after);
 }
