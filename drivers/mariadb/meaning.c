@@ -125,13 +125,13 @@ starts(const char *cursor, int depth)
     return commits_by_itself(0);
 }
 
-/* BEGIN [WORK], or BEGIN NOT ATOMIC, which is a program */
+/* BEGIN [WORK], or BEGIN NOT ATOMIC, which is a program: it may set anything, as those below */
 static meaning
 begins(const char *cursor, int depth)
 {
     (void)depth;
     if (dbal__mariadb_is(dbal__mariadb_peek(cursor), "not"))
-        return plain(WRITES | ALONE);
+        return belongs(DBAL__MARIADB_PLAIN, WRITES | ALONE, session);
     return belongs(DBAL__MARIADB_BEGINS, DBAL_SQL_BEGINS, transaction);
 }
 
@@ -279,6 +279,12 @@ static const struct {
     {"deallocate", NULL, {DBAL__MARIADB_PLAIN, SESSION, query}},
     {"handler", NULL, {DBAL__MARIADB_PLAIN, SESSION | ALONE, stream}},
     {"get", NULL, {DBAL__MARIADB_PLAIN, SESSION | ALONE, session}},
+    {"if", NULL, {DBAL__MARIADB_PLAIN, SESSION | WRITES | ALONE, session}},
+    {"case", NULL, {DBAL__MARIADB_PLAIN, SESSION | WRITES | ALONE, session}},
+    {"while", NULL, {DBAL__MARIADB_PLAIN, SESSION | WRITES | ALONE, session}},
+    {"loop", NULL, {DBAL__MARIADB_PLAIN, SESSION | WRITES | ALONE, session}},
+    {"repeat", NULL, {DBAL__MARIADB_PLAIN, SESSION | WRITES | ALONE, session}},
+    {"for", NULL, {DBAL__MARIADB_PLAIN, SESSION | WRITES | ALONE, session}},
     {"create", defines, {0}},
     {"drop", defines, {0}},
     {"flush", flushes, {0}},
@@ -325,6 +331,9 @@ of_verb(token t, const char *cursor, int depth)
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
         if (dbal__mariadb_is(t, verbs[i].verb))
             return verbs[i].reads != NULL ? verbs[i].reads(cursor, depth) : verbs[i].meaning;
+    /* a program with a label before it */
+    if (dbal__mariadb_is_byte(dbal__mariadb_peek(cursor), ':'))
+        return belongs(DBAL__MARIADB_PLAIN, WRITES | ALONE, session);
     /* CALL, LOAD, KILL … or nothing that MariaDB knows: it says where it goes wrong */
     return plain(WRITES | ALONE);
 }

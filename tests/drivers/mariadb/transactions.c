@@ -386,6 +386,22 @@ START_TEST(a_session_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(a_program_leaves_nothing_behind)
+{
+    static const char *const programs[] = {"begin not atomic set sql_mode = ''; end",
+                                           "if 1 then set sql_mode = ''; end if",
+                                           "begin not atomic set sql_mode = ''"};
+    static const char *const states[] = {"42601", "42601", "25001"};
+    dbal_pool *wide = pool;
+    pool = session_open("pool_max_size=1");
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+        run_fails(programs[i], DBAL_ERROR_PROGRAMMING, states[i]);
+        ck_assert_int_eq(run_number("select @@sql_mode <> ''"), 1);
+    }
+    pool = wide;
+}
+END_TEST
+
 START_TEST(without_a_database_a_session_that_chose_one_is_closed)
 {
     char url[300];
@@ -414,5 +430,6 @@ add_transactions(Suite *suite)
     suite_add(suite, a_level_that_nothing_began_with_is_taken_back, before, session_end);
     suite_add(suite, a_read_only_transaction_does_not_write, before, session_end);
     suite_add(suite, a_session_leaves_nothing_behind, before, session_end);
+    suite_add(suite, a_program_leaves_nothing_behind, before, session_end);
     suite_add(suite, without_a_database_a_session_that_chose_one_is_closed, before, session_end);
 }
