@@ -14,11 +14,9 @@ typedef struct dbal__mariadb_identity {
     unsigned long id; /* the connection's number at the server */
 } dbal__mariadb_identity;
 
-enum { DBAL__MARIADB_IDENTITY_COLUMNS = 2 };
-
-/* The columns that tell, for a SELECT. */
+/* The two columns that tell, for a SELECT. */
 const char *dbal__mariadb_identity_columns(MYSQL *mysql);
-/* What a row's two cells say of the connection that it came by. */
+/* What a row's cells of those say of the connection that it came by. */
 void dbal__mariadb_identity_read(dbal__mariadb_identity *identity, MYSQL *mysql, MYSQL_ROW cells);
 
 /* Whether the connection is at that server, which is asked; within a wait. */

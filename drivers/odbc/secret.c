@@ -70,9 +70,9 @@ size_of_beginning(const char *text, size_t size, const char *secret)
     return 0;
 }
 
-/* One may hold another, or overlap with it: all are looked for before any is written over. */
 enum { LONGEST = 1024 };
 
+/* One may hold another, or overlap with it: all are looked for before any is written over. */
 void
 dbal__odbc_secret_hide(const char *list, char *text, bool cut)
 {
@@ -80,7 +80,8 @@ dbal__odbc_secret_hide(const char *list, char *text, bool cut)
     size_t size = strnlen(text, LONGEST);
     for (; *list != '\0'; list += strlen(list) + 1) {
         size_t length = strlen(list);
-        for (const char *at = strstr(text, list); at != NULL; at = strstr(at + 1, list))
+        const char *at = strstr(text, list);
+        for (; at != NULL && (size_t)(at - text) + length <= size; at = strstr(at + 1, list))
             memset(hidden + (at - text), true, length);
         size_t part = cut ? size_of_beginning(text, size, list) : 0;
         memset(hidden + size - part, true, part);

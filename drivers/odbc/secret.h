@@ -13,7 +13,8 @@ size_t dbal__odbc_secret_room(const char *value);
  */
 char *dbal__odbc_secret_write(char *to, const char *name, const char *value);
 
-/* Writes over all of a list's that are in the text; `cut`: where one may begin that did not fit. */
+/* Writes over all of a list's that are in the first KiB of the text; `cut`: at its end one may begin that did
+ * not fit. */
 void dbal__odbc_secret_hide(const char *list, char *text, bool cut);
 
 #endif

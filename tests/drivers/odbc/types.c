@@ -119,14 +119,15 @@ END_TEST
 /* around what a portion has room for */
 START_TEST(long_texts_come_whole)
 {
-    static const size_t sizes[] = {0, 1, 510, 511, 512, 513, 1023, 1024, 1025, 100000};
-    char *text = malloc(100001);
+    enum { LONGEST = 4000000 };
+    static const size_t sizes[] = {0, 1, 510, 511, 512, 513, 1023, 1024, 1025, 100000, LONGEST};
+    char *text = malloc(LONGEST + 1);
     ck_assert_ptr_nonnull(text);
     for (int database = 0; database < 2; database++) {
         if (database == 0)
             open_sqlite("");
         else
-            open_postgres("&MaxLongVarcharSize=200000");
+            open_postgres("&MaxLongVarcharSize=5000000");
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             for (size_t at = 0; at < sizes[i]; at++)
                 text[at] = (char)('a' + at % 23);
