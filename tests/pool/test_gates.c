@@ -112,8 +112,8 @@ static const wish wishes[] = {
      "threads 3 is above max_size 2: driver fake runs one statement of a connection at a time"},
     {"level=2&parallel=on&pool_threads=3&pool_max_size=2",
      "threads 3 is above max_size 2: driver fake runs one statement of a connection at a time"},
-    {"level=2&pool_threads=0", "threads: 0 is out of range (1 to 10000)"},
-    {"level=2&pool_threads=10001", "threads: 10001 is out of range (1 to 10000)"},
+    {"level=2&pool_threads=0", "pool_threads: 0 is out of range (1 to 10000)"},
+    {"level=2&pool_threads=10001", "pool_threads: 10001 is out of range (1 to 10000)"},
     {"level=2&pool_threads=off", "pool_threads: \"off\" is not a value for it: a whole number"},
     {"level=2&pool_threads=1.5", "pool_threads: \"1.5\" is not a value for it: a whole number"},
 };
