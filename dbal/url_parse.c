@@ -180,7 +180,7 @@ parse_authority(parse_state *parser, char *authority)
 static bool
 check_path(const parse_state *parser, const char *authority, const char *path)
 {
-    const char *at = strchr(path, '@'), *user = memchr(authority, '@', (size_t)(path - authority));
+    const char *at = strchr(path, '@'), *user = memrchr(authority, '@', (size_t)(path - authority));
     bool no_password = user != NULL && !memchr(authority, ':', (size_t)(user - authority));
     if (at == NULL || authority == path || no_password)
         return true;

@@ -180,16 +180,16 @@ sets(const char *cursor, int depth)
     token t = dbal__mariadb_next(&cursor);
     if (dbal__mariadb_is(t, "statement"))
         return for_one(cursor, depth);
+    dbal__mariadb_control sets = sets_role(all)    ? DBAL__MARIADB_SETS_ROLE
+                                 : sets_limit(all) ? DBAL__MARIADB_SETS_LIMIT
+                                                   : DBAL__MARIADB_SETS;
     if (dbal__mariadb_is(t, "global"))
-        return (meaning){
-            .control = DBAL__MARIADB_SETS, .kinds = WRITES | SESSION, .instead = session};
+        return (meaning){.control = sets, .kinds = WRITES | SESSION, .instead = session};
     if (dbal__mariadb_is(t, "password") || dbal__mariadb_is(t, "default"))
         return commits_by_itself(0);
     if (dbal__mariadb_is(t, "transaction"))
         return belongs(DBAL__MARIADB_SETS, LOCAL, transaction);
-    if (sets_role(all))
-        return belongs(DBAL__MARIADB_SETS_ROLE, 0, session);
-    return belongs(sets_limit(all) ? DBAL__MARIADB_SETS_LIMIT : DBAL__MARIADB_SETS, 0, session);
+    return belongs(sets, 0, session);
 }
 
 /* ---- DDL ---------------------------------------------------------------------------------------- */

@@ -485,6 +485,7 @@ is_in_time(connection *self, course *c, const dbal__mariadb_meaning *meaning, db
     if (meaning->control == DBAL__MARIADB_COMMITS || meaning->control == DBAL__MARIADB_ROLLS_BACK)
         deadline = INT64_MAX;
     if ((limit->present == 0 && !limit->unknown && deadline == INT64_MAX) ||
+        dbal__mariadb_time_limit_disturbs(sql) ||
         dbal__mariadb_time_limit_exempt(limit, meaning->control, sql, text) ||
         !dbal__mariadb_time_limit_wants(limit, dbal__mariadb_now(), deadline, &value))
         return true;

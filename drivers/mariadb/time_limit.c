@@ -60,6 +60,12 @@ dbal__mariadb_time_limit_wants(const dbal__mariadb_time_limit *limit, int64_t no
     return limit->unknown || wanted != limit->present;
 }
 
+bool
+dbal__mariadb_time_limit_disturbs(const char *sql)
+{
+    return strcasestr(sql, "row_count") != NULL;
+}
+
 void
 dbal__mariadb_time_limit_text(const dbal__mariadb_time_limit *limit, int value,
                               char to[DBAL__MARIADB_TIME_TEXT])

@@ -33,6 +33,8 @@ void dbal__mariadb_time_limit_learn(dbal__mariadb_time_limit *limit, const char 
  */
 bool dbal__mariadb_time_limit_wants(const dbal__mariadb_time_limit *limit, int64_t now,
                                     int64_t deadline, int *ret_limit);
+/* Whether the statement asks for what a SET before it would change. */
+bool dbal__mariadb_time_limit_disturbs(const char *sql);
 /* What sets it. */
 void dbal__mariadb_time_limit_text(const dbal__mariadb_time_limit *limit, int value,
                                    char to[DBAL__MARIADB_TIME_TEXT]);

@@ -225,8 +225,9 @@ dbal__sqlite_failure_step(dbal__sqlite_connection *c, int code, dbal__sqlite_ver
 {
     if (set_common(c, code, fault))
         return;
-    if ((verb == DBAL__SQLITE_ATTACH || verb == DBAL__SQLITE_COPY) &&
-        (code & 0xff) != SQLITE_ERROR && dbal_request_parameter_count(c->request) != 0)
+    bool path =
+        verb == DBAL__SQLITE_ATTACH || (verb == DBAL__SQLITE_COPY && (code & 0xff) != SQLITE_ERROR);
+    if (path && dbal_request_parameter_count(c->request) != 0)
         /* its message would show the path, which is a parameter's value */
         dbal_fault_set(fault, map(code).error_class, map(code).sqlstate, "%s",
                        sqlite3_errstr(code));

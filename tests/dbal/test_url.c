@@ -133,6 +133,7 @@ static const struct {
     {"postgresql://u:se/cret@h/db", "byte 23 of the URL: an @"},
     {"postgresql://u:12/secret@h/db", "byte 25 of the URL: an @"},
     {"postgresql://u:p@ss/word@h/db", "byte 25 of the URL: an @"},
+    {"postgresql://u@x:p@ss/word@h/db", "byte 27 of the URL: an @"},
     {"postgresql://u:secret?x@h/db", "byte 16 of the URL: a port"},
     {"sqlite:a?mode=ro&mode=rw", "parameter mode is given twice"},
     {"sqlite:a?mode=ro&m%6fde=ro", "parameter mode is given twice"},

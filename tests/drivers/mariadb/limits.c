@@ -71,7 +71,7 @@ START_TEST(what_is_left_is_in_force)
     IS(in_force(6), 16.384);
     IS(in_force(2), 2.048);
     IS(in_force(-1), 0);
-    IS(in_force(0.1), 0.512);
+    IS(in_force(0.45), 0.512);
     IS(in_force(-1), 0);
     IS(in_force(1e7), 0);
 }
@@ -102,7 +102,7 @@ START_TEST(an_accounts_own_limit_is_never_exceeded)
     for (int i = 0; i < 2; i++) {
         IS(in_force(-1), 3.5);
         IS(in_force(10), 3.5);
-        IS(in_force(0.1), 0.512);
+        IS(in_force(0.45), 0.512);
         IS(in_force(-1), 3.5);
     }
 }
@@ -135,7 +135,7 @@ START_TEST(the_server_ends_what_no_kill_reaches)
     dbal_outcome outcome = loop_fixture_await(
         &fixture, dbal_pool_run(pool, DBAL_QUERY(.sql = "select max(md5(seq)) from "
                                                         "seq_1_to_1000000000",
-                                                 .timeout = 0.2)));
+                                                 .timeout = 0.45)));
     ck_assert_int_eq(dbal_error_execution(dbal_outcome_error(outcome)), DBAL_EXECUTION_FAILED);
     ck_assert(!dbal_error_connection_lost(dbal_outcome_error(outcome)));
     outcome_is(outcome, DBAL_ERROR_TIMEOUT, "57014");
@@ -155,17 +155,43 @@ START_TEST(a_limit_of_its_own_stays_what_it_is)
 END_TEST
 
 static dbal_outcome
+ask_count(dbal_outcome in, void *connection)
+{
+    ck_assert_int_eq(in.kind, DBAL_OUTCOME_VALUE);
+    return dbal_wait(
+        dbal_connection_run(connection, DBAL_QUERY(.sql = "select row_count()", .timeout = 60)));
+}
+
+static dbal_outcome
+insert_and_ask_count(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    return dbal_wait(dbal_deferred_add_callback(
+        dbal_connection_run(
+            connection,
+            DBAL_QUERY(.sql = "insert into t values (11, 1), (12, 2), (13, 3)", .timeout = 600)),
+        ask_count, connection));
+}
+
+/* A limit that was set in between would make it 0. */
+START_TEST(a_count_of_rows_outlives_a_limit)
+{
+    IS(seconds_of(dbal_pool_session(pool, NULL, insert_and_ask_count, NULL)), 3);
+}
+END_TEST
+
+static dbal_outcome
 ask_again(dbal_outcome in, void *connection)
 {
     (void)in;
     return dbal_wait(dbal_connection_run(
-        connection, DBAL_QUERY(.sql = "select @@max_statement_time", .timeout = 0.3)));
+        connection, DBAL_QUERY(.sql = "select @@max_statement_time", .timeout = 5)));
 }
 
 static dbal_outcome
 set_its_own(dbal_connection *connection, void *arg)
 {
-    dbal_connection_run(connection, DBAL_QUERY(.sql = "select 1", .timeout = 0.3));
+    dbal_connection_run(connection, DBAL_QUERY(.sql = "select 1", .timeout = 5));
     return dbal_wait(dbal_deferred_add_callback(
         dbal_connection_query(connection, arg, DBAL_NO_PARAMS), ask_again, connection));
 }
@@ -205,7 +231,7 @@ static dbal_outcome
 update_in_time(dbal_connection *connection, void *arg)
 {
     return dbal_wait(dbal_deferred_add_callback(
-        dbal_connection_run(connection, DBAL_QUERY(.sql = "update t set n = 1", .timeout = 0.3)),
+        dbal_connection_run(connection, DBAL_QUERY(.sql = "update t set n = 1", .timeout = 0.45)),
         hold_commits, arg));
 }
 
@@ -330,6 +356,7 @@ add_limits(Suite *suite)
     suite_add(suite, a_limit_of_its_own_stays_what_it_is, before, after);
     suite_add(suite, what_a_session_has_set_is_left_alone, before, after);
     suite_add(suite, a_commit_is_not_ended, before, after);
+    suite_add(suite, a_count_of_rows_outlives_a_limit, before, after);
     suite_add(suite, it_is_never_below_the_rest_and_never_above_the_sessions_own, NULL, NULL);
     suite_add(suite, what_nobody_knows_is_set_again, NULL, NULL);
     suite_add(suite, a_role_ends_with_its_session, before, after);

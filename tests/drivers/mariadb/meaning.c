@@ -87,6 +87,8 @@ static const struct {
     {"set names latin1", S, DBAL__MARIADB_SETS},
     {"set transaction read only", S | L, DBAL__MARIADB_SETS},
     {"set global x = 1", S | W, DBAL__MARIADB_SETS},
+    {"set global x = 1, role r", S | W, DBAL__MARIADB_SETS_ROLE},
+    {"set global x = 1, session max_statement_time = 5", S | W, DBAL__MARIADB_SETS_LIMIT},
     {"set statement max_statement_time = 1 for select 1", R, PLAIN},
     {"set statement max_statement_time = 1 for insert into t values (1)", W, DBAL__MARIADB_MAKES},
     {"use d", S, DBAL__MARIADB_MOVES},

@@ -92,9 +92,10 @@ START_TEST(what_was_cancelled_has_ended_at_the_server)
 }
 END_TEST
 
-/* Its number might be somebody else's there: it is not killed, but left to itself. */
+/* Its number might be somebody else's there: it is not killed, but left to itself, by its thread too. */
 START_TEST(no_kill_reaches_another_server)
 {
+    pool = session_open("pool_max_size=1&pool_cancel_timeout=60");
     dbal_deferred *victim =
         dbal_deferred_ref(dbal_pool_query(pool, "select sleep(100)", DBAL_NO_PARAMS));
     loop_fixture_until(&fixture, at_server, &fixture);

@@ -32,10 +32,10 @@ START_TEST(what_is_left_is_in_force)
     in_force(10, "16s");
     in_force(6, "16s");
     in_force(-1, "0");
-    in_force(2.5, "4s");
-    in_force(0.1, "4s");
+    in_force(3.9, "4s");
+    in_force(0.9, "4s");
     in_force(-1, "0");
-    in_force(0.1, "1s");
+    in_force(0.9, "1s");
     in_force(-1, "0");
 }
 END_TEST
@@ -45,7 +45,7 @@ START_TEST(the_server_ends_what_no_cancel_reaches)
 {
     open_postgres_by("Uncancelled", "&pool_cancel_timeout=20");
     dbal_outcome outcome = loop_fixture_await(
-        &fixture, dbal_pool_run(pool, DBAL_QUERY(.sql = "select pg_sleep(100)", .timeout = 0.3)));
+        &fixture, dbal_pool_run(pool, DBAL_QUERY(.sql = "select pg_sleep(100)", .timeout = 0.9)));
     ck_assert_int_eq(dbal_error_execution(dbal_outcome_error(outcome)), DBAL_EXECUTION_FAILED);
     ck_assert(!dbal_error_connection_lost(dbal_outcome_error(outcome)));
     expect(outcome, DBAL_ERROR_TIMEOUT, "57014");

@@ -241,6 +241,10 @@ START_TEST(values_stay_hidden)
     ask_fails(&db, "vacuum into ?1", DBAL_PARAMS(dbal_text("/no/secret/x")), DBAL_ERROR_OPERATIONAL,
               "58030");
     ck_assert_ptr_null(strstr(dbal_error_message(db.error), "secret"));
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(ask(&db, "attach ':memory:' as ?1", DBAL_PARAMS(dbal_text("secret"))),
+                         i == 0);
+    ck_assert_ptr_null(strstr(dbal_error_message(db.error), "secret"));
     ask_fails(&db, "vacuum into ?1", DBAL_PARAMS(dbal_text(db.path)), DBAL_ERROR_PROGRAMMING,
               "42P07");
     ask_fails(&db, "select json_extract('{}', ?1)", DBAL_PARAMS(dbal_int64(-4711)), DBAL_ERROR_DATA,
