@@ -130,9 +130,24 @@ bind_value(MYSQL_BIND *to, dbal__mariadb_slot *slot, const dbal_value *value)
     }
 }
 
+static bool
+has_all_values(const dbal__mariadb_statement *s, const dbal_request *request, dbal_fault *fault)
+{
+    size_t given = dbal_request_parameter_count(request);
+    if (given == (size_t)s->parameters)
+        return true;
+    dbal_fault_set(fault, DBAL_ERROR_PROGRAMMING, "07001",
+                   "the statement has %d parameters, and %zu values were given", s->parameters,
+                   given);
+    dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
+    return false;
+}
+
 bool
 dbal__mariadb_bind(dbal__mariadb_statement *s, dbal_request *request, dbal_fault *fault)
 {
+    if (!has_all_values(s, request, fault))
+        return false;
     if (s->parameters == 0)
         return true;
     memset(s->given, 0, (size_t)s->parameters * sizeof *s->given);
@@ -144,5 +159,31 @@ dbal__mariadb_bind(dbal__mariadb_statement *s, dbal_request *request, dbal_fault
     if (mysql_stmt_bind_param(s->stmt, s->given) == 0)
         return true;
     dbal__mariadb_failure_memory(fault);
+    return false;
+}
+
+/*
+ * The server would not only refuse what is more, but close the connection, often before anybody has
+ * read why.
+ */
+bool
+dbal__mariadb_bind_fits(const dbal_request *request, size_t packet, dbal_fault *fault)
+{
+    size_t count = dbal_request_parameter_count(request), text, values = 0;
+    dbal_request_sql(request, &text);
+    if (packet == 0)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        dbal_value value = dbal_request_parameter(request, i);
+        if (value.type == DBAL_TEXT || value.type == DBAL_BLOB || value.type == DBAL_JSON)
+            values += value.as.bytes.size;
+    }
+    if (text < packet && values < packet)
+        return true;
+    dbal_fault_set(fault, DBAL_ERROR_DATA, "54000",
+                   "the statement or its values take more than the %zu bytes that the server takes "
+                   "at once (max_allowed_packet)",
+                   packet);
+    dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
     return false;
 }

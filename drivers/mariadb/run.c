@@ -277,45 +277,6 @@ has_room(statement *s, dbal_fault *fault)
     return false;
 }
 
-static bool
-has_all_values(const statement *s, const dbal_request *request, dbal_fault *fault)
-{
-    size_t given = dbal_request_parameter_count(request);
-    if (given == (size_t)s->parameters)
-        return true;
-    dbal_fault_set(fault, DBAL_ERROR_PROGRAMMING, "07001",
-                   "the statement has %d parameters, and %zu values were given", s->parameters,
-                   given);
-    dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
-    return false;
-}
-
-/*
- * The server would not only refuse what is more, but close the connection, often before anybody has
- * read why.
- */
-static bool
-fits(const connection *self, dbal_fault *fault)
-{
-    size_t count = dbal_request_parameter_count(self->request), sum;
-    dbal_request_sql(self->request, &sum);
-    bool fit = self->packet == 0 || sum < self->packet;
-    sum = 0;
-    for (size_t i = 0; self->packet != 0 && i < count; i++) {
-        dbal_value value = dbal_request_parameter(self->request, i);
-        if (value.type == DBAL_TEXT || value.type == DBAL_BLOB || value.type == DBAL_JSON)
-            sum += value.as.bytes.size;
-    }
-    if (fit && (self->packet == 0 || sum < self->packet))
-        return true;
-    dbal_fault_set(fault, DBAL_ERROR_DATA, "54000",
-                   "the statement or its values take more than the %zu bytes that the server takes "
-                   "at once (max_allowed_packet)",
-                   self->packet);
-    dbal_fault_set_execution(fault, DBAL_EXECUTION_NOT_SENT);
-    return false;
-}
-
 /* ---- by its text ------------------------------------------------------------------------------- */
 
 static void
@@ -370,8 +331,7 @@ run_fresh(connection *self, course *c, statement *s, dbal_fault *fault)
     }
     if (code != 0)
         return true;
-    if (!has_room(s, fault) || !has_all_values(s, self->request, fault) ||
-        !dbal__mariadb_bind(s, self->request, fault))
+    if (!has_room(s, fault) || !dbal__mariadb_bind(s, self->request, fault))
         return false;
     int most = dbal_request_statement_cache(self->request);
     if (most > 0 && (s->meaning.kinds & DBAL_SQL_UNSHARED) == 0)
@@ -383,7 +343,7 @@ run_fresh(connection *self, course *c, statement *s, dbal_fault *fault)
 static bool
 run_known(connection *self, course *c, statement *s, dbal_fault *fault)
 {
-    if (!has_all_values(s, self->request, fault) || !dbal__mariadb_bind(s, self->request, fault))
+    if (!dbal__mariadb_bind(s, self->request, fault))
         return false;
     execute(self, c, s);
     return true;
@@ -616,7 +576,7 @@ dbal__mariadb_run(void *pointer, dbal_request *request, dbal_fault *fault)
     if (!may_run(self, &meaning, request, fault))
         return false;
     self->request = request;
-    if (!fits(self, fault)) {
+    if (!dbal__mariadb_bind_fits(request, self->packet, fault)) {
         self->request = NULL;
         return false;
     }
