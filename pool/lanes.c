@@ -19,6 +19,10 @@ enum { UNKNOWN_TOGETHER = 4 };
  * all; and estimates tend to be too high, since others may have been served meanwhile.
  */
 enum { FEW = 16 };
+/* What lanes may be filled to when there is one less of them: with few in flight, and with many. */
+static const double ENOUGH_OF_FEW = 0.8, ENOUGH = 0.5;
+/* So long a lane that has run dry counts as one at work: what comes next was caused by its answers. */
+static const int64_t WARM = 200000; /* nanoseconds */
 
 void
 dbal__lanes_init(dbal__lanes *lanes, double pipeline_wait)
@@ -90,37 +94,95 @@ wait_on(const dbal__slot *slot, int64_t now)
     return lane->load - cost + (taken > cost / 2 ? taken : cost - taken);
 }
 
-dbal__slot *
-dbal__lanes_choose(dbal_pool *pool, int64_t now)
+/* How much may be expected to be waited for on a lane with so many, where `part` of it is used. */
+static bool
+is_within(const dbal_pool *pool, double wait, double flying, double part)
 {
-    dbal__slot *idle = NULL, *shortest = NULL;
+    return wait < part * (flying < FEW ? 2 : 1) * (double)pool->lanes.wait_most;
+}
+
+/* The lanes at work that one more may join. */
+typedef struct choice {
+    dbal__slot *idle;          /* the last used of those with nothing to do, or NULL */
+    dbal__slot *fewest, *next; /* of those that one more need not wait for, or NULL */
+    dbal__slot *shortest;      /* of the others; or NULL */
+    dbal__slot *last;          /* not used for the longest time */
+    int64_t least;             /* what is waited for on the shortest */
+    int64_t wait;              /* and on all together */
+    unsigned busy, flying;     /* lanes, and what is on its way on them */
+} choice;
+
+static void
+weigh(const dbal_pool *pool, choice *all, dbal__slot *slot, int64_t wait)
+{
+    all->busy++;
+    all->flying += slot->flying;
+    all->wait += wait;
+    all->last = slot;
+    if (!is_within(pool, (double)wait, slot->flying, 1)) {
+        if (all->shortest == NULL || wait < all->least) {
+            all->shortest = slot;
+            all->least = wait;
+        }
+    } else if (all->fewest == NULL || slot->flying < all->fewest->flying) {
+        all->next = all->fewest;
+        all->fewest = slot;
+    } else if (all->next == NULL || slot->flying < all->next->flying) {
+        all->next = slot;
+    }
+}
+
+/* Whether one lane less would do for all that is on its way, and for some more. */
+static bool
+has_one_too_many(const dbal_pool *pool, const choice *all)
+{
+    if (all->busy < 2)
+        return false;
+    double lanes = all->busy - 1, flying = all->flying / lanes;
+    return is_within(pool, (double)all->wait / lanes, flying,
+                     flying < FEW ? ENOUGH_OF_FEW : ENOUGH);
+}
+
+static choice
+look_over(dbal_pool *pool, int64_t now)
+{
+    choice all = {.idle = NULL};
     unsigned depth = dbal__lanes_depth(pool);
-    int64_t least = 0;
-    /* the last used first: what is free is filled up before another is begun */
+    /* the last used first */
     for (dbal__list *link = pool->slots.next; link != &pool->slots; link = link->next) {
         dbal__slot *slot = DBAL__OF(link, dbal__slot, link);
         if (slot->state != DBAL__SLOT_OPEN || slot->held || slot == pool->reserved ||
             slot->lane.taken || slot->flying >= depth)
             continue;
-        if (slot->flying == 0) {
-            idle = idle != NULL ? idle : slot;
-            continue;
-        }
-        int64_t wait = wait_on(slot, now);
-        if (wait < (slot->flying < FEW ? 2 : 1) * pool->lanes.wait_most)
-            return slot;
-        if (shortest == NULL || wait < least) {
-            shortest = slot;
-            least = wait;
-        }
+        if (slot->flying != 0)
+            weigh(pool, &all, slot, wait_on(slot, now));
+        else if (now < slot->lane.warm_until && pool->lanes.wait_most > 0)
+            weigh(pool, &all, slot, 0);
+        else if (all.idle == NULL)
+            all.idle = slot;
     }
-    if (idle != NULL)
-        return idle;
-    if (shortest != NULL) {
+    return all;
+}
+
+/*
+ * All that are at work have about as much to do, so that the server's processes and the loop have many
+ * at a time; when there are too many of them, one is let run dry.
+ */
+dbal__slot *
+dbal__lanes_choose(dbal_pool *pool, int64_t now)
+{
+    choice all = look_over(pool, now);
+    if (all.fewest != NULL)
+        return all.fewest == all.last && all.next != NULL && has_one_too_many(pool, &all)
+                   ? all.next
+                   : all.fewest;
+    if (all.idle != NULL)
+        return all.idle;
+    if (all.shortest != NULL) {
         pool->lanes.wished = pool->open < pool->limit;
         dbal__slots_grow(pool);
     }
-    return shortest;
+    return all.shortest;
 }
 
 void
@@ -247,6 +309,7 @@ dbal__lanes_landed(dbal__slot *slot, const dbal__list *jobs)
             dbal__lanes_leave(ticket);
     }
     lane->since = all.last;
+    lane->warm_until = all.last + WARM;
     lane->sharers = slot->pool->lanes.busy;
 }
 

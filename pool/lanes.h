@@ -1,7 +1,7 @@
 /*
  * Lanes: connections on the loop that statements share, and which of them one more joins. They are
  * packed by the time that one is expected to wait there, so that few connections have much to do,
- * and a slow statement delays only those behind it.
+ * about as much each, and a slow statement delays only those behind it.
  */
 #ifndef DBAL__LANES_H
 #define DBAL__LANES_H
@@ -17,11 +17,12 @@ typedef struct dbal__ticket dbal__ticket;
 
 /* One connection's. */
 typedef struct dbal__lane {
-    dbal__list flying; /* statements in flight, in order, by ticket->link */
-    int64_t load;      /* what they are expected to take together, nanoseconds */
-    int64_t since;     /* when the first of them became the one that runs */
-    int sharers;       /* lanes at work then */
-    bool taken;        /* by a stream: nobody knows how long its consumer takes */
+    dbal__list flying;  /* statements in flight, in order, by ticket->link */
+    int64_t load;       /* what they are expected to take together, nanoseconds */
+    int64_t since;      /* when the first of them became the one that runs */
+    int sharers;        /* lanes at work then */
+    int64_t warm_until; /* with nothing in flight, it counts as at work up to then */
+    bool taken;         /* by a stream: nobody knows how long its consumer takes */
 } dbal__lane;
 
 /* A pool's. */
@@ -38,8 +39,9 @@ void dbal__lanes_drop(dbal__slot *slot);
 /* Statements that may be in flight on one connection. */
 unsigned dbal__lanes_depth(const dbal_pool *pool);
 /*
- * The lane that a statement is to join now: a busy one where it will not wait long, else an idle
- * one, else the one with the shortest wait, and a connection more is opened. NULL: there is none.
+ * The lane that a statement is to join now: of the busy ones where it will not wait long that with the
+ * fewest, else an idle one, else the one with the shortest wait, and a connection more is opened. NULL:
+ * there is none.
  */
 dbal__slot *dbal__lanes_choose(dbal_pool *pool, int64_t now);
 /* It is about to be handed to that lane. */

@@ -2,6 +2,7 @@
  * Which of the shared connections a statement joins: few are used for fast ones, a slow one delays
  * only those behind it, and nobody is starved. Time is the test's.
  */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "tests/lib/fake_timed.h"
@@ -107,6 +108,29 @@ START_TEST(fast_ones_settle_on_a_few_connections)
     int used = fake_timed_used();
     ck_assert_msg(used >= 3 && used <= 6, "%d connections are used", used);
     stop(clients, 64);
+}
+END_TEST
+
+/* Else the last one would get a few at a time, each of which wakes the server's process and the loop. */
+START_TEST(those_at_work_have_about_as_much_to_do)
+{
+    client clients[54];
+    int flying[10] = {0}, least = INT_MAX, most = 0;
+    fake_timed_processors(processors[_i]);
+    open_all("pool_min_size=10", 10);
+    start(clients, 54, "take 12.5");
+    pass(0.05);
+    for (int moment = 0; moment < 200; moment++) {
+        pass(0.0001);
+        for (int i = 0; i < 10; i++)
+            flying[i] += fake_timed_flying(i);
+    }
+    for (int i = 0; i < 10; i++) {
+        least = flying[i] > 0 && flying[i] < least ? flying[i] : least;
+        most = flying[i] > most ? flying[i] : most;
+    }
+    ck_assert_msg(2 * most <= 3 * least, "%d on one connection, %d on another", least, most);
+    stop(clients, 54);
 }
 END_TEST
 
@@ -515,6 +539,7 @@ main(void)
     one = tcase_create("packing");
     tcase_add_checked_fixture(one, before, pool_fixture_fini);
     tcase_add_loop_test(one, fast_ones_settle_on_a_few_connections, 0, 3);
+    tcase_add_loop_test(one, those_at_work_have_about_as_much_to_do, 0, 3);
     tcase_add_loop_test(one, a_connection_is_not_left_with_too_few, 0, 3);
     tcase_add_loop_test(one, slow_ones_have_a_connection_each, 0, 3);
     suite_add_tcase(suite, one);
