@@ -26,6 +26,16 @@ prepared(void)
                           "variable_name = 'prepared_stmt_count'");
 }
 
+/* The server gives no answer when one is closed, nor when a connection is: it may be behind. */
+static void
+until_prepared(int64_t count)
+{
+    int64_t now = prepared();
+    for (int i = 0; i < 2000 && now != count; i++)
+        now = prepared();
+    ck_assert_int_eq(now, count);
+}
+
 START_TEST(so_many_are_kept)
 {
     char sql[40];
@@ -33,9 +43,9 @@ START_TEST(so_many_are_kept)
         snprintf(sql, sizeof sql, "select %d", i);
         ck_assert_int_eq(run_number(sql), i);
     }
-    ck_assert_int_eq(prepared(), 3);
+    until_prepared(3);
     ck_assert_int_eq(run_number("select 19"), 19);
-    ck_assert_int_eq(prepared(), 3);
+    until_prepared(3);
 }
 END_TEST
 
@@ -43,7 +53,7 @@ START_TEST(none_are_kept)
 {
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(run_number("select 7"), 7);
-    ck_assert_int_eq(prepared(), 0);
+    until_prepared(0);
 }
 END_TEST
 
