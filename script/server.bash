@@ -112,6 +112,14 @@ encoded()
 
 # ---- starting it ----
 
+# listens SOCKET: it is there before anybody listens on it
+listens()
+{
+    socket=" $1" awk 'BEGIN { name = ENVIRON["socket"] }
+        $4 == "00010000" && substr($0, length - length(name) + 1) == name { found = 1 }
+        END { exit !found }' /proc/net/unix
+}
+
 # launch COMMAND …: its first process; false when it ends before it is ready, the reason is in
 # its log
 launch()
