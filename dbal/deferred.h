@@ -56,11 +56,11 @@ struct dbal_deferred {
     dbal_deferred *waiting_on; /* not a reference: that one refers to us */
     dbal_canceller *canceller;
     bool (*watch)(dbal__fate fate, dbal_error *error, void *arg);
+    void *canceller_arg, *watch_arg;
     dbal__link *links;
     unsigned head, count, room;
-    dbal__link inside[DBAL__LINKS_INSIDE];
     /* what is seldom used stands last, to spare the processor's cache */
-    void *canceller_arg, *watch_arg;
+    dbal__link inside[DBAL__LINKS_INSIDE];
     dbal__task cancel_task; /* set up when it is needed */
 };
 

@@ -1,5 +1,7 @@
 #include "dbal/job.h"
 
+#include <stddef.h>
+
 #include "dbal/alloc.h"
 #include "dbal/clock.h"
 
@@ -25,6 +27,13 @@ dbal__job_init(dbal__job *job, void (*finished)(dbal__job *job))
     job->request.deadline = DBAL__NEVER;
     job->message.deliver = deliver;
     job->finished = finished;
+}
+
+void
+dbal__job_init_idle(dbal__job *job)
+{
+    dbal__clear(job, offsetof(dbal__job, work));
+    atomic_init(&job->state, DBAL__JOB_WAITING);
 }
 
 bool

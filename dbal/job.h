@@ -32,10 +32,17 @@ typedef enum dbal__job_kind {
  * `state` and request.stopped are shared. As with a request, what is seldom used comes last.
  */
 typedef struct dbal__job {
-    dbal__work work;
-    dbal__message message;
+    /* all that one has which is never handed down: see dbal__job_init_idle() */
     atomic_int state;
     dbal__job_kind kind;
+    uint64_t number; /* never that of another of the same pool: memory may be used again */
+    struct dbal__channel *channel; /* the one it is bound to, or that took it */
+    dbal_error *error;
+    int64_t began, ended; /* 0: it never ran */
+    int64_t asked; /* when its connection was asked whether it lives, just before; 0: it was not */
+
+    dbal__work work;
+    dbal__message message;
     dbal_share share; /* what it may share with others that wait */
     bool alone;       /* nothing of its session was on its way when it was handed down */
     /* what came back */
@@ -53,11 +60,6 @@ typedef struct dbal__job {
     unsigned undone; /* times it ran in a commit that was not to be */
     size_t unread;   /* what its result, and those before it, take from the budget; else 0 */
     dbal_upkeep upkeep_wanted;
-    dbal_error *error;
-    int64_t began, ended; /* 0: it never ran */
-    int64_t asked; /* when its connection was asked whether it lives, just before; 0: it was not */
-    uint64_t number; /* never that of another of the same pool: memory may be used again */
-    struct dbal__channel *channel; /* the one it is bound to, or that took it */
     dbal__group *group; /* STATEMENT: it is run with each of these; a reference, or NULL */
     dbal_request request;
     struct dbal__job *then; /* to be run right after it by the same thread, or NULL */
@@ -70,6 +72,11 @@ typedef struct dbal__job {
 } dbal__job;
 
 void dbal__job_init(dbal__job *job, void (*finished)(dbal__job *job));
+/*
+ * The same for one that is never handed down: what it would need for that is left as it is, for the
+ * processor's cache, and is not to be looked at.
+ */
+void dbal__job_init_idle(dbal__job *job);
 /* True when it will not run: it was still waiting. */
 bool dbal__job_cancel(dbal__job *job);
 /* True when it may run now. */

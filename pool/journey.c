@@ -250,8 +250,9 @@ dbal__journey_begin(dbal__ticket *ticket, const dbal_connection *connection)
         return;
     ticket->journey->id = ticket->job.number;
     ticket->journey->session = session != NULL ? session->job.number : 0;
-    ticket->job.request.clock =
-        dbal__pool_is_native(pool) ? &pool->loop->ready.clock : &dbal__clock_of_threads;
+    if (ticket->kind != DBAL__TICKET_SESSION)
+        ticket->job.request.clock =
+            dbal__pool_is_native(pool) ? &pool->loop->ready.clock : &dbal__clock_of_threads;
     begin(pool, ticket->journey, DBAL_PHASE_QUEUE, now_of(pool));
 }
 
@@ -335,7 +336,8 @@ dbal__journey_end(dbal__ticket *ticket, dbal_outcome outcome)
     if (journey->leg == OVER)
         return;
     int64_t at = end_of(ticket), first = 0;
-    if (ticket->place == DBAL__PLACE_NOWHERE || dbal__pool_is_native(pool))
+    bool may_look = ticket->place == DBAL__PLACE_NOWHERE || dbal__pool_is_native(pool);
+    if (may_look && ticket->kind != DBAL__TICKET_SESSION)
         first = ticket->job.request.first_row;
     if (first > at)
         at = first;

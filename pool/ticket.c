@@ -25,6 +25,13 @@ dbal__ticket_name(const dbal__ticket *ticket)
     return ticket->sql != NULL ? ticket->sql->source : "session";
 }
 
+/* Of a session only threads that pull are told; the others' connections are given by the loop. */
+static bool
+is_handed_down(const dbal_pool *pool, dbal__ticket_kind kind)
+{
+    return kind != DBAL__TICKET_SESSION || pool->pulls;
+}
+
 static dbal__ticket *
 allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char *label)
 {
@@ -32,7 +39,10 @@ allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char 
     if (ticket == NULL)
         return NULL;
     bool spared = ticket->spared;
-    dbal__job_init(&ticket->job, dbal__ticket_finished);
+    if (is_handed_down(pool, kind))
+        dbal__job_init(&ticket->job, dbal__ticket_finished);
+    else
+        dbal__job_init_idle(&ticket->job);
     ticket->job.number = ++pool->last_job;
     dbal__clear((char *)ticket + sizeof ticket->job, sizeof *ticket - sizeof ticket->job);
     dbal__list_init(&ticket->all);
@@ -47,6 +57,17 @@ allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char 
     return ticket;
 }
 
+static void
+free_what_it_runs(dbal__ticket *ticket)
+{
+    dbal__group_unref(ticket->job.group);
+    /* what nobody wants any more is not freed by the loop when it is large */
+    if (ticket->job.request.result != NULL && dbal__result_is_large(ticket->job.request.result))
+        dbal__result_set_reaper(ticket->job.request.result,
+                                dbal__helpers_reaper(ticket->pool->loop->helpers));
+    dbal__request_fini(&ticket->job.request);
+}
+
 void
 dbal__ticket_free(dbal__ticket *ticket)
 {
@@ -57,12 +78,8 @@ dbal__ticket_free(dbal__ticket *ticket)
     dbal__backup_end(ticket->backup, ticket->job.ok);
     dbal__copy_end(ticket->copy);
     dbal__connection_forget(ticket);
-    /* what nobody wants any more is not freed by the loop when it is large */
-    if (ticket->job.request.result != NULL && dbal__result_is_large(ticket->job.request.result))
-        dbal__result_set_reaper(ticket->job.request.result,
-                                dbal__helpers_reaper(ticket->pool->loop->helpers));
-    dbal__group_unref(ticket->job.group);
-    dbal__request_fini(&ticket->job.request);
+    if (is_handed_down(ticket->pool, ticket->kind))
+        free_what_it_runs(ticket);
     dbal_error_unref(ticket->job.error);
     if (ticket->sql != NULL)
         dbal__sql_unref(ticket->sql);
@@ -119,7 +136,8 @@ set_deadlines(dbal__ticket *ticket, double timeout)
     begin_acquire(ticket, limit);
     ticket->finish_by = limit < 0 ? DBAL__NEVER : dbal__after(ticket->asked, limit);
     ticket->give_up_at = DBAL__NEVER;
-    ticket->job.request.deadline = ticket->finish_by;
+    if (is_handed_down(pool, ticket->kind))
+        ticket->job.request.deadline = ticket->finish_by;
 }
 
 /* Needs no clock as long as it does not wait for a connection. */
@@ -127,7 +145,6 @@ static void
 set_no_deadlines(dbal__ticket *ticket)
 {
     ticket->finish_by = ticket->acquire_by = ticket->give_up_at = DBAL__NEVER;
-    ticket->job.request.deadline = DBAL__NEVER;
 }
 
 /* What a statement may not be, on a pool or anywhere. */
