@@ -117,6 +117,7 @@ move(dbal__ticket *ticket)
 {
     ticket->moves += !ticket->job.unsound; /* of those there are only so many */
     ticket->job.unsound = false;
+    ticket->pool->counts.moved++;
     dbal__ticket_wait_anew(ticket);
     dbal__waiters_return(ticket);
 }

@@ -165,6 +165,9 @@ static const metric metrics[] = {
     {"dirty_sessions_total", "Sessions that ended with their connection changed.", LONG,
      AT(dirty_sessions), true},
     {"resets_total", "Times a connection was made as new.", LONG, AT(resets), true},
+    {"retries_total", "Times the work of a transaction ran again.", LONG, AT(retries), true},
+    {"moved_total", "Times a statement went to another connection by itself.", LONG, AT(moved),
+     true},
 };
 
 static uint64_t

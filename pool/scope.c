@@ -398,6 +398,7 @@ retry(dbal__scope *scope)
         return false;
     scope->retries--;
     connection->attempt++;
+    connection->pool->counts.retries++;
     scope->underway = scope->begun = scope->work_done = scope->ending = false;
     scope->working = dbal_deferred_unref(scope->working);
     set_outcome(scope, dbal_done());

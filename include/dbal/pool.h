@@ -368,12 +368,14 @@ typedef struct dbal_pool_counts {
     uint64_t slow_acquires;    /**< requests for a connection that waited for slow_acquire or longer */
     uint64_t dirty_sessions;   /**< sessions and transactions that ended with their connection changed, see dbal_pool_options.reset; and statements on the pool that changed theirs */
     uint64_t resets;           /**< times a connection was made as new */
+    uint64_t retries;          /**< runs of transactions' work behind the first, see dbal_transaction_options.retries */
+    uint64_t moved;            /**< times a statement on the pool went to another connection by itself: the one that had it was lost before it was sent, or found dead by validate_after. Each time counts, a statement moves a few times at most; it is one of `queries` */
 } dbal_pool_counts;
 
 /** Counters to be filled: `dbal_pool_counts counts = DBAL_POOL_COUNTS_INIT;` */
 #define DBAL_POOL_COUNTS_INIT                                                                      \
     {sizeof(dbal_pool_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,      \
-     0, 0, 0, 0, 0, 0, false, 0, 0, 0, 0}
+     0, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 0, 0}
 
 /** Reads the counters. @param pool the pool @param ret_counts its size field says how much is filled */
 void dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts);

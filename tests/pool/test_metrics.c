@@ -266,7 +266,7 @@ START_TEST(all_counters_and_gauges)
     for (size_t i = 0; i < text.count; i++)
         ck_assert_str_eq(exposition_label_of(&text.samples[i], "pool"), "main");
     /* a number for each of the counters, the driver's, the gate's and the level apart */
-    size_t numbers = 9 + 20;
+    size_t numbers = 9 + 22;
     ck_assert_uint_eq(text.count, numbers + 1);
     dbal_pool_pause(pool);
     read_metrics(1, &pool);

@@ -73,6 +73,8 @@ START_TEST(what_was_not_sent_goes_to_another_connection)
     ck_assert_int_gt(later[0].order, all[MANY - 1].order);
     ck_assert_int_eq(fake_timed_ended(1), MANY - SENT + 3);
     ck_assert_uint_eq(counts_now().lost, 1);
+    ck_assert_uint_eq(counts_now().moved, MANY - SENT); /* the last three were nowhere before */
+    ck_assert_uint_eq(counts_now().queries, MANY + 3);
 }
 END_TEST
 
@@ -117,6 +119,7 @@ START_TEST(a_few_times)
     all_settled(all, 0, 6, DBAL_ERROR_OPERATIONAL, DBAL_EXECUTION_NOT_SENT);
     in_order(all, 0, 6);
     ck_assert_int_eq(fake_timed_connections(), 4);
+    ck_assert_uint_eq(counts_now().moved, 6 * 3);
     watch(ask("take 1"), &all[0]);
     until_attached(5);
     pass(0.001);
@@ -214,6 +217,7 @@ START_TEST(what_belongs_to_a_session_does_not_move)
     all_settled(self.all, 0, 2, DBAL_ERROR_OPERATIONAL, DBAL_EXECUTION_UNKNOWN);
     all_settled(self.all, 2, 5, DBAL_ERROR_OPERATIONAL, DBAL_EXECUTION_NOT_SENT);
     ck_assert_int_eq(end.settled, 1);
+    ck_assert_uint_eq(counts_now().moved, 0);
     good(dbal_pool_close(pool));
     ck_assert_int_eq(fake_timed_ended(0), 0);
 }

@@ -75,6 +75,7 @@ START_TEST(one_that_may_pass_runs_again)
         ck_assert_uint_eq(self.attempts, 4);
         ck_assert_int_eq(self.behind.settled, 1);
         ck_assert_int_eq(number("get"), i + 1);
+        ck_assert_uint_eq(counts_now().retries, 3 * ((unsigned)i + 1));
     }
     ck_assert_uint_eq(counts_now().opened, 1);
     ck_assert_int_eq(counts_now().held, 0);
@@ -91,6 +92,7 @@ START_TEST(as_often_as_it_may)
     work once = {.failure = "fail '40001'", .failures = 9};
     bad(transact(&once, 0), DBAL_ERROR_OPERATIONAL, "40001", DBAL_EXECUTION_FAILED, NULL);
     ck_assert_uint_eq(once.attempts, 1);
+    ck_assert_uint_eq(counts_now().retries, 3);
 }
 END_TEST
 

@@ -192,6 +192,7 @@ START_TEST(those_that_are_dead_are_replaced)
     lost = counts_now().lost;
     ck_assert_uint_ge(lost, 1);
     ck_assert_uint_le(lost, (uint64_t)pings()); /* one more may be asked just now */
+    ck_assert_uint_eq(counts_now().moved > 0, !by_session);
     ck_assert_uint_le(counts_now().opened, opened + lost + 1);
     ck_assert_uint_ge(log_lines_count(&fixture.log, "the fake's server has gone"), 1);
     good(dbal_pool_close(pool));
