@@ -365,6 +365,15 @@ dbal__connection_pump(dbal_connection *connection)
         stop_claiming(connection);
 }
 
+const dbal__sql *
+dbal__connection_doing(const dbal_connection *connection)
+{
+    const dbal__ticket *next = NULL;
+    if (connection->claiming && connection->flying == 0)
+        next = next_queued(connection);
+    return next != NULL && next->writes ? next->sql : connection->last;
+}
+
 /* They come home in their order, and go before all that was never handed down. */
 void
 dbal__connection_again(dbal__ticket *ticket)

@@ -35,6 +35,14 @@ shown(const char *text, int most)
     return most;
 }
 
+/* NULL: it has done nothing yet. */
+static const char *
+sql_of(const dbal_connection *connection)
+{
+    const dbal__sql *sql = dbal__connection_doing(connection);
+    return sql != NULL ? sql->source : NULL;
+}
+
 static const char *
 name_of(const dbal_connection *connection)
 {
@@ -46,7 +54,8 @@ static void
 describe(const dbal_connection *connection, char *text, size_t size)
 {
     const char *name = name_of(connection);
-    const char *sql = connection->last != NULL ? connection->last->source : "";
+    const char *sql = sql_of(connection);
+    sql = sql != NULL ? sql : "";
     int most = shown(sql, SQL_SHOWN);
     snprintf(text, size, "%.*s, %.3g s, %s%s%.*s%s", shown(name, NAME_SHOWN), name,
              age_of(connection), executes(connection) ? "executing" : "idle",
@@ -122,7 +131,7 @@ tell_one(dbal__ticket *ticket, void *arg)
         .size = sizeof holder,
         .label = ticket->label,
         .age = age_of(connection),
-        .sql = connection->last != NULL ? connection->last->source : NULL,
+        .sql = sql_of(connection),
         .executing = executes(connection),
     };
     one->count++;

@@ -206,7 +206,7 @@ typedef struct dbal_holder {
     size_t size;       /**< sizeof(dbal_holder), as dbal has it */
     const char *label; /**< of its options; NULL: none */
     double age;        /**< seconds since it got its connection */
-    const char *sql;   /**< what it ran last, or runs, be it the BEGIN or COMMIT of its transaction; NULL: nothing yet */
+    const char *sql;   /**< what it ran last, or runs, or what of it waits for a writer of this process, be it the BEGIN or COMMIT of its transaction; NULL: nothing yet */
     bool executing;    /**< something of it runs now, or waits for a writer of this process */
 } dbal_holder;
 

@@ -1,4 +1,7 @@
 /* The write token: one writer of a database at a time in a process, whoever it is. */
+#include <stdio.h>
+#include <string.h>
+
 #include "tests/lib/suite.h"
 #include "tests/pool/pool_fixture.h"
 
@@ -236,6 +239,72 @@ START_TEST(waiting_for_the_token_ends_in_time_and_may_be_tried_again)
 }
 END_TEST
 
+typedef struct onlooker {
+    seen statement;
+    char text[200];
+} onlooker;
+
+static dbal_outcome
+read_and_write(dbal_connection *connection, void *arg)
+{
+    onlooker *self = arg;
+    watch(dbal_connection_query(connection, "get", DBAL_NO_PARAMS), &self->statement);
+    return dbal_wait(dbal_connection_query(connection, "add 100", DBAL_NO_PARAMS));
+}
+
+static void
+write_down(const dbal_holder *told, void *arg)
+{
+    onlooker *self = arg;
+    size_t at = strlen(self->text);
+    if (told->label != NULL)
+        snprintf(self->text + at, sizeof self->text - at, "%s: %s%s|", told->label,
+                 told->sql != NULL ? told->sql : "-", told->executing ? " now" : "");
+}
+
+static const char *
+holders(onlooker *self)
+{
+    self->text[0] = '\0';
+    dbal_pool_holders(pool, write_down, self);
+    return self->text;
+}
+
+static bool
+is_there(void *arg)
+{
+    loop_fixture_advance(&fixture, 0.0001);
+    return holders(arg)[0] != '\0';
+}
+
+/* Whoever looks at what holds a pool's connections is told what it is that waits for the token. */
+START_TEST(what_waits_for_the_token_is_told)
+{
+    writer first;
+    onlooker told = {.text = ""};
+    seen begun, wrote;
+    /* on one thread for all, more than one may be in sessions */
+    open_driven(targets[_i][0], _i == 1 ? "token=on&level=0&pool_max_size=3&pool_leak_after=1"
+                                        : "token=on&pool_max_size=3&pool_leak_after=1");
+    begin_writing(&first);
+    watch(dbal_pool_transaction(pool, DBAL_TRANSACTION(.label = "cart"), just_end, NULL), &begun);
+    loop_fixture_until(&fixture, is_there, &told);
+    ck_assert_str_eq(holders(&told), "cart: begin now|");
+    watch(dbal_pool_session(pool, DBAL_SESSION(.label = "stock"), read_and_write, &told), &wrote);
+    until_settled(&told.statement);
+    settle();
+    ck_assert_str_eq(holders(&told), "cart: begin now|stock: add 100 now|");
+    loop_fixture_advance(&fixture, 2);
+    settle();
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "s, executing, last: begin"), 1);
+    ck_assert_uint_eq(log_lines_count(&fixture.log, "s, executing, last: add 100"), 1);
+    end_writing(&first);
+    until_settled(&begun);
+    until_settled(&wrote);
+    ck_assert_int_eq(begun.error_class + wrote.error_class, 0);
+}
+END_TEST
+
 START_TEST(a_transaction_that_waits_to_begin_hears_its_deadline)
 {
     writer first;
@@ -379,6 +448,7 @@ main(void)
     add(suite, a_writer_waits_for_the_one_before);
     add(suite, readers_do_not_wait_for_writers);
     add(suite, waiting_for_the_token_ends_in_time_and_may_be_tried_again);
+    add(suite, what_waits_for_the_token_is_told);
     add(suite, a_transaction_that_waits_to_begin_hears_its_deadline);
     add(suite, closing_does_not_wait_for_another_pools_writer);
     add(suite, a_writer_that_is_lost_gives_the_token_back);
