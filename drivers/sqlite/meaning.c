@@ -339,24 +339,61 @@ explain(const char *cursor)
                                   .kinds = DBAL_SQL_READS | DBAL_SQL_UNSHARED};
 }
 
-/* the call that answers what a function of the session would, or NULL */
+/* ---- what statements call -------------------------------------------------------------------- */
+
+/* the call that answers what a function of the session would, or NULL; `cursor` stands behind its name */
 static const char *
-instead_of_functions(const char *cursor)
+instead_of(token t, const char *cursor)
 {
-    for (token t = next(&cursor); t.kind != DBAL_SQL_END && t.kind != DBAL_SQL_BROKEN;
-         t = next(&cursor)) {
-        bool rowid = is(t, "last_insert_rowid");
-        if (!rowid && !is(t, "changes") && !is(t, "total_changes"))
-            continue;
-        const char *behind = cursor;
-        token opening = next(&behind);
-        if (!starts_with(opening, '('))
-            continue;
-        token closing = opening.size > 1 ? opening : next(&behind);
-        if (opening.size > 1 ? opening.start[1] == ')' : starts_with(closing, ')'))
-            return rowid ? "dbal_result_last_insert_id()" : "dbal_result_affected()";
+    bool rowid = is(t, "last_insert_rowid");
+    if (!rowid && !is(t, "changes") && !is(t, "total_changes"))
+        return NULL;
+    token opening = next(&cursor);
+    if (!starts_with(opening, '('))
+        return NULL;
+    token closing = opening.size > 1 ? opening : next(&cursor);
+    if (opening.size > 1 ? opening.start[1] != ')' : !starts_with(closing, ')'))
+        return NULL;
+    return rowid ? "dbal_result_last_insert_id()" : "dbal_result_affected()";
+}
+
+/* a PRAGMA that acts, read from as a table: for SQLite that is a SELECT like any other */
+static bool
+is_acting_table(token before, token t)
+{
+    static const char prefix[] = "pragma_";
+    const size_t size = sizeof prefix - 1;
+    bool text = t.kind == DBAL_SQL_STRING;
+    if (text && !is(before, "from") && !is(before, "join"))
+        return false;
+    if (text || t.kind == DBAL_SQL_IDENTIFIER) {
+        t.start++;
+        t.size -= 2;
+    } else if (t.kind != DBAL_SQL_WORD) {
+        return false;
     }
-    return NULL;
+    token first = {.kind = DBAL_SQL_WORD, .start = t.start, .size = size};
+    if (t.size <= size || !is_named(first, prefix))
+        return false;
+    token name = {.kind = DBAL_SQL_WORD, .start = t.start + size, .size = t.size - size};
+    return is_one_of(name, acts);
+}
+
+static void
+look_for_calls(dbal__sqlite_meaning *meaning, const char *cursor)
+{
+    token before = {.kind = DBAL_SQL_END};
+    for (token t = next(&cursor); t.kind != DBAL_SQL_END && t.kind != DBAL_SQL_BROKEN;
+         before = t, t = next(&cursor)) {
+        const char *instead = instead_of(t, cursor);
+        if (instead != NULL && meaning->instead == NULL) {
+            meaning->kinds |= DBAL_SQL_SESSION;
+            meaning->instead = instead;
+        }
+        if (is_acting_table(before, t))
+            meaning->kinds =
+                (meaning->kinds & ~(unsigned)DBAL_SQL_READS) | DBAL_SQL_WRITES | DBAL_SQL_UNSHARED;
+    }
 }
 
 dbal__sqlite_meaning
@@ -373,11 +410,8 @@ dbal__sqlite_meaning_of(const char *sql)
     dbal__sqlite_meaning meaning = of_word(t, cursor);
     bool may_call = meaning.verb == DBAL__SQLITE_READ || meaning.verb == DBAL__SQLITE_INSERT ||
                     meaning.verb == DBAL__SQLITE_CHANGE;
-    const char *instead = may_call ? instead_of_functions(sql) : NULL;
-    if (instead != NULL) {
-        meaning.kinds |= DBAL_SQL_SESSION;
-        meaning.instead = instead;
-    }
+    if (may_call)
+        look_for_calls(&meaning, sql);
     return meaning;
 }
 

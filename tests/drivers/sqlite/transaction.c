@@ -176,6 +176,33 @@ START_TEST(a_broken_promise_to_read)
 }
 END_TEST
 
+/* For SQLite it is a SELECT that reads, and makes a table all the same. */
+START_TEST(a_pragma_that_acts_as_a_table)
+{
+    static const char act[] = "select * from pragma_optimize";
+    static const char traces[] = "select count(*) from sqlite_schema where name = 'sqlite_stat1'";
+    ASK(&db, "create table u (a)");
+    ASK(&db, "create index ua on u (a)");
+    ASK(&db, "with recursive n(x) as (select 1 union all select x + 1 from n where x < 2000) "
+             "insert into u select x from n");
+    ask_int64(&db, "select count(*) from u where a = 5", 1);
+    db.has_token = false;
+    expect_wants_token(act);
+    ask_int64(&db, traces, 0);
+    db.has_token = db.read_only = true;
+    ask_fails(&db, act, DBAL_NO_PARAMS, DBAL_ERROR_OPERATIONAL, "25006");
+    ask_int64(&db, traces, 0);
+    db.read_only = false;
+    ASK(&db, act);
+    ask_int64(&db, traces, 1);
+    /* the others are no tables */
+    ask_fails(&db, "select * from pragma_wal_checkpoint", DBAL_NO_PARAMS, DBAL_ERROR_PROGRAMMING,
+              "42P01");
+    ask_fails(&db, "select * from pragma_incremental_vacuum", DBAL_NO_PARAMS,
+              DBAL_ERROR_PROGRAMMING, "42P01");
+}
+END_TEST
+
 static bool
 reset(void)
 {
@@ -263,6 +290,7 @@ transaction_suite(void)
     tcase_add_test(tests, writes_want_the_token);
     tcase_add_test(tests, reads_want_no_token);
     tcase_add_test(tests, a_broken_promise_to_read);
+    tcase_add_test(tests, a_pragma_that_acts_as_a_table);
     tcase_add_test(tests, reset_rolls_back);
     tcase_add_loop_test(tests, reset_refuses_a_changed_session, 0, 4);
     tcase_add_test(tests, reset_knows_of_refused_settings);
