@@ -392,6 +392,20 @@ dbal__error_set_retryable(dbal_error *error)
         error->retryable = true;
 }
 
+static void
+replace_text(char **place, const char *text)
+{
+    dbal__free(*place);
+    *place = copy_or_null(text);
+}
+
+void
+dbal__error_set_hint(dbal_error *error, const char *text)
+{
+    if (!is_constant(error))
+        replace_text(&error->hint, text);
+}
+
 void
 dbal__error_set_position(dbal_error *error, int position)
 {
@@ -449,13 +463,6 @@ static dbal_error *
 open_error(dbal_fault *fault)
 {
     return fault->error == NULL || is_constant(fault->error) ? NULL : fault->error;
-}
-
-static void
-replace_text(char **place, const char *text)
-{
-    dbal__free(*place);
-    *place = copy_or_null(text);
 }
 
 void

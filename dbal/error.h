@@ -42,6 +42,7 @@ dbal_error *dbal__error_lost(dbal_error *cause, dbal_execution execution);
 
 /* These change a fresh error, which nobody else has seen yet. */
 void dbal__error_set_retryable(dbal_error *error);
+void dbal__error_set_hint(dbal_error *error, const char *text);
 void dbal__error_set_position(dbal_error *error, int position);
 
 /* Where it came from (the label or SQL of a statement), for the log alone; copied, cut short. */

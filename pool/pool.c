@@ -43,7 +43,10 @@ configure(dbal_pool *pool, dbal_url *url)
     pool->config = pool->driver->driver->configure(url, &fault);
     if (pool->config != NULL)
         return NULL;
-    return dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
+    dbal_error *error =
+        dbal__error_with_execution(dbal__fault_take(&fault), DBAL_EXECUTION_NOT_SENT);
+    dbal__settings_explain(pool->driver->driver, url, error);
+    return error;
 }
 
 /* What shows the pool from outside. False without memory. */

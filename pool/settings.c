@@ -269,13 +269,40 @@ compare(int min_size, int max_size)
                           max_size);
 }
 
+/* NULL: there is none. */
 static const setting *
 find(const char *name)
 {
-    const setting *one = known;
-    while (strcmp(one->name, name) != 0)
+    for (int i = 0; i < KNOWN; i++)
+        if (strcmp(known[i].name, name) == 0)
+            return &known[i];
+    return NULL;
+}
+
+static bool
+driver_knows(const dbal_driver *driver, const char *name)
+{
+    const char *const *one = driver->settings;
+    while (one != NULL && *one != NULL && strcmp(*one, name) != 0)
         one++;
-    return one;
+    return one != NULL && *one != NULL;
+}
+
+void
+dbal__settings_explain(const dbal_driver *driver, const dbal_url *url, dbal_error *error)
+{
+    char hint[160];
+    if (!dbal_error_is(error, DBAL_ERROR_INTERFACE))
+        return;
+    for (size_t i = 0; i < dbal_url_parameter_count(url); i++) {
+        const char *name = dbal_url_parameter_name(url, i);
+        if (find(name) == NULL || driver_knows(driver, name) ||
+            strstr(dbal_error_message(error), name) == NULL)
+            continue;
+        snprintf(hint, sizeof hint, "%s is a setting of the pool: in a URL it is pool_%s", name,
+                 name);
+        dbal__error_set_hint(error, hint);
+    }
 }
 
 dbal_error *

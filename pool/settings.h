@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "dbal/url.h"
+#include <dbal/driver.h>
 #include <dbal/pool.h>
 
 enum { DBAL__NAME_ROOM = 64 };
@@ -48,6 +49,8 @@ typedef struct dbal__settings {
 /* False with *ret_error set, which names the setting and lists the known ones. */
 bool dbal__settings_read(dbal__settings *settings, const dbal_pool_options *options,
                          const dbal_url *url, dbal_error **ret_error);
+/* Says in a driver's refusal, a fresh error, when what it refused is a setting without its `pool_`. */
+void dbal__settings_explain(const dbal_driver *driver, const dbal_url *url, dbal_error *error);
 /* NULL, or what is wrong with sizes given later. */
 dbal_error *dbal__settings_check_sizes(int min_size, int max_size);
 

@@ -1,7 +1,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LEVEL = 2 };
 
@@ -27,11 +29,40 @@ number(const dbal_url *url, const char *name, int64_t most, int64_t otherwise, i
 }
 
 static bool
+is_known(const char *name)
+{
+    const char *const *known = fake_settings;
+    while (*known != NULL && strcmp(*known, name) != 0)
+        known++;
+    return *known != NULL;
+}
+
+/* What is mistyped would leave a test without what it is about. */
+static bool
+only_known(const dbal_url *url, dbal_fault *fault)
+{
+    char list[200] = "";
+    for (size_t i = 0; i < dbal_url_parameter_count(url); i++) {
+        const char *name = dbal_url_parameter_name(url, i);
+        if (is_known(name))
+            continue;
+        for (const char *const *known = fake_settings; *known != NULL; known++) {
+            size_t used = strlen(list);
+            snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", *known);
+        }
+        dbal_fault_set(fault, DBAL_ERROR_INTERFACE, NULL,
+                       "the fake has no URL parameter \"%.64s\": it knows %s", name, list);
+        return false;
+    }
+    return true;
+}
+
+static bool
 read_url(fake_config *self, const dbal_url *url, dbal_fault *fault)
 {
     static const int64_t DAY = 86400000; /* in milliseconds */
     int64_t level, connections, refuse, connect_delay, delay;
-    if (!number(url, "level", 3, LEVEL, &level, fault) ||
+    if (!only_known(url, fault) || !number(url, "level", 3, LEVEL, &level, fault) ||
         !number(url, "connections", 1000, 0, &connections, fault) ||
         !number(url, "refuse", UINT32_MAX, 0, &refuse, fault) ||
         !number(url, "lose_after", INT32_MAX, -1, &self->lose_after, fault) ||

@@ -428,6 +428,31 @@ START_TEST(a_wrong_option_is_named)
 }
 END_TEST
 
+START_TEST(a_setting_without_its_prefix_is_explained)
+{
+    static const char *const all[][2] = {
+        {"sqlite:x?max_size=5", "max_size is a setting of the pool: in a URL it is pool_max_size"},
+        {"sqlite:x?mode=ro&query_timeout=5",
+         "query_timeout is a setting of the pool: in a URL it is pool_query_timeout"},
+        {"postgresql://127.0.0.1/x?reset=none",
+         "reset is a setting of the pool: in a URL it is pool_reset"},
+        {"sqlite:x?max_sise=5", NULL},
+        {"sqlite:x?mode=max_size", NULL},
+        {"sqlite:x?max_size=5&pool_size=3", NULL}, /* that comes first */
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        dbal_error *error = NULL;
+        ck_assert_ptr_null(dbal_pool_open(fixture.loop, all[i][0], NULL, &error));
+        ck_assert(dbal_error_is(error, DBAL_ERROR_INTERFACE));
+        const char *hint = dbal_error_hint(error);
+        ck_assert_msg((hint == NULL) == (all[i][1] == NULL), "%s", all[i][0]);
+        if (hint != NULL)
+            ck_assert_str_eq(hint, all[i][1]);
+        dbal_error_unref(error);
+    }
+}
+END_TEST
+
 /* an application that was built with an older header gives and gets less */
 START_TEST(options_and_counts_of_before)
 {
@@ -502,6 +527,7 @@ main(void)
     add(suite, freeing_the_loop_settles_everything, TARGETS);
     add(suite, a_wrong_setting_is_named, (int)(sizeof wrong / sizeof wrong[0]));
     add(suite, a_wrong_option_is_named, 1);
+    add(suite, a_setting_without_its_prefix_is_explained, 1);
     add(suite, options_and_counts_of_before, 1);
     add(suite, too_much_waiting_is_refused, 1);
     add(suite, a_missing_file_is_an_outcome, 1);

@@ -290,6 +290,9 @@ START_TEST(what_is_wrong_in_a_url_or_a_script_is_told)
     static const struct {
         const char *parameters, *script, *said;
     } wrong[] = {{"delay=soon", NULL, "delay=soon"},
+                 {"dealy=5", NULL,
+                  "no URL parameter \"dealy\": it knows connect_delay, connections, "
+                  "delay, level, lose_after, refuse, script"},
                  {"level=4", NULL, "from 0 to 3"},
                  {"refuse=-1", NULL, "refuse=-1"},
                  {"script=/nowhere/at/all", NULL, "/nowhere/at/all"},
