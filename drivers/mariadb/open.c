@@ -55,40 +55,79 @@ say_late(dbal_fault *fault, const char *where, bool stopped)
     dbal_fault_set_retryable(fault, true);
 }
 
-enum { LIMITS = 2 };
+/* ---- what the server is asked at the login ------------------------------------------------------ */
+
+/* Some columns, and who is told what is in them. */
+typedef struct question {
+    const char *columns;
+    int count;
+    void (*learn)(dbal__mariadb_connection *self, MYSQL_ROW cells);
+} question;
 
 static void
-learn_row(dbal__mariadb_connection *self, MYSQL_ROW row)
+learn_time_limit(dbal__mariadb_connection *self, MYSQL_ROW cells)
 {
-    dbal__mariadb_identity_read(&self->kill.identity, self->mysql, row + LIMITS);
-    if (row[0] == NULL || row[1] == NULL)
-        return;
-    dbal__mariadb_time_limit_learn(&self->time_limit, row[0]);
-    self->packet = strtoul(row[1], NULL, 10);
+    if (cells[0] != NULL)
+        dbal__mariadb_time_limit_learn(&self->time_limit, cells[0]);
+}
+
+static void
+learn_packet(dbal__mariadb_connection *self, MYSQL_ROW cells)
+{
+    if (cells[0] != NULL)
+        self->packet = strtoul(cells[0], NULL, 10);
+}
+
+static void
+learn_identity(dbal__mariadb_connection *self, MYSQL_ROW cells)
+{
+    dbal__mariadb_identity_read(&self->kill.identity, self->mysql, cells);
+}
+
+/* False: the server would not answer. */
+static bool
+ask(dbal__mariadb_connection *self, const question *questions, int count)
+{
+    char text[512] = "select ";
+    size_t size = strlen(text);
+    for (int i = 0; i < count; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size, "%s%s", i > 0 ? ", " : "",
+                                 questions[i].columns);
+    MYSQL_RES *result = mysql_real_query(self->mysql, text, (unsigned long)size) == 0
+                            ? mysql_store_result(self->mysql)
+                            : NULL;
+    MYSQL_ROW row = result != NULL ? mysql_fetch_row(result) : NULL;
+    for (int i = 0; row != NULL && i < count; row += questions[i].count, i++)
+        questions[i].learn(self, row);
+    mysql_free_result(result);
+    return result != NULL;
+}
+
+static bool
+is_gone(dbal__mariadb_connection *self)
+{
+    return dbal__mariadb_failure_is_lost(mysql_errno(self->mysql));
 }
 
 /*
  * What the session's own limits are, before anything is set but what the URL says, and which server this
- * is. MySQL's has other limits.
+ * is. MySQL's has other limits. A server, or who stands between, that does not know one of them refuses
+ * all: then each is asked by itself, and what is not known is not used.
  */
 static bool
 learn(dbal__mariadb_connection *self)
 {
-    char ask[512];
-    const char *limits = mariadb_connection(self->mysql)
-                             ? "@@max_statement_time, @@max_allowed_packet"
-                             : "null, null";
-    int size = snprintf(ask, sizeof ask, "select %s, %s", limits,
-                        dbal__mariadb_identity_columns(self->mysql));
-    MYSQL_RES *result = mysql_real_query(self->mysql, ask, (unsigned long)size) == 0
-                            ? mysql_store_result(self->mysql)
-                            : NULL;
-    MYSQL_ROW row = result != NULL ? mysql_fetch_row(result) : NULL;
-    if (row != NULL)
-        learn_row(self, row);
-    mysql_free_result(result);
-    /* who stands between may not know them: then there are none */
-    return !dbal__mariadb_failure_is_lost(mysql_errno(self->mysql));
+    bool limits = mariadb_connection(self->mysql);
+    const question all[] = {
+        {limits ? "@@max_statement_time" : "null", 1, learn_time_limit},
+        {limits ? "@@max_allowed_packet" : "null", 1, learn_packet},
+        {dbal__mariadb_identity_columns(self->mysql), 2, learn_identity},
+    };
+    const int count = sizeof all / sizeof all[0];
+    bool told = ask(self, all, count);
+    for (int i = 0; i < count && !told && !is_gone(self); i++)
+        ask(self, &all[i], 1);
+    return !is_gone(self);
 }
 
 static bool

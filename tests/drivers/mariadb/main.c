@@ -6,6 +6,7 @@ main(void)
     Suite *suite = suite_create("mariadb");
     add_meaning(suite);
     add_config(suite);
+    add_older(suite);
     add_opening(suite);
     add_types(suite);
     add_errors(suite);

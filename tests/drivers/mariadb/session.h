@@ -43,6 +43,7 @@ void add_errors(Suite *suite);
 void add_limits(Suite *suite);
 void add_loss(Suite *suite);
 void add_meaning(Suite *suite);
+void add_older(Suite *suite);
 void add_opening(Suite *suite);
 void add_statements(Suite *suite);
 void add_stops(Suite *suite);
