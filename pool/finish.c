@@ -265,7 +265,7 @@ retire_worn(dbal__slot *slot)
 void
 dbal__ticket_finished(dbal__job *job)
 {
-    dbal__ticket *ticket = (dbal__ticket *)(void *)job;
+    dbal__ticket *ticket = DBAL__OF(job, dbal__ticket, job);
     dbal_pool *pool = ticket->pool;
     dbal__slot *slot = dbal__slot_of(ticket);
     bool lost = job->error != NULL && dbal_error_connection_lost(job->error);

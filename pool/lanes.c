@@ -242,7 +242,7 @@ static dbal__ticket *
 ticket_of(dbal__list *link)
 {
     dbal__job *job = DBAL__OF(link, dbal__job, link);
-    dbal__ticket *ticket = (dbal__ticket *)(void *)job;
+    dbal__ticket *ticket = DBAL__OF(job, dbal__ticket, job);
     return job->kind == DBAL__JOB_STATEMENT && job->ended != 0 && ticket->cost != 0 ? ticket : NULL;
 }
 

@@ -67,6 +67,14 @@ struct dbal__slot {
     dbal__timer timer; /* connect_timeout; one that closes with nothing left to do: close_timeout */
 };
 
+/* What memory a ticket has: of a size of which some is kept for the next ones, or of another. */
+typedef enum dbal__spare_size {
+    DBAL__SPARE_NOT,
+    DBAL__SPARE_SHORT, /* for a session's, whose job is never handed down */
+    DBAL__SPARE_WHOLE,
+    DBAL__SPARE_SIZES
+} dbal__spare_size;
+
 struct dbal_pool {
     dbal__resource resource;
     dbal_loop *loop;
@@ -117,8 +125,10 @@ struct dbal_pool {
     size_t waiting_most;  /* max_waiting, or none while what waits is to fail */
     dbal_notes notes;     /* of opening connections, which the log has */
     dbal_notes changes;   /* the same, of who changed his connection */
-    dbal__ticket *spare;  /* memory for the next ones */
-    unsigned spare_count;
+    struct {
+        dbal__ticket *first;
+        unsigned count;
+    } spare[DBAL__SPARE_SIZES];            /* memory for the next ones */
     struct dbal_connection *spare_session; /* the same */
     unsigned spare_session_count;
     uint64_t last_job;                  /* the number it was given */
@@ -179,7 +189,6 @@ typedef enum dbal__ticket_place {
 
 /* One request's place in the order, from asking until it has come back. */
 struct dbal__ticket {
-    dbal__job job; /* first */
     dbal__list all, link;
     dbal_pool *pool;
     dbal__ticket_kind kind;
@@ -210,11 +219,13 @@ struct dbal__ticket {
     bool under_token; /* handed down while the pool holds it */
     bool back;        /* a stream's: the job has come back, its outcome waits for the consumer */
     unsigned moves;   /* times that it went to another connection, its own being lost */
-    bool spared;      /* its memory may be another's later */
-    bool on_crew;     /* pushed on the crew's line by itself */
-    dbal_error_class why; /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
+    dbal__spare_size spared; /* its memory may be another's later */
+    bool on_crew;            /* pushed on the crew's line by itself */
+    dbal_error_class why;    /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
     dbal__timer timer;
     int64_t asked, token_asked, acquire_by, finish_by, give_up_at, stop_again_at;
+    /* a session's that is never handed down ends within it: see dbal__job_init_idle() and spare.h */
+    dbal__job job;
     uint64_t block[]; /* packed parameters */
 };
 

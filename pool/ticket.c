@@ -35,16 +35,18 @@ is_handed_down(const dbal_pool *pool, dbal__ticket_kind kind)
 static dbal__ticket *
 allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char *label)
 {
-    dbal__ticket *ticket = dbal__spare_take(pool, block_size);
+    bool whole = is_handed_down(pool, kind);
+    dbal__ticket *ticket =
+        whole ? dbal__spare_take(pool, block_size) : dbal__spare_take_short(pool);
     if (ticket == NULL)
         return NULL;
-    bool spared = ticket->spared;
-    if (is_handed_down(pool, kind))
+    dbal__spare_size spared = ticket->spared;
+    dbal__clear(ticket, offsetof(dbal__ticket, job));
+    if (whole)
         dbal__job_init(&ticket->job, dbal__ticket_finished);
     else
         dbal__job_init_idle(&ticket->job);
     ticket->job.number = ++pool->last_job;
-    dbal__clear((char *)ticket + sizeof ticket->job, sizeof *ticket - sizeof ticket->job);
     dbal__list_init(&ticket->all);
     dbal__list_init(&ticket->link);
     ticket->pool = pool;
@@ -75,7 +77,8 @@ dbal__ticket_free(dbal__ticket *ticket)
     dbal__ticket_unlink(ticket);
     dbal__list_remove(&ticket->link);
     dbal__stream_end(ticket->stream);
-    dbal__backup_end(ticket->backup, ticket->job.ok);
+    if (ticket->backup != NULL)
+        dbal__backup_end(ticket->backup, ticket->job.ok);
     dbal__copy_end(ticket->copy);
     dbal__connection_forget(ticket);
     if (is_handed_down(ticket->pool, ticket->kind))

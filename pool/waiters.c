@@ -4,10 +4,14 @@
  * hands each job to a connection, which may hold several.
  */
 #include <limits.h>
+#include <stddef.h>
 
+#include "dbal/deferred.h"
 #include "pool/connection.h"
 #include "pool/pause.h"
 #include "pool/pool.h"
+
+enum { CACHE_LINE = 64 };
 
 size_t
 dbal__waiters_count(const dbal_pool *pool)
@@ -234,6 +238,35 @@ emptied(dbal_pool *pool)
     return NULL;
 }
 
+static void
+fetch(const void *memory, size_t size)
+{
+    for (size_t i = 0; i < size; i += CACHE_LINE)
+        __builtin_prefetch((const char *)memory + i, 1);
+}
+
+/*
+ * Of a long line nothing is in the processor's cache any more: while one gets its connection, what the
+ * next ones will touch is fetched.
+ */
+static void
+look_ahead(const dbal__ticket *ticket)
+{
+    const dbal__list *line = &ticket->pool->waiting, *link = ticket->link.next;
+    if (link == line)
+        return;
+    const dbal__ticket *next = DBAL__OF(link, const dbal__ticket, link);
+    if (next->deferred != NULL)
+        fetch(next->deferred, offsetof(dbal_deferred, inside) + sizeof(dbal__link));
+    if (next->connection != NULL)
+        fetch(next->connection, sizeof *next->connection);
+    link = next->link.next;
+    if (link == line)
+        return;
+    const dbal__ticket *behind = DBAL__OF(link, const dbal__ticket, link);
+    fetch(behind, offsetof(dbal__ticket, job) + offsetof(dbal__job, work));
+}
+
 static bool
 serve_session(dbal__ticket *ticket)
 {
@@ -245,6 +278,7 @@ serve_session(dbal__ticket *ticket)
     }
     if (slot == NULL || !has_thread(slot, true))
         return false;
+    look_ahead(ticket);
     stop_waiting(ticket);
     if (dbal__job_begin_alone(&ticket->job))
         give_session(ticket, slot);
