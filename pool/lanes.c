@@ -101,30 +101,35 @@ is_within(const dbal_pool *pool, double wait, double flying, double part)
     return wait < part * (flying < FEW ? 2 : 1) * (double)pool->lanes.wait_most;
 }
 
-/* The lanes at work that one more may join. */
+/*
+ * The lanes that one more may join. Those where it would wait are left out of what is reckoned: one
+ * with something slow in it is no help to the others, however long that takes.
+ */
 typedef struct choice {
     dbal__slot *idle;          /* the last used of those with nothing to do, or NULL */
+    dbal__slot *shortest;      /* of those at work where one more would wait; or NULL */
+    int64_t least;             /* for so long */
     dbal__slot *fewest, *next; /* of those that one more need not wait for, or NULL */
-    dbal__slot *shortest;      /* of the others; or NULL */
-    dbal__slot *last;          /* not used for the longest time */
-    int64_t least;             /* what is waited for on the shortest */
-    int64_t wait;              /* and on all together */
-    unsigned busy, flying;     /* lanes, and what is on its way on them */
+    dbal__slot *last;          /* of these: not used for the longest time */
+    int64_t wait;              /* what is waited for on them together */
+    unsigned busy, flying;     /* how many they are, and what is on its way on them */
 } choice;
 
 static void
 weigh(const dbal_pool *pool, choice *all, dbal__slot *slot, int64_t wait)
 {
-    all->busy++;
-    all->flying += slot->flying;
-    all->wait += wait;
-    all->last = slot;
     if (!is_within(pool, (double)wait, slot->flying, 1)) {
         if (all->shortest == NULL || wait < all->least) {
             all->shortest = slot;
             all->least = wait;
         }
-    } else if (all->fewest == NULL || slot->flying < all->fewest->flying) {
+        return;
+    }
+    all->busy++;
+    all->flying += slot->flying;
+    all->wait += wait;
+    all->last = slot;
+    if (all->fewest == NULL || slot->flying < all->fewest->flying) {
         all->next = all->fewest;
         all->fewest = slot;
     } else if (all->next == NULL || slot->flying < all->next->flying) {

@@ -278,6 +278,28 @@ START_TEST(a_slow_one_delays_those_behind_it_alone)
 }
 END_TEST
 
+/* When fewer are left, one connection does for them; what takes long on another is no part of that. */
+START_TEST(a_slow_one_keeps_no_others_at_work)
+{
+    client clients[160];
+    seen slow;
+    bool beside = _i == 1;
+    open_all("pool_min_size=10", 10);
+    start(clients, 160, "take 12.5");
+    pass(0.05);
+    if (beside)
+        watch(ask("take 1000000"), &slow);
+    pass(0.02);
+    stop(clients + 16, 144);
+    fake_timed_used();
+    pass(0.02);
+    ck_assert_int_eq(fake_timed_used(), 1);
+    stop(clients, 16);
+    if (beside)
+        pass_until_settled(&slow);
+}
+END_TEST
+
 START_TEST(unknown_ones_do_not_pile_up_behind_a_slow_one)
 {
     seen slow, fast[20];
@@ -549,6 +571,10 @@ main(void)
     suite_add(suite, without_a_wait_idle_ones_go_first, before, pool_fixture_fini);
     suite_add(suite, a_full_connection_takes_no_more, before, pool_fixture_fini);
     suite_add(suite, a_slow_one_delays_those_behind_it_alone, before, pool_fixture_fini);
+    one = tcase_create("slow");
+    tcase_add_checked_fixture(one, before, pool_fixture_fini);
+    tcase_add_loop_test(one, a_slow_one_keeps_no_others_at_work, 0, 2);
+    suite_add_tcase(suite, one);
     suite_add(suite, unknown_ones_do_not_pile_up_behind_a_slow_one, before, pool_fixture_fini);
     suite_add(suite, one_that_failed_counts_as_any_other, before, pool_fixture_fini);
     suite_add(suite, sessions_are_not_starved_by_statements, before, pool_fixture_fini);
