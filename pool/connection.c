@@ -365,7 +365,7 @@ dbal__connection_pump(dbal_connection *connection)
         stop_claiming(connection);
 }
 
-const dbal__sql *
+dbal__sql *
 dbal__connection_doing(const dbal_connection *connection)
 {
     const dbal__ticket *next = NULL;

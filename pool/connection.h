@@ -141,7 +141,7 @@ dbal__connection_ran(dbal_connection *connection, dbal__sql *sql)
 }
 
 /* What it runs; else what waits for the token; else what it ran last; NULL: nothing yet. */
-const dbal__sql *dbal__connection_doing(const dbal_connection *connection);
+dbal__sql *dbal__connection_doing(const dbal_connection *connection);
 
 /* Puts a statement of dbal's own in line, first or last; `done` is told. */
 void dbal__connection_start_control(dbal_connection *connection, dbal__ticket *ticket, bool first,

@@ -35,14 +35,6 @@ shown(const char *text, int most)
     return most;
 }
 
-/* NULL: it has done nothing yet. */
-static const char *
-sql_of(const dbal_connection *connection)
-{
-    const dbal__sql *sql = dbal__connection_doing(connection);
-    return sql != NULL ? sql->source : NULL;
-}
-
 static const char *
 name_of(const dbal_connection *connection)
 {
@@ -54,8 +46,8 @@ static void
 describe(const dbal_connection *connection, char *text, size_t size)
 {
     const char *name = name_of(connection);
-    const char *sql = sql_of(connection);
-    sql = sql != NULL ? sql : "";
+    const dbal__sql *doing = dbal__connection_doing(connection);
+    const char *sql = doing != NULL ? doing->source : "";
     int most = shown(sql, SQL_SHOWN);
     snprintf(text, size, "%.*s, %.3g s, %s%s%.*s%s", shown(name, NAME_SHOWN), name,
              age_of(connection), executes(connection) ? "executing" : "idle",
@@ -127,11 +119,12 @@ tell_one(dbal__ticket *ticket, void *arg)
     dbal_connection *connection = ticket->connection;
     if (ticket->kind != DBAL__TICKET_SESSION || connection == NULL || connection->slot == NULL)
         return;
+    dbal__sql *sql = dbal__connection_doing(connection);
     dbal_holder holder = {
         .size = sizeof holder,
         .label = ticket->label,
         .age = age_of(connection),
-        .sql = sql_of(connection),
+        .sql = sql != NULL ? sql->source : NULL,
         .executing = executes(connection),
     };
     one->count++;
@@ -139,11 +132,14 @@ tell_one(dbal__ticket *ticket, void *arg)
         return;
     dbal_loop *loop = ticket->pool->loop;
     dbal__connection_ref(connection);
+    if (sql != NULL)
+        dbal__sql_ref(sql); /* its statement may be ended */
     dbal__loop_enter(loop); /* so that it does not free it */
     dbal__ready_app_enter(&loop->ready);
     one->fn(&holder, one->arg);
     dbal__ready_app_leave(&loop->ready);
     dbal__loop_leave(loop);
+    dbal__sql_unref(sql);
     dbal__connection_unref(connection);
 }
 

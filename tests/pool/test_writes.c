@@ -305,6 +305,70 @@ START_TEST(what_waits_for_the_token_is_told)
 }
 END_TEST
 
+/* More texts than a pool remembers. */
+enum { TEXTS = 1200 };
+
+typedef struct meddler {
+    dbal_deferred *write, *release;
+    seen texts[TEXTS];
+    bool told;
+} meddler;
+
+static dbal_outcome
+write_and_stay(dbal_connection *connection, void *arg)
+{
+    meddler *self = arg;
+    self->write = dbal_deferred_ref(dbal_connection_query(connection, "add 100", DBAL_NO_PARAMS));
+    return dbal_wait(self->release);
+}
+
+static void
+cancel_what_waits(const dbal_holder *told, void *arg)
+{
+    meddler *self = arg;
+    char text[40];
+    if (told->sql == NULL || strcmp(told->sql, "add 100") != 0)
+        return;
+    dbal_deferred_cancel(self->write);
+    dbal_deferred_unref(self->write);
+    for (int i = 0; i < TEXTS; i++) {
+        snprintf(text, sizeof text, "get %d", i);
+        watch(ask(text), &self->texts[i]);
+    }
+    ck_assert_str_eq(told->sql, "add 100");
+    self->told = true;
+}
+
+static bool
+is_told(void *arg)
+{
+    meddler *self = arg;
+    loop_fixture_advance(&fixture, 0.0001);
+    dbal_pool_holders(pool, cancel_what_waits, self);
+    return self->told;
+}
+
+/* What he was told stays as it is meanwhile, whatever else he asks for. */
+START_TEST(what_waits_may_be_cancelled_by_who_is_told)
+{
+    writer first;
+    seen end;
+    static meddler self;
+    open_driven("fake", "token=on&pool_max_size=3");
+    begin_writing(&first);
+    self.release = dbal_deferred_ref(dbal_deferred_new(fixture.loop, NULL, NULL));
+    watch(dbal_pool_session(pool, NULL, write_and_stay, &self), &end);
+    loop_fixture_until(&fixture, is_told, &self);
+    dbal_deferred_unref(self.release);
+    dbal_deferred_fire(self.release, dbal_done());
+    until_settled(&end);
+    ck_assert_int_eq(end.error_class, 0);
+    end_writing(&first);
+    for (int i = 0; i < TEXTS; i++)
+        until_settled(&self.texts[i]);
+}
+END_TEST
+
 START_TEST(a_transaction_that_waits_to_begin_hears_its_deadline)
 {
     writer first;
@@ -449,6 +513,8 @@ main(void)
     add(suite, readers_do_not_wait_for_writers);
     add(suite, waiting_for_the_token_ends_in_time_and_may_be_tried_again);
     add(suite, what_waits_for_the_token_is_told);
+    suite_add(suite, what_waits_may_be_cancelled_by_who_is_told, pool_fixture_init,
+              pool_fixture_fini);
     add(suite, a_transaction_that_waits_to_begin_hears_its_deadline);
     add(suite, closing_does_not_wait_for_another_pools_writer);
     add(suite, a_writer_that_is_lost_gives_the_token_back);
