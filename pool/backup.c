@@ -70,8 +70,6 @@ arrived(dbal__message *message)
 void
 dbal__backup_end(dbal__backup *backup, bool ok)
 {
-    if (backup == NULL)
-        return;
     backup->ticket = NULL;
     backup->failed = !ok;
     unref(backup);
