@@ -357,6 +357,13 @@ instead_of(token t, const char *cursor)
     return rowid ? "dbal_result_last_insert_id()" : "dbal_result_affected()";
 }
 
+/* SQLite takes a text for a name where only a table's can stand; this is what such a place is behind */
+static bool
+is_before_table(token t)
+{
+    return is(t, "from") || is(t, "join") || is(t, "in") || starts_with(t, '.');
+}
+
 /* a PRAGMA that acts, read from as a table: for SQLite that is a SELECT like any other */
 static bool
 is_acting_table(token before, token t)
@@ -364,7 +371,7 @@ is_acting_table(token before, token t)
     static const char prefix[] = "pragma_";
     const size_t size = sizeof prefix - 1;
     bool text = t.kind == DBAL_SQL_STRING;
-    if (text && !is(before, "from") && !is(before, "join"))
+    if (text && !is_before_table(before))
         return false;
     if (text || t.kind == DBAL_SQL_IDENTIFIER) {
         t.start++;
