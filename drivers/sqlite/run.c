@@ -110,8 +110,11 @@ prepare(dbal__sqlite_connection *c, dbal__sqlite_statement *s, const char *sql, 
     int size = (int)s->size + 1;
     int code = sqlite3_prepare_v3(c->db, sql, size, flags, &s->stmt, ret_tail);
     bool schema = (code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_SCHEMA;
-    if (!schema || is_malformed(sqlite3_errmsg(c->db)))
+    if (!schema)
         return code;
+    /* with an old schema, or none read yet, SQLite says SQLITE_SCHEMA of some, however often it is asked */
+    if (is_malformed(sqlite3_errmsg(c->db)))
+        return SQLITE_ERROR;
     sqlite3_exec(c->db, "select 1 from sqlite_schema limit 0", NULL, NULL, NULL);
     return sqlite3_prepare_v3(c->db, sql, size, flags, &s->stmt, ret_tail);
 }

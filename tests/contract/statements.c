@@ -117,8 +117,9 @@ START_TEST(a_syntax_error_has_a_place)
 {
     dbal_outcome outcome =
         loop_fixture_await(&fixture, dbal_pool_query(pool, SQL(syntax), DBAL_NO_PARAMS));
-    ck_assert_int_eq(dbal_error_position(dbal_outcome_error(outcome)),
-                     target->sql->syntax_position);
+    dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_msg(dbal_error_position(error) == target->sql->syntax_position, "%d: %s",
+                  (int)dbal_error_position(error), dbal_error_message(error));
     bad_outcome(outcome, DBAL_ERROR_PROGRAMMING, "42601", DBAL_EXECUTION_FAILED);
 }
 END_TEST

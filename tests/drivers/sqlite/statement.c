@@ -107,6 +107,23 @@ START_TEST(a_schema_that_another_has_changed)
 }
 END_TEST
 
+/* What is wrong with the text stays that, whatever the connection knows of the schema. */
+START_TEST(a_text_that_is_wrong_while_another_changes_the_schema)
+{
+    sqlite3 *outsider = outsider_open(&db);
+    for (int i = 0; i < 2; i++) {
+        outsider_run(outsider, i == 0 ? "create table later (a)" : "drop table later");
+        for (int j = 0; j < 2; j++) {
+            ask_fails(&db, "select a fron t", DBAL_NO_PARAMS, DBAL_ERROR_PROGRAMMING, "42601");
+            ck_assert_int_eq(dbal_error_position(db.error), 15);
+            ck_assert(!dbal_error_retryable(db.error));
+        }
+        ask_int64(&db, "select count(*) from t", 0);
+    }
+    sqlite3_close(outsider);
+}
+END_TEST
+
 /* inside a session the function still tells the row before */
 START_TEST(the_rowid_function_works)
 {
@@ -289,6 +306,7 @@ statement_suite(void)
     tcase_add_test(tests, ids_of_triggers);
     tcase_add_test(tests, ids_of_triggers_behind_changes);
     tcase_add_test(tests, a_schema_that_another_has_changed);
+    tcase_add_test(tests, a_text_that_is_wrong_while_another_changes_the_schema);
     tcase_add_test(tests, the_rowid_function_works);
     tcase_add_test(tests, returning);
     tcase_add_test(tests, a_result_too_large_undoes_the_write);
