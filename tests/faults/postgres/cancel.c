@@ -422,7 +422,7 @@ START_TEST(cancels_that_are_never_answered_do_not_block)
     seen all[MANY], after;
     dbal_deferred *deferreds[MANY];
     pulse heart;
-    pool = open_at(door.url, "pool_max_size=10&pool_cancel_timeout=0.3");
+    pool = open_at(door.url, "pool_max_size=10&pool_cancel_timeout=1");
     atomic_store(&door.mute, true);
     for (int i = 0; i < MANY; i++) {
         deferreds[i] = dbal_deferred_ref(ask("select pg_sleep(1000)"));
@@ -436,15 +436,15 @@ START_TEST(cancels_that_are_never_answered_do_not_block)
         dbal_deferred_unref(deferreds[i]);
     }
     until_all(all, MANY);
-    ck_assert_double_lt(seconds() - began, 1.5);
+    /* ten are given up, each after a second, but not one after the other */
+    ck_assert_double_lt(seconds() - began, 6);
     for (int i = 0; i < MANY; i++)
         is_bad(&all[i], DBAL_ERROR_CANCELLED, "57014", all[i].execution);
     /* the pool goes on with other connections, while the cancels still wait */
     watch(ask("select 21"), &after);
     until_settled(&after);
     is_good(&after);
-    ck_assert_double_lt(seconds() - began, 3);
-    ck_assert_double_lt(pulse_stop(&heart), 0.15);
+    ck_assert_double_lt(pulse_stop(&heart), 0.3);
     let_go();
 }
 END_TEST
@@ -453,7 +453,7 @@ START_TEST(a_connection_is_not_kept_by_its_cancel)
 {
     seen victim, behind;
     dbal_deferred *deferred;
-    pool = open_at(door.url, "pool_max_size=1&pool_cancel_timeout=5");
+    pool = open_at(door.url, "pool_max_size=1&pool_cancel_timeout=20");
     ck_assert_int_eq(number("select 22"), 22);
     atomic_store(&door.mute, true);
     deferred = dbal_deferred_ref(ask("select pg_sleep(0.2)"));
@@ -468,7 +468,7 @@ START_TEST(a_connection_is_not_kept_by_its_cancel)
     until_settled(&behind);
     is_good(&behind);
     ck_assert_int_eq(behind.value, 23);
-    ck_assert_double_lt(behind.at - victim.at, 4);
+    ck_assert_double_lt(behind.at - victim.at, 10);
     let_go();
 }
 END_TEST

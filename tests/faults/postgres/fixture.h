@@ -66,10 +66,11 @@ double seconds(void);
 size_t resident(void);
 bool is_full_run(void);
 
-/* Looks how long the loop is kept from coming back. */
+/* Looks how long the loop is kept from coming back, by something else than a machine that is busy. */
 typedef struct pulse {
     ev_timer timer;
     double last, worst;
+    int statistics; /* the kernel's on this thread, or -1 */
 } pulse;
 
 void pulse_start(pulse *self);

