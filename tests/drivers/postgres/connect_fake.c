@@ -13,6 +13,8 @@
 
 static dialled one;
 static fake_postgres server, other;
+/* seconds, on a machine that has much else to do: whoever has not ended then waits for something else */
+static const double TOO_LONG = 20;
 static const char *const shape = "postgresql://me:topsecret@127.0.0.1:%d/bank?sslmode=disable";
 
 /* Nothing listens there: it was free a moment ago. */
@@ -106,7 +108,7 @@ START_TEST(a_look_up_that_hangs_is_left)
     ck_assert(!dial_connect(&one, 0.2));
     dial_failed(&one, DBAL_ERROR_TIMEOUT, "08001", true,
                 "\"hang.test\" could not be looked up: no answer in time");
-    ck_assert(one.seconds >= 0.2 && one.seconds < 2);
+    ck_assert(one.seconds >= 0.2 && one.seconds < TOO_LONG);
     ck_assert_int_eq(names_hanging(), 1);
     names_let_go();
     dial_end(&one);
@@ -120,8 +122,8 @@ START_TEST(a_look_up_that_hangs_leaves_time_for_others)
     snprintf(url, sizeof url, "postgresql://hang.test,db.test/bank?port=%d&sslmode=disable",
              server.port);
     ck_assert(dial_configure(&one, url));
-    ck_assert_msg(dial_connect(&one, 1), "%s", dbal_error_message(one.error));
-    ck_assert(one.seconds >= 0.5);
+    ck_assert_msg(dial_connect(&one, 4), "%s", dbal_error_message(one.error));
+    ck_assert(one.seconds >= 2);
     names_let_go();
     part();
 }
@@ -154,7 +156,7 @@ START_TEST(a_look_up_ends_when_it_is_not_wanted)
     ck_assert(dial_configure(&one, "postgresql://hang.test:1/bank"));
     ck_assert(!dial_connect(&one, 60));
     dial_failed(&one, DBAL_ERROR_OPERATIONAL, "08001", true, "not wanted any more");
-    ck_assert(one.seconds < 5);
+    ck_assert(one.seconds < TOO_LONG);
     names_on_hang = NULL;
     names_let_go();
     dial_end(&one);
@@ -210,7 +212,7 @@ START_TEST(one_that_never_speaks)
     ck_assert(dial_configure(&one, url));
     ck_assert(!dial_connect(&one, 0.3));
     dial_failed(&one, DBAL_ERROR_TIMEOUT, "08001", true, "server at \"127.0.0.1\", port");
-    ck_assert(one.seconds >= 0.3 && one.seconds < 2);
+    ck_assert(one.seconds >= 0.3 && one.seconds < TOO_LONG);
     dial_no_secret(&one, "topsecret");
     part();
 }
@@ -220,8 +222,8 @@ START_TEST(connect_timeout_is_for_each_address)
 {
     fake_postgres_start(&server, "127.0.0.2", 0, fake_postgres_hold, NULL);
     fake_postgres_start(&other, "127.0.0.3", server.port, fake_postgres_welcome, NULL);
-    dial_ok(&one, "postgresql://two.test:%d/x?connect_timeout=0.2&sslmode=disable", server.port);
-    ck_assert(one.seconds >= 0.2 && one.seconds < 2);
+    dial_ok(&one, "postgresql://two.test:%d/x?connect_timeout=1.5&sslmode=disable", server.port);
+    ck_assert(one.seconds >= 1.5 && one.seconds < 4);
     ck_assert_str_eq(PQhostaddr(one.conn), "127.0.0.3");
     part();
     fake_postgres_stop(&other);
@@ -238,9 +240,12 @@ stop_then_hold(fake_postgres *self, int fd)
 START_TEST(it_ends_when_it_is_not_wanted)
 {
     meet(stop_then_hold, NULL);
-    ck_assert(!dial(&one, shape, server.port));
+    char url[200];
+    snprintf(url, sizeof url, shape, server.port);
+    ck_assert(dial_configure(&one, url));
+    ck_assert(!dial_connect(&one, 60));
     dial_failed(&one, DBAL_ERROR_OPERATIONAL, "08001", true, "not wanted any more");
-    ck_assert(one.seconds < 5);
+    ck_assert(one.seconds < TOO_LONG);
     part();
 }
 END_TEST
@@ -263,8 +268,8 @@ START_TEST(one_that_does_not_even_take_the_connection)
     snprintf(url, sizeof url, "postgresql://127.0.0.1:%d,127.0.0.1:%d/bank?sslmode=disable",
              ntohs(name.sin_port), server.port);
     ck_assert(dial_configure(&one, url));
-    ck_assert_msg(dial_connect(&one, 1), "%s", dbal_error_message(one.error));
-    ck_assert_msg(one.seconds >= 0.5 && one.seconds < 2, "%g", one.seconds);
+    ck_assert_msg(dial_connect(&one, 4), "%s", dbal_error_message(one.error));
+    ck_assert_msg(one.seconds >= 2, "%g", one.seconds);
     for (int i = 0; i < 4; i++)
         close(fill[i]);
     close(hole);
@@ -329,8 +334,10 @@ START_TEST(nonsense_is_told_in_time)
     meet(talk_nonsense, (void *)which);
     snprintf(url, sizeof url, shape, server.port);
     ck_assert(dial_configure(&one, url));
-    ck_assert(!dial_connect(&one, 0.5));
-    ck_assert(one.seconds < 2);
+    /* what is wrong for certain is seen at once */
+    ck_assert(!dial_connect(
+        &one, which->fragment[0] != '\0' && which->error_class != DBAL_ERROR_TIMEOUT ? 60 : 0.5));
+    ck_assert(one.seconds < TOO_LONG);
     ck_assert_str_eq(dbal_error_sqlstate(one.error), "08001");
     ck_assert_msg(dbal_error_is(one.error, which->error_class) ||
                       dbal_error_is(one.error, DBAL_ERROR_TIMEOUT),
@@ -364,7 +371,7 @@ START_TEST(a_message_without_end)
     snprintf(url, sizeof url, shape, server.port);
     ck_assert(dial_configure(&one, url));
     ck_assert(!dial_connect(&one, 1));
-    ck_assert(one.seconds < 3);
+    ck_assert(one.seconds < TOO_LONG);
     ck_assert_str_eq(dbal_error_sqlstate(one.error), "08001");
     part();
 }
