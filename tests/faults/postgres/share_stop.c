@@ -53,7 +53,7 @@ END_TEST
 START_TEST(the_time_of_one_is_up)
 {
     seen all[TURN];
-    dbal_deferred_unref(pause_in_turn(all, places[_i], 1000, 0.1));
+    dbal_deferred_unref(pause_in_turn(all, places[_i], 1000, 0.4));
     until_all(all, TURN);
     is_bad(&all[places[_i]], DBAL_ERROR_TIMEOUT, "57014", DBAL_EXECUTION_FAILED);
     others_are_good(all, places[_i]);
