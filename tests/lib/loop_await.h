@@ -21,7 +21,7 @@ void loop_fixture_fini(loop_fixture *fixture);
 
 /*
  * Runs the event loop until a Deferred has settled, and takes its outcome, to be cleared by the
- * caller. Fails the test when that takes half a minute.
+ * caller. Fails the test when that takes two minutes.
  */
 dbal_outcome loop_fixture_await(loop_fixture *fixture, dbal_deferred *deferred);
 /* Runs the event loop until something is true, with the same guard. */

@@ -8,7 +8,7 @@ void
 suite_add(Suite *suite, const TTest *test, void (*before)(void), void (*after)(void))
 {
     TCase *one = tcase_create(test->name);
-    tcase_set_timeout(one, 60);
+    tcase_set_timeout(one, 150); /* longer than loop_fixture_until(), which can say what hangs */
     if (before != NULL || after != NULL)
         tcase_add_checked_fixture(one, before, after);
     tcase_add_test(one, test);
