@@ -11,6 +11,7 @@
 #include <libpq-fe.h>
 
 #include "session.h"
+#include "tests/lib/postgres.h"
 #include "tests/lib/suite.h"
 
 typedef struct cancel_conn {
