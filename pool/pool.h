@@ -69,7 +69,7 @@ struct dbal__slot {
 
 /* What memory a ticket has: of a size of which some is kept for the next ones, or of another. */
 typedef enum dbal__spare_size {
-    DBAL__SPARE_NOT,
+    DBAL__SPARE_NOT,   /* none of it is kept */
     DBAL__SPARE_SHORT, /* for a session's, whose job is never handed down */
     DBAL__SPARE_WHOLE,
     DBAL__SPARE_SIZES
@@ -128,7 +128,7 @@ struct dbal_pool {
     struct {
         dbal__ticket *first;
         unsigned count;
-    } spare[DBAL__SPARE_SIZES];            /* memory for the next ones */
+    } spare[DBAL__SPARE_SIZES];            /* memory for the next ones, by its size */
     struct dbal_connection *spare_session; /* the same */
     unsigned spare_session_count;
     uint64_t last_job;                  /* the number it was given */

@@ -273,19 +273,21 @@ compare(int min_size, int max_size)
 static const setting *
 find(const char *name)
 {
-    for (int i = 0; i < KNOWN; i++)
+    for (int i = 0; i < KNOWN; i++) {
         if (strcmp(known[i].name, name) == 0)
             return &known[i];
+    }
     return NULL;
 }
 
 static bool
 driver_knows(const dbal_driver *driver, const char *name)
 {
-    const char *const *one = driver->settings;
-    while (one != NULL && *one != NULL && strcmp(*one, name) != 0)
-        one++;
-    return one != NULL && *one != NULL;
+    for (const char *const *one = driver->settings; one != NULL && *one != NULL; one++) {
+        if (strcmp(*one, name) == 0)
+            return true;
+    }
+    return false;
 }
 
 void

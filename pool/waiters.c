@@ -239,7 +239,7 @@ emptied(dbal_pool *pool)
 }
 
 static void
-fetch(const void *memory, size_t size)
+prefetch(const void *memory, size_t size)
 {
     for (size_t i = 0; i < size; i += CACHE_LINE)
         __builtin_prefetch((const char *)memory + i, 1);
@@ -247,7 +247,7 @@ fetch(const void *memory, size_t size)
 
 /*
  * Of a long line nothing is in the processor's cache any more: while one gets its connection, what the
- * next ones will touch is fetched.
+ * next ones will touch is on its way there.
  */
 static void
 look_ahead(const dbal__ticket *ticket)
@@ -257,14 +257,14 @@ look_ahead(const dbal__ticket *ticket)
         return;
     const dbal__ticket *next = DBAL__OF(link, const dbal__ticket, link);
     if (next->deferred != NULL)
-        fetch(next->deferred, offsetof(dbal_deferred, inside) + sizeof(dbal__link));
+        prefetch(next->deferred, offsetof(dbal_deferred, inside) + sizeof(dbal__link));
     if (next->connection != NULL)
-        fetch(next->connection, sizeof *next->connection);
+        prefetch(next->connection, sizeof *next->connection);
     link = next->link.next;
     if (link == line)
         return;
     const dbal__ticket *behind = DBAL__OF(link, const dbal__ticket, link);
-    fetch(behind, offsetof(dbal__ticket, job) + offsetof(dbal__job, work));
+    prefetch(behind, offsetof(dbal__ticket, job) + offsetof(dbal__job, work));
 }
 
 static bool

@@ -113,7 +113,7 @@ START_TEST(an_idle_connection_that_dies_is_seen_at_once_and_replaced)
                      "select pg_terminate_backend(pid) from pg_stat_activity where pid <> "
                      "pg_backend_pid() and backend_type = 'client backend'");
         while (counts(pool).opened < opened + 3 || counts(pool).connections < 3) {
-            ck_assert_double_lt(seconds() - began, 30);
+            ck_assert_double_lt(seconds() - began, 5);
             pass_time(0.01);
         }
         ck_assert_int_eq(number("select 11"), 11);
@@ -206,7 +206,8 @@ stop_and_return(const char *how, const char *sqlstate)
     double back = seconds();
     until_settled(&waiting);
     is_good(&waiting);
-    ck_assert_double_lt(waiting.at - back, 10);
+    /* a step of the back-off, and a second; the third is for a busy machine */
+    ck_assert_double_lt(waiting.at - back, 3);
 }
 
 START_TEST(the_server_is_stopped_fast)
@@ -276,7 +277,7 @@ START_TEST(a_frozen_server)
     double back = seconds();
     until_settled(&after);
     is_good(&after);
-    ck_assert_double_lt(after.at - back, 10);
+    ck_assert_double_lt(after.at - back, 5);
 }
 END_TEST
 
