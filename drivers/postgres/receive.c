@@ -5,10 +5,11 @@
 #include "failure.h"
 
 /*
- * Results taken in one go; what is left waits for the next turn of the loop. Results larger than
- * LARGE are freed by a helper.
+ * Results taken in one go; what is left is gone on with when the loop's other work was done. When some
+ * have ended it is less: those whose statements they were may ask for more, and a server that has
+ * something to do until then need not be woken for it. Results larger than LARGE are freed by a helper.
  */
-enum { RESULTS_MOST = 512, CHUNK = 64, LARGE = 256 * 1024 };
+enum { RESULTS_MOST = 512, RESULTS_ENDED = 12, CHUNK = 64, LARGE = 256 * 1024 };
 
 /* ---- one answer ---- */
 
@@ -318,20 +319,27 @@ ends_next(const dbal__postgres_connection *self)
     return item != NULL && item->answered && self->answer.rest == NULL;
 }
 
+static bool
+is_enough(const dbal__postgres_connection *self, int taken, bool ended)
+{
+    return taken >= (ended ? RESULTS_ENDED : RESULTS_MOST) && !ends_next(self);
+}
+
 void
 dbal__postgres_receive(dbal__postgres_connection *self)
 {
     dbal__postgres_answered answered = DBAL__POSTGRES_ANSWER_TAKEN;
-    int taken = 0;
-    while (answered == DBAL__POSTGRES_ANSWER_TAKEN && (taken < RESULTS_MOST || ends_next(self)) &&
-           is_ready(self)) {
+    uint32_t first = self->expect.settled;
+    bool enough = false;
+    for (int taken = 1; answered == DBAL__POSTGRES_ANSWER_TAKEN && !enough && is_ready(self);
+         taken++) {
         dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
         answered = self->answer.rest != NULL ? take_answer(self, item, NULL) : take(self, item);
-        taken++;
+        enough = is_enough(self, taken, self->expect.settled != first);
     }
     if (self->lost)
         return;
-    self->behind = answered == DBAL__POSTGRES_ANSWER_MORE || taken >= RESULTS_MOST;
+    self->behind = answered == DBAL__POSTGRES_ANSWER_MORE || enough;
     if (answered == DBAL__POSTGRES_ANSWER_CONFUSED || self->notices.confused)
         dbal__postgres_lose(self, "the server sent an answer that nothing was asked for");
     else if (answered == DBAL__POSTGRES_ANSWER_LOST)
