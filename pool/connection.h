@@ -64,10 +64,7 @@ struct dbal_connection {
     bool acquired;   /* on_acquire was told, and on_release is to be */
     uint64_t number; /* of its slot, once granted; and when that was opened */
     int64_t opened_at;
-    union {
-        dbal__scope outermost;              /* of its scopes; refers to the connection */
-        struct dbal_connection *next_spare; /* when it has ended */
-    };
+    dbal__scope outermost; /* of its scopes; refers to the connection */
 };
 
 /* ---- session.c: how it is asked for, and its memory ---- */
@@ -89,8 +86,6 @@ dbal__ticket *dbal__session_ask(dbal_connection *connection, double timeout, con
 dbal_deferred *dbal__session_start(dbal_connection *connection, double timeout, const char *label);
 dbal_connection *dbal__connection_ref(dbal_connection *connection);
 void dbal__connection_unref(dbal_connection *connection);
-/* The memory of those that have ended: the next one is asked for soon. */
-void dbal__session_free_spare(dbal_pool *pool);
 
 /* ---- connection.c ---- */
 

@@ -8,7 +8,6 @@
 #include "pool/connection.h"
 #include "pool/listener.h"
 #include "pool/pause.h"
-#include "pool/spare.h"
 
 enum { TEXTS_MOST = 1024, SIZE_LOOP = 10, SIZE_OTHERS = 4 };
 
@@ -125,6 +124,7 @@ allocate(dbal_loop *loop)
         return NULL;
     pool->resource.ops = &resource_ops;
     pool->loop = loop;
+    dbal__spares_init(&pool->spares, &loop->ready.clock);
     pool->jitter = (uint64_t)dbal__monotonic() ^ (uint64_t)(uintptr_t)pool;
     dbal__list_init(&pool->slots);
     dbal__list_init(&pool->tickets);
@@ -170,8 +170,7 @@ release(dbal_pool *pool)
     dbal__trace_fini(pool);
     dbal__histograms_free(pool->histograms);
     dbal__free(pool->name);
-    dbal__session_free_spare(pool);
-    dbal__spare_free(pool); /* the last: what is freed before leaves its memory there */
+    dbal__spares_fini(&pool->spares); /* the last: what is freed before leaves its memory there */
     dbal__free(pool);
 }
 

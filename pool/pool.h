@@ -29,6 +29,7 @@
 #include "pool/limit.h"
 #include "pool/settings.h"
 #include "pool/slow.h"
+#include "pool/spare.h"
 #include <dbal/copy.h>
 #include <dbal/pool.h>
 
@@ -66,14 +67,6 @@ struct dbal__slot {
     dbal__journey *journey; /* of its connect, or NULL */
     dbal__timer timer; /* connect_timeout; one that closes with nothing left to do: close_timeout */
 };
-
-/* What memory a ticket has: of a size of which some is kept for the next ones, or of another. */
-typedef enum dbal__spare_size {
-    DBAL__SPARE_NOT,   /* none of it is kept */
-    DBAL__SPARE_SHORT, /* for a session's, whose job is never handed down */
-    DBAL__SPARE_WHOLE,
-    DBAL__SPARE_SIZES
-} dbal__spare_size;
 
 struct dbal_pool {
     dbal__resource resource;
@@ -125,12 +118,7 @@ struct dbal_pool {
     size_t waiting_most;  /* max_waiting, or none while what waits is to fail */
     dbal_notes notes;     /* of opening connections, which the log has */
     dbal_notes changes;   /* the same, of who changed his connection */
-    struct {
-        dbal__ticket *first;
-        unsigned count;
-    } spare[DBAL__SPARE_SIZES];            /* memory for the next ones, by its size */
-    struct dbal_connection *spare_session; /* the same */
-    unsigned spare_session_count;
+    dbal__spares spares; /* memory for the next ones */
     uint64_t last_job;                  /* the number it was given */
     struct dbal__ticket_cursor *cursor; /* the innermost dbal__pool_each_ticket(), or NULL */
     dbal__task serve_task; /* gives out what can be given out, at the end of the turn */
@@ -193,10 +181,7 @@ struct dbal__ticket {
     dbal_pool *pool;
     dbal__ticket_kind kind;
     dbal__ticket_place place;
-    union {
-        dbal__slot *slot;
-        dbal__ticket *next_spare; /* when it has ended: see spare.h */
-    };
+    dbal__slot *slot;
     int64_t cost; /* on a lane: nanoseconds that it was expected to take there, else 0 */
     struct dbal_connection *connection; /* BOUND: a reference; SESSION: what it is for */
     struct dbal__scope *scope; /* BOUND: the transaction or savepoint it was made in; a reference */
@@ -219,12 +204,12 @@ struct dbal__ticket {
     bool under_token; /* handed down while the pool holds it */
     bool back;        /* a stream's: the job has come back, its outcome waits for the consumer */
     unsigned moves;   /* times that it went to another connection, its own being lost */
-    dbal__spare_size spared; /* its memory may be another's later */
-    bool on_crew;            /* pushed on the crew's line by itself */
-    dbal_error_class why;    /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
+    dbal__spare_size size; /* of its memory, which may be another's later */
+    bool on_crew;          /* pushed on the crew's line by itself */
+    dbal_error_class why;  /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
     dbal__timer timer;
     int64_t asked, token_asked, acquire_by, finish_by, give_up_at, stop_again_at;
-    /* a session's that is never handed down ends within it: see dbal__job_init_idle() and spare.h */
+    /* a session's that is never handed down ends within it: see dbal__job_init_idle() */
     dbal__job job;
     uint64_t block[]; /* packed parameters */
 };

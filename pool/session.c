@@ -2,65 +2,20 @@
 #include "dbal/alloc.h"
 #include "pool/connection.h"
 
-#ifndef DBAL_CHECKS
-enum { SPARE_MOST = 128 };
-
-static dbal_connection *
-take_spare(dbal_pool *pool)
-{
-    dbal_connection *connection = pool->spare_session;
-    if (connection == NULL)
-        return NULL;
-    pool->spare_session = connection->next_spare;
-    pool->spare_session_count--;
-    dbal__clear(connection, sizeof *connection);
-    return connection;
-}
-
-static bool
-keep_spare(dbal_connection *connection)
-{
-    dbal_pool *pool = connection->pool;
-    if (pool->spare_session_count >= SPARE_MOST || !dbal__alloc_may_reuse())
-        return false;
-    connection->next_spare = pool->spare_session;
-    pool->spare_session = connection;
-    pool->spare_session_count++;
-    return true;
-}
-#else
 /* A program that uses a handle for too long is to be found out by valgrind. */
-static dbal_connection *
-take_spare(dbal_pool *pool)
-{
-    (void)pool;
-    return NULL;
-}
-
-static bool
-keep_spare(dbal_connection *connection)
-{
-    (void)connection;
-    return false;
-}
+#ifdef DBAL_CHECKS
+enum { SIZE = DBAL__SPARE_NOT };
+#else
+enum { SIZE = DBAL__SPARE_SESSION };
 #endif
-
-void
-dbal__session_free_spare(dbal_pool *pool)
-{
-    dbal_connection *next;
-    for (; pool->spare_session != NULL; pool->spare_session = next) {
-        next = pool->spare_session->next_spare;
-        dbal__free(pool->spare_session);
-    }
-}
 
 dbal_connection *
 dbal__session_new(dbal_pool *pool, dbal__scope_kind kind, dbal_work *work, void *arg)
 {
-    dbal_connection *connection = take_spare(pool);
-    if (connection == NULL && (connection = dbal__zalloc(sizeof *connection)) == NULL)
+    dbal_connection *connection = dbal__spare_take(&pool->spares, SIZE, sizeof *connection);
+    if (connection == NULL)
         return NULL;
+    dbal__clear(connection, sizeof *connection);
     connection->refs = 1; /* for who asks */
     connection->pool = pool;
     connection->attempt = 1;
@@ -90,8 +45,7 @@ dbal__connection_unref(dbal_connection *connection)
         dbal__sql_unref(connection->last);
     if (connection->soiler != NULL)
         dbal__sql_unref(connection->soiler);
-    if (!keep_spare(connection))
-        dbal__free(connection);
+    dbal__spare_leave(&connection->pool->spares, SIZE, connection);
 }
 
 /* ---- asking ---- */

@@ -1,59 +1,84 @@
+/*
+ * As much is kept as was needed lately: of what a burst leaves behind all that nobody has taken between
+ * two looks is freed, some at each, so that this takes the loop no time worth the name.
+ */
 #include "pool/spare.h"
 
 #include "dbal/alloc.h"
+#include "dbal/list.h"
 
-/* Bytes of parameters for which each has room; how many of a size are kept. */
-enum { ROOM = 64, MOST = 128 };
+/* Of each size so many are always kept; freed at one look. */
+enum { KEPT = 128, FREED = 256 };
+static const int64_t PERIOD = 100000000; /* nanoseconds between two looks */
 
-static dbal__ticket *
-take(dbal_pool *pool, dbal__spare_size size, size_t bytes)
+void
+dbal__spares_init(dbal__spares *spares, dbal__clock *clock)
 {
-    dbal__ticket *ticket = pool->spare[size].first;
-    if (ticket != NULL) {
-        pool->spare[size].first = ticket->next_spare;
-        pool->spare[size].count--;
-    } else if ((ticket = dbal__alloc(bytes)) != NULL) {
-        ticket->spared = size;
-    }
-    return ticket;
+    *spares = (dbal__spares){.clock = clock};
 }
 
-dbal__ticket *
-dbal__spare_take(dbal_pool *pool, size_t block_size)
+static void *
+pop(dbal__spares *spares, dbal__spare_size size)
 {
-    bool spared = block_size <= ROOM;
-    return take(pool, spared ? DBAL__SPARE_WHOLE : DBAL__SPARE_NOT,
-                sizeof(dbal__ticket) + (spared ? ROOM : block_size));
-}
-
-dbal__ticket *
-dbal__spare_take_short(dbal_pool *pool)
-{
-    return take(pool, DBAL__SPARE_SHORT, offsetof(dbal__ticket, job) + offsetof(dbal__job, work));
+    void *memory = spares->of[size].first;
+    spares->of[size].first = *(void **)memory;
+    spares->of[size].count--;
+    return memory;
 }
 
 void
-dbal__spare_leave(dbal__ticket *ticket)
+dbal__spares_fini(dbal__spares *spares)
 {
-    dbal_pool *pool = ticket->pool;
-    dbal__spare_size size = ticket->spared;
-    if (size == DBAL__SPARE_NOT || pool->spare[size].count >= MOST || !dbal__alloc_may_reuse()) {
-        dbal__free(ticket);
+    dbal__clock_stop(spares->clock, &spares->timer);
+    for (dbal__spare_size size = 0; size < DBAL__SPARE_SIZES; size++) {
+        while (spares->of[size].first != NULL)
+            dbal__free(pop(spares, size));
+    }
+}
+
+void *
+dbal__spare_take(dbal__spares *spares, dbal__spare_size size, size_t bytes)
+{
+    if (spares->of[size].first == NULL)
+        return dbal__alloc(bytes);
+    void *memory = pop(spares, size);
+    if (spares->of[size].count < spares->of[size].least)
+        spares->of[size].least = spares->of[size].count;
+    return memory;
+}
+
+/* Frees some of what was not needed since the last look; whether there is still more than is kept. */
+static bool
+has_too_many(dbal__spares *spares, dbal__spare_size size)
+{
+    unsigned unused = spares->of[size].least;
+    for (int i = 0; i < FREED && unused > KEPT; i++, unused--)
+        dbal__free(pop(spares, size));
+    spares->of[size].least = spares->of[size].count;
+    return spares->of[size].count > KEPT;
+}
+
+static void
+look(dbal__timer *timer)
+{
+    dbal__spares *spares = DBAL__OF(timer, dbal__spares, timer);
+    bool again = false;
+    for (dbal__spare_size size = 0; size < DBAL__SPARE_SIZES; size++)
+        again = has_too_many(spares, size) || again;
+    if (again)
+        dbal__clock_start(spares->clock, timer, dbal__clock_now(spares->clock) + PERIOD, look);
+}
+
+void
+dbal__spare_leave(dbal__spares *spares, dbal__spare_size size, void *memory)
+{
+    if (size == DBAL__SPARE_NOT || !dbal__alloc_may_reuse()) {
+        dbal__free(memory);
         return;
     }
-    ticket->next_spare = pool->spare[size].first;
-    pool->spare[size].first = ticket;
-    pool->spare[size].count++;
-}
-
-void
-dbal__spare_free(dbal_pool *pool)
-{
-    dbal__ticket *next;
-    for (int size = 0; size < DBAL__SPARE_SIZES; size++) {
-        for (; pool->spare[size].first != NULL; pool->spare[size].first = next) {
-            next = pool->spare[size].first->next_spare;
-            dbal__free(pool->spare[size].first);
-        }
-    }
+    *(void **)memory = spares->of[size].first;
+    spares->of[size].first = memory;
+    if (++spares->of[size].count > KEPT && !spares->timer.active)
+        dbal__clock_start(spares->clock, &spares->timer, dbal__clock_now(spares->clock) + PERIOD,
+                          look);
 }

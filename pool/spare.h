@@ -1,16 +1,33 @@
-/* Memory of tickets that have ended: the next one is asked for soon. */
+/* Memory of what has ended, of a few sizes: more is asked for soon. */
 #ifndef DBAL__SPARE_H
 #define DBAL__SPARE_H
 
 #include <stddef.h>
 
-#include "pool/pool.h"
+#include "dbal/clock.h"
 
-/* For one with so many bytes of parameters; only `spared` is set. NULL without memory. */
-dbal__ticket *dbal__spare_take(dbal_pool *pool, size_t block_size);
-/* For one whose job is never handed down: it ends where the job's `work` would begin. */
-dbal__ticket *dbal__spare_take_short(dbal_pool *pool);
-void dbal__spare_leave(dbal__ticket *ticket);
-void dbal__spare_free(dbal_pool *pool);
+/* What it is for; that of one is never another's. */
+typedef enum dbal__spare_size {
+    DBAL__SPARE_NOT,     /* none of it is kept */
+    DBAL__SPARE_SHORT,   /* the ticket of a session whose job is never handed down */
+    DBAL__SPARE_WHOLE,   /* a ticket with few parameters */
+    DBAL__SPARE_SESSION, /* a connection's handle, with a scope */
+    DBAL__SPARE_SIZES
+} dbal__spare_size;
+
+typedef struct dbal__spares {
+    dbal__clock *clock;
+    dbal__timer timer; /* the next look whether there is more than was needed */
+    struct {
+        void *first;
+        unsigned count, least; /* since the last look */
+    } of[DBAL__SPARE_SIZES];
+} dbal__spares;
+
+void dbal__spares_init(dbal__spares *spares, dbal__clock *clock);
+void dbal__spares_fini(dbal__spares *spares);
+/* So many bytes, which are always the same for a size that is kept. NULL without memory. */
+void *dbal__spare_take(dbal__spares *spares, dbal__spare_size size, size_t bytes);
+void dbal__spare_leave(dbal__spares *spares, dbal__spare_size size, void *memory);
 
 #endif

@@ -11,9 +11,10 @@
 #include "dbal/value.h"
 #include "pool/connection.h"
 #include "pool/pool.h"
-#include "pool/spare.h"
 
 enum { ORDER_INSIDE = 16 };
+/* Bytes of parameters for which nearly every ticket has room. */
+enum { ROOM = 64 };
 static const double CLOSE = 1;          /* seconds: limits from here on are long */
 static const int64_t SLOW = 1000000000; /* the same, in nanoseconds */
 
@@ -32,16 +33,29 @@ is_handed_down(const dbal_pool *pool, dbal__ticket_kind kind)
     return kind != DBAL__TICKET_SESSION || pool->pulls;
 }
 
+/* Short: it ends where its job's `work` would begin. */
+static dbal__ticket *
+take_memory(dbal_pool *pool, bool whole, size_t block_size)
+{
+    bool few = block_size <= ROOM;
+    dbal__spare_size size = !whole ? DBAL__SPARE_SHORT : few ? DBAL__SPARE_WHOLE : DBAL__SPARE_NOT;
+    size_t bytes = whole ? sizeof(dbal__ticket) + (few ? ROOM : block_size)
+                         : offsetof(dbal__ticket, job) + offsetof(dbal__job, work);
+    dbal__ticket *ticket = dbal__spare_take(&pool->spares, size, bytes);
+    if (ticket != NULL) {
+        dbal__clear(ticket, offsetof(dbal__ticket, job));
+        ticket->size = size;
+    }
+    return ticket;
+}
+
 static dbal__ticket *
 allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char *label)
 {
     bool whole = is_handed_down(pool, kind);
-    dbal__ticket *ticket =
-        whole ? dbal__spare_take(pool, block_size) : dbal__spare_take_short(pool);
+    dbal__ticket *ticket = take_memory(pool, whole, block_size);
     if (ticket == NULL)
         return NULL;
-    dbal__spare_size spared = ticket->spared;
-    dbal__clear(ticket, offsetof(dbal__ticket, job));
     if (whole)
         dbal__job_init(&ticket->job, dbal__ticket_finished);
     else
@@ -51,9 +65,8 @@ allocate(dbal_pool *pool, dbal__ticket_kind kind, size_t block_size, const char 
     dbal__list_init(&ticket->link);
     ticket->pool = pool;
     ticket->kind = kind;
-    ticket->spared = spared;
     if (label != NULL && (ticket->label = dbal__strdup(label)) == NULL) {
-        dbal__spare_leave(ticket);
+        dbal__spare_leave(&pool->spares, ticket->size, ticket);
         return NULL;
     }
     return ticket;
@@ -89,7 +102,7 @@ dbal__ticket_free(dbal__ticket *ticket)
     dbal__free(ticket->label);
     if (DBAL__SELDOM(ticket->journey != NULL))
         dbal__journey_unref(ticket->journey);
-    dbal__spare_leave(ticket);
+    dbal__spare_leave(&ticket->pool->spares, ticket->size, ticket);
 }
 
 void

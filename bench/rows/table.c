@@ -43,6 +43,7 @@
     ROW(deferred_chain)                                                                            \
     ROW(pool_idle_acquire)                                                                         \
     ROW(pool_contended)                                                                            \
+    ROW(pool_over_deferreds)                                                                       \
     ROW(pool_10k_waiters)                                                                          \
     ROW(pool_trace_off)                                                                            \
     ROW(pool_idle_connection_memory)                                                               \
