@@ -18,10 +18,12 @@ flying_most(const dbal_pool *pool)
     return depth < FLYING_MOST_ON_LOOP ? depth : FLYING_MOST_ON_LOOP;
 }
 
-void
-dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot)
+bool
+dbal__connection_begin(dbal__ticket *ticket, dbal__slot *slot)
 {
-    dbal_connection *connection = ticket->connection;
+    dbal_connection *connection = dbal__session_new(ticket);
+    if (connection == NULL)
+        return false;
     slot->held = true;
     slot->connection = connection;
     slot->pool->held++;
@@ -33,7 +35,20 @@ dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot)
     dbal__watch_granted(connection);
     if (DBAL__SELDOM(ticket->journey != NULL))
         dbal__journey_granted(ticket);
+    if (DBAL__SELDOM(ticket->unwanted != 0))
+        dbal__connection_stop(connection, ticket->unwanted);
     dbal__scope_begin(connection->scope);
+    return true;
+}
+
+void
+dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot)
+{
+    if (dbal__connection_begin(ticket, slot))
+        return;
+    dbal__ticket_settle(ticket, dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+    dbal__ticket_free(ticket);
+    dbal__waiters_give_back(slot);
 }
 
 static void
@@ -43,19 +58,6 @@ drop_scope(dbal_connection *connection)
     connection->scope = NULL;
     if (scope != NULL)
         dbal__scope_unref(scope);
-}
-
-void
-dbal__connection_refused(dbal__ticket *ticket, dbal_outcome outcome)
-{
-    dbal_connection *connection = ticket->connection;
-    dbal_deferred *deferred = ticket->deferred;
-    ticket->deferred = NULL;
-    ticket->connection = NULL;
-    connection->ticket = NULL;
-    connection->over = true;
-    drop_scope(connection);
-    dbal_deferred_fire(deferred, outcome);
 }
 
 /* ---- the write token ---- */
@@ -275,7 +277,7 @@ dbal__connection_add_ticket(dbal__scope *scope, dbal__ticket *ticket, dbal__tick
 {
     dbal_connection *connection = scope->connection;
     const dbal_pool *pool = connection->pool;
-    if (scope->read_only) {
+    if (scope->plan.read_only) {
         ticket->job.request.read_only = true;
         ticket->writes = false;
     }

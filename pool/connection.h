@@ -5,12 +5,6 @@
 #include "pool/pool.h"
 #include <dbal/connection.h>
 
-typedef enum dbal__scope_kind {
-    DBAL__SCOPE_SESSION,
-    DBAL__SCOPE_TRANSACTION,
-    DBAL__SCOPE_SAVEPOINT
-} dbal__scope_kind;
-
 /*
  * A piece of work on a connection: a session, a transaction or a savepoint. It begins, runs the
  * work, waits until all that the work started has settled, and ends as the work's outcome says.
@@ -19,18 +13,13 @@ typedef struct dbal__scope {
     unsigned refs;
     dbal_connection *connection; /* a reference */
     struct dbal__scope *outer;   /* a reference */
-    dbal__scope_kind kind;
-    dbal_work *work;
-    void *arg;
+    dbal__plan plan;
     dbal__task task;         /* calls the work, or ends the scope, from the loop */
     dbal_deferred *working;  /* the work's chain while it runs; a reference */
     dbal_deferred *deferred; /* whose caller waits; NULL: the session's ticket has it */
     bool underway; /* what begins it has been handed down: what is outside waits for its end */
     bool begun, work_done, ending, ended;
-    bool cancelled; /* its work is not begun any more */
-    bool read_only, deferrable;
-    dbal_isolation isolation;
-    int retries;
+    bool cancelled;  /* its work is not begun any more */
     unsigned number; /* of a savepoint, for its name */
     size_t pending;  /* statements and inner scopes that have not settled */
     dbal_outcome outcome;
@@ -40,7 +29,7 @@ typedef struct dbal__scope {
 struct dbal_connection {
     unsigned refs;
     dbal_pool *pool;
-    dbal__slot *slot;     /* NULL before it is granted, and once lost or over */
+    dbal__slot *slot;     /* NULL once lost or over */
     dbal__ticket *ticket; /* of the session; NULL once settled */
     dbal__list queue;     /* statements not yet handed down */
     unsigned flying;      /* handed down, not yet back */
@@ -62,36 +51,33 @@ struct dbal_connection {
     bool reported;   /* as held for too long */
     bool prepares;   /* on_connect's: what it changes is to stay so */
     bool acquired;   /* on_acquire was told, and on_release is to be */
-    uint64_t number; /* of its slot, once granted; and when that was opened */
+    uint64_t number; /* of its slot; and when that was opened */
     int64_t opened_at;
     dbal__scope outermost; /* of its scopes; refers to the connection */
 };
 
 /* ---- session.c: how it is asked for, and its memory ---- */
 
-/*
- * A session or transaction that nobody has asked for yet, with its outermost scope, of which the caller
- * may say more. NULL without memory.
- */
-dbal_connection *dbal__session_new(dbal_pool *pool, dbal__scope_kind kind, dbal_work *work,
-                                   void *arg);
-/*
- * Its ticket, with a reference to the connection for the caller. `done`, or NULL for a Deferred, is
- * told of its end. NULL without memory: the session is freed.
- */
-dbal__ticket *dbal__session_ask(dbal_connection *connection, double timeout, const char *label,
+/* The handle of one that gets its connection now, with its outermost scope. NULL without memory. */
+dbal_connection *dbal__session_new(dbal__ticket *ticket);
+/* Its ticket. `done`, or NULL for a Deferred, is told of its end. NULL without memory. */
+dbal__ticket *dbal__session_ask(dbal_pool *pool, const dbal__plan *plan, double timeout,
+                                const char *label,
                                 void (*done)(dbal__ticket *ticket, dbal_outcome outcome),
                                 void *arg);
 /* Asks the pool for it. Floating. */
-dbal_deferred *dbal__session_start(dbal_connection *connection, double timeout, const char *label);
+dbal_deferred *dbal__session_start(dbal_pool *pool, const dbal__plan *plan, double timeout,
+                                   const char *label);
 dbal_connection *dbal__connection_ref(dbal_connection *connection);
 void dbal__connection_unref(dbal_connection *connection);
 
 /* ---- connection.c ---- */
 
-/* What its ticket and slot tell it. */
+/* What is asked for by the ticket has that connection now. False without memory: nothing was done. */
+bool dbal__connection_begin(dbal__ticket *ticket, dbal__slot *slot);
+/* The same for one that waited, which ends when there is no memory. */
 void dbal__connection_granted(dbal__ticket *ticket, dbal__slot *slot);
-void dbal__connection_refused(dbal__ticket *ticket, dbal_outcome outcome);
+/* What its ticket and slot tell it. */
 void dbal__connection_returned(dbal__ticket *ticket);
 void dbal__connection_again(dbal__ticket *ticket);
 void dbal__connection_lost(dbal_connection *connection, dbal_error *error);
@@ -157,9 +143,9 @@ void dbal__reset_done(dbal_connection *connection, dbal_outcome outcome);
 
 /* ---- scope.c ---- */
 
-dbal__scope *dbal__scope_new(dbal__scope_kind kind, dbal_work *work, void *arg);
+dbal__scope *dbal__scope_new(const dbal__plan *plan);
 /* The same in memory that is zeroed: a connection's outermost one. */
-void dbal__scope_init(dbal__scope *scope, dbal__scope_kind kind, dbal_work *work, void *arg);
+void dbal__scope_init(dbal__scope *scope, const dbal__plan *plan);
 dbal__scope *dbal__scope_ref(dbal__scope *scope);
 void dbal__scope_unref(dbal__scope *scope);
 /* The connection is there: begins. */

@@ -186,8 +186,8 @@ ask_again(dbal__ticket *ticket)
 {
     dbal_pool *pool = ticket->pool;
     dbal__ticket_renew(ticket);
-    if (pool->stopped) {
-        dbal__ticket_stop(ticket, DBAL_ERROR_CLOSED);
+    if (pool->stopped || ticket->unwanted != 0) {
+        dbal__ticket_stop(ticket, pool->stopped ? DBAL_ERROR_CLOSED : ticket->unwanted);
         return;
     }
     if (ticket->acquire_by == DBAL__NEVER)

@@ -105,21 +105,27 @@ static bool
 start(dbal__slot *slot, dbal__hook *hook, double limit)
 {
     dbal_pool *pool = slot->pool;
-    dbal_connection *connection = dbal__session_new(
-        pool, DBAL__SCOPE_SESSION, pool->settings.on_connect, pool->settings.on_connect_arg);
-    dbal__ticket *ticket = connection != NULL ? dbal__session_ask(connection, limit < 0 ? 0 : limit,
-                                                                  "on_connect", on_done, hook)
-                                              : NULL;
+    dbal__plan plan = {.kind = DBAL__SCOPE_SESSION,
+                       .work = pool->settings.on_connect,
+                       .arg = pool->settings.on_connect_arg};
+    dbal__ticket *ticket =
+        dbal__session_ask(pool, &plan, limit < 0 ? 0 : limit, "on_connect", on_done, hook);
     if (ticket == NULL)
         return false;
+    dbal__job_begin_alone(&ticket->job);
+    ticket->slot = slot;
+    ticket->job.channel = slot->channel;
+    if (!dbal__connection_begin(ticket, slot)) {
+        ticket->done = NULL; /* it is told here */
+        dbal__ticket_settle(ticket,
+                            dbal__fail_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
+        dbal__ticket_free(ticket);
+        return false;
+    }
     hook->slot = slot;
     hook->connection = ticket->connection;
     hook->connection->prepares = true;
     slot->hook = hook;
-    dbal__job_begin_alone(&ticket->job);
-    ticket->slot = slot;
-    ticket->job.channel = slot->channel;
-    dbal__connection_granted(ticket, slot);
     return true;
 }
 

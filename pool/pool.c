@@ -234,7 +234,8 @@ dbal__pool_oldest_at_work(const dbal_pool *pool)
     /* they are listed in the order of asking */
     for (const dbal__list *link = pool->tickets.next; link != &pool->tickets; link = link->next) {
         const dbal__ticket *ticket = DBAL__OF(link, const dbal__ticket, all);
-        bool holds = ticket->kind == DBAL__TICKET_SESSION && ticket->connection->slot != NULL;
+        bool holds = ticket->kind == DBAL__TICKET_SESSION && ticket->connection != NULL &&
+                     ticket->connection->slot != NULL;
         if (holds || atomic_load(&ticket->job.state) == DBAL__JOB_RUNNING)
             return dbal__ticket_name(ticket);
     }

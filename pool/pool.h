@@ -27,6 +27,7 @@
 #include "pool/lanes.h"
 #include "pool/life.h"
 #include "pool/limit.h"
+#include "pool/plan.h"
 #include "pool/settings.h"
 #include "pool/slow.h"
 #include "pool/spare.h"
@@ -112,13 +113,13 @@ struct dbal_pool {
     double pause_delay; /* until the next look whether anything runs */
     dbal__list pauses;  /* listeners */
 
-    dbal__list tickets;   /* all that was asked for and has not settled */
-    dbal__list waiting;   /* of these, those the loop holds back, in order */
-    size_t waiting_count; /* on that list */
-    size_t waiting_most;  /* max_waiting, or none while what waits is to fail */
-    dbal_notes notes;     /* of opening connections, which the log has */
-    dbal_notes changes;   /* the same, of who changed his connection */
-    dbal__spares spares; /* memory for the next ones */
+    dbal__list tickets;                 /* all that was asked for and has not settled */
+    dbal__list waiting;                 /* of these, those the loop holds back, in order */
+    size_t waiting_count;               /* on that list */
+    size_t waiting_most;                /* max_waiting, or none while what waits is to fail */
+    dbal_notes notes;                   /* of opening connections, which the log has */
+    dbal_notes changes;                 /* the same, of who changed his connection */
+    dbal__spares spares;                /* memory for the next ones */
     uint64_t last_job;                  /* the number it was given */
     struct dbal__ticket_cursor *cursor; /* the innermost dbal__pool_each_ticket(), or NULL */
     dbal__task serve_task; /* gives out what can be given out, at the end of the turn */
@@ -183,7 +184,9 @@ struct dbal__ticket {
     dbal__ticket_place place;
     dbal__slot *slot;
     int64_t cost; /* on a lane: nanoseconds that it was expected to take there, else 0 */
-    struct dbal_connection *connection; /* BOUND: a reference; SESSION: what it is for */
+    struct dbal_connection *connection; /* BOUND: a reference; SESSION: once it has one, its own */
+    dbal__plan plan;                    /* SESSION: what it is for */
+    dbal_error_class unwanted; /* SESSION: why it was stopped while it was being given, or 0 */
     struct dbal__scope *scope; /* BOUND: the transaction or savepoint it was made in; a reference */
     bool internal;             /* BOUND: BEGIN, COMMIT and the like, made here */
     bool flew;                 /* BOUND: was handed to the connection */
@@ -311,6 +314,8 @@ void dbal__waiters_sweep(dbal_pool *pool);
 dbal__slot *dbal__waiters_take_idle(dbal_pool *pool);
 /* A slot is free for others again. */
 void dbal__waiters_release(dbal__slot *slot);
+/* The same for one that was taken for what has come to nothing; others get it later in this turn. */
+void dbal__waiters_give_back(dbal__slot *slot);
 /* Hands a ticket to one connection. */
 void dbal__waiters_submit(dbal__ticket *ticket, dbal__slot *slot);
 

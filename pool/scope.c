@@ -12,22 +12,20 @@ static void on_task(dbal__task *task);
 static void finish(dbal__scope *scope);
 
 void
-dbal__scope_init(dbal__scope *scope, dbal__scope_kind kind, dbal_work *work, void *arg)
+dbal__scope_init(dbal__scope *scope, const dbal__plan *plan)
 {
     scope->refs = 1;
-    scope->kind = kind;
-    scope->work = work;
-    scope->arg = arg;
+    scope->plan = *plan;
     scope->outcome = dbal_done();
     dbal__task_init(&scope->task, on_task);
 }
 
 dbal__scope *
-dbal__scope_new(dbal__scope_kind kind, dbal_work *work, void *arg)
+dbal__scope_new(const dbal__plan *plan)
 {
     dbal__scope *scope = dbal__zalloc(sizeof *scope);
     if (scope != NULL)
-        dbal__scope_init(scope, kind, work, arg);
+        dbal__scope_init(scope, plan);
     return scope;
 }
 
@@ -120,7 +118,7 @@ run_work(dbal__scope *scope)
     }
     scope->working = dbal_deferred_ref(working);
     dbal__ready_app_enter(ready);
-    dbal_outcome outcome = scope->work(connection, scope->arg);
+    dbal_outcome outcome = scope->plan.work(connection, scope->plan.arg);
     dbal__ready_app_leave(ready);
     if (outcome.kind == DBAL_OUTCOME_DEFERRED) {
         dbal__deferred_add_taker(working, on_work_done, dbal__scope_ref(scope));
@@ -172,16 +170,16 @@ dbal__scope_begin(dbal__scope *scope)
     dbal_fault fault = DBAL__FAULT_INIT;
     char sql[SQL_ROOM];
 
-    switch (scope->kind) {
+    switch (scope->plan.kind) {
     case DBAL__SCOPE_SESSION:
         scope->begun = true;
         schedule(scope);
         break;
     case DBAL__SCOPE_TRANSACTION: {
-        const char *begin = driver->begin(scope->connection->pool->config, scope->isolation,
-                                          scope->read_only, scope->deferrable, &fault);
+        const char *begin = driver->begin(scope->connection->pool->config, scope->plan.isolation,
+                                          scope->plan.read_only, scope->plan.deferrable, &fault);
         if (begin != NULL)
-            begin_with(scope, begin, !scope->read_only);
+            begin_with(scope, begin, !scope->plan.read_only);
         else
             end_with(scope, dbal_fail(dbal__fault_take(&fault)));
         dbal_fault_clear(&fault);
@@ -216,7 +214,7 @@ dbal__scope_watch(dbal__fate fate, dbal_error *error, void *arg)
         return false;
     }
     scope->pending--;
-    bool ours = error != NULL && scope->kind != DBAL__SCOPE_SESSION;
+    bool ours = error != NULL && scope->plan.kind != DBAL__SCOPE_SESSION;
     if (ours && scope->unhandled == NULL)
         scope->unhandled = dbal_error_ref(error);
     if (scope->work_done)
@@ -244,7 +242,7 @@ on_released(dbal__ticket *ticket, dbal_outcome outcome)
     dbal__scope *scope = ticket->done_arg;
     if (dbal_outcome_error(outcome) != NULL) {
         set_outcome(scope, outcome);
-        if (scope->kind == DBAL__SCOPE_TRANSACTION && scope->connection->in_transaction) {
+        if (scope->plan.kind == DBAL__SCOPE_TRANSACTION && scope->connection->in_transaction) {
             control(scope, "rollback", on_undone);
             dbal__scope_unref(scope);
             return;
@@ -342,17 +340,17 @@ end(dbal__scope *scope)
 {
     dbal_connection *connection = scope->connection;
     scope->ending = true;
-    if (connection->lost && scope->kind != DBAL__SCOPE_SESSION)
+    if (connection->lost && scope->plan.kind != DBAL__SCOPE_SESSION)
         say_lost(scope);
     /* asked to stop before the COMMIT was on its way: it is not sent any more */
-    if (connection->why != 0 && scope->kind == DBAL__SCOPE_TRANSACTION &&
+    if (connection->why != 0 && scope->plan.kind == DBAL__SCOPE_TRANSACTION &&
         dbal_outcome_error(scope->outcome) == NULL)
         set_outcome(scope, dbal_fail(stop_error(connection)));
     if (connection->lost || !scope->begun)
         finish(scope);
-    else if (scope->kind == DBAL__SCOPE_TRANSACTION)
+    else if (scope->plan.kind == DBAL__SCOPE_TRANSACTION)
         end_transaction(scope);
-    else if (scope->kind == DBAL__SCOPE_SAVEPOINT)
+    else if (scope->plan.kind == DBAL__SCOPE_SAVEPOINT)
         end_savepoint(scope);
     else if (connection->in_transaction)
         roll_back_left(scope);
@@ -392,11 +390,11 @@ retry(dbal__scope *scope)
 {
     dbal_connection *connection = scope->connection;
     dbal_error *error = dbal_outcome_error(scope->outcome);
-    if (scope->kind != DBAL__SCOPE_TRANSACTION || error == NULL || scope->retries <= 0 ||
+    if (scope->plan.kind != DBAL__SCOPE_TRANSACTION || error == NULL || scope->plan.retries <= 0 ||
         !may_pass(scope, error) || connection->lost || connection->why != 0 ||
         connection->in_transaction)
         return false;
-    scope->retries--;
+    scope->plan.retries--;
     connection->attempt++;
     connection->pool->counts.retries++;
     scope->underway = scope->begun = scope->work_done = scope->ending = false;
@@ -483,7 +481,7 @@ finish(dbal__scope *scope)
 bool
 dbal__scope_has_transaction(const dbal__scope *scope)
 {
-    while (scope != NULL && scope->kind != DBAL__SCOPE_TRANSACTION)
+    while (scope != NULL && scope->plan.kind != DBAL__SCOPE_TRANSACTION)
         scope = scope->outer;
     return scope != NULL;
 }

@@ -46,20 +46,23 @@ dbal_pool_session(dbal_pool *pool, const dbal_session_options *options, dbal_wor
         memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
     if ((wrong = dbal__ticket_wrong_timeout(given.timeout)) != NULL)
         return dbal__deferred_failed(pool->loop, wrong);
-    dbal_connection *connection = dbal__session_new(pool, DBAL__SCOPE_SESSION, work, arg);
-    if (connection == NULL)
-        return out_of_memory(pool);
-    connection->outermost.read_only = given.read_only;
-    return dbal__session_start(connection, given.timeout, given.label);
+    dbal__plan plan = {
+        .kind = DBAL__SCOPE_SESSION, .read_only = given.read_only, .work = work, .arg = arg};
+    return dbal__session_start(pool, &plan, given.timeout, given.label);
 }
 
-static void
-set_options(dbal__scope *scope, const dbal_transaction_options *options)
+static dbal__plan
+transaction_plan(const dbal_transaction_options *options, dbal_work *work, void *arg)
 {
-    scope->isolation = options->isolation;
-    scope->read_only = options->read_only;
-    scope->deferrable = options->deferrable;
-    scope->retries = options->retries;
+    return (dbal__plan){
+        .kind = DBAL__SCOPE_TRANSACTION,
+        .read_only = options->read_only,
+        .deferrable = options->deferrable,
+        .isolation = options->isolation,
+        .retries = options->retries,
+        .work = work,
+        .arg = arg,
+    };
 }
 
 static dbal_transaction_options
@@ -85,11 +88,8 @@ dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_options *options, 
         wrong = wrong_options(&given);
     if (wrong != NULL)
         return dbal__deferred_failed(pool->loop, wrong);
-    dbal_connection *connection = dbal__session_new(pool, DBAL__SCOPE_TRANSACTION, work, arg);
-    if (connection == NULL)
-        return out_of_memory(pool);
-    set_options(&connection->outermost, &given);
-    return dbal__session_start(connection, given.timeout, given.label);
+    dbal__plan plan = transaction_plan(&given, work, arg);
+    return dbal__session_start(pool, &plan, given.timeout, given.label);
 }
 
 static void
@@ -114,7 +114,7 @@ start_inner(dbal_connection *connection, dbal__scope *scope)
     scope->connection = dbal__connection_ref(connection);
     scope->outer = dbal__scope_ref(outer);
     scope->deferred = deferred;
-    scope->read_only = scope->read_only || outer->read_only;
+    scope->plan.read_only = scope->plan.read_only || outer->plan.read_only;
     outer->pending++;
     dbal__deferred_watch(deferred, dbal__scope_watch, dbal__scope_ref(outer));
     dbal__scope_unref(outer); /* the connection's: it holds the inner one now */
@@ -162,11 +162,9 @@ dbal_connection_transaction(dbal_connection *connection, const dbal_transaction_
         error = inner_refusal(connection, true, "dbal_connection_transaction");
     if (error != NULL)
         return dbal__deferred_failed(pool->loop, error);
-    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_TRANSACTION, work, arg);
-    if (scope == NULL)
-        return out_of_memory(pool);
-    set_options(scope, &given);
-    return start_inner(connection, scope);
+    dbal__plan plan = transaction_plan(&given, work, arg);
+    dbal__scope *scope = dbal__scope_new(&plan);
+    return scope != NULL ? start_inner(connection, scope) : out_of_memory(pool);
 }
 
 dbal_deferred *
@@ -183,6 +181,7 @@ dbal_connection_savepoint(dbal_connection *connection, dbal_work *work, void *ar
                                pool->driver->driver->name);
     if (error != NULL)
         return dbal__deferred_failed(pool->loop, error);
-    dbal__scope *scope = dbal__scope_new(DBAL__SCOPE_SAVEPOINT, work, arg);
+    dbal__plan plan = {.kind = DBAL__SCOPE_SAVEPOINT, .work = work, .arg = arg};
+    dbal__scope *scope = dbal__scope_new(&plan);
     return scope != NULL ? start_inner(connection, scope) : out_of_memory(pool);
 }

@@ -4,25 +4,40 @@
 
 /* A program that uses a handle for too long is to be found out by valgrind. */
 #ifdef DBAL_CHECKS
-enum { SIZE = DBAL__SPARE_NOT };
+static const dbal__spare_size size_kept = DBAL__SPARE_NOT;
 #else
-enum { SIZE = DBAL__SPARE_SESSION };
+static const dbal__spare_size size_kept = DBAL__SPARE_SESSION;
 #endif
 
-dbal_connection *
-dbal__session_new(dbal_pool *pool, dbal__scope_kind kind, dbal_work *work, void *arg)
+/* Once the session's Deferred is gone, so is the handle, unless something inside holds it. */
+static bool
+watch_session(dbal__fate fate, dbal_error *error, void *arg)
 {
-    dbal_connection *connection = dbal__spare_take(&pool->spares, SIZE, sizeof *connection);
+    (void)error;
+    if (fate == DBAL__FATE_GONE)
+        dbal__connection_unref(arg);
+    return false;
+}
+
+dbal_connection *
+dbal__session_new(dbal__ticket *ticket)
+{
+    dbal_pool *pool = ticket->pool;
+    dbal_connection *connection = dbal__spare_take(&pool->spares, size_kept, sizeof *connection);
     if (connection == NULL)
         return NULL;
     dbal__clear(connection, sizeof *connection);
-    connection->refs = 1; /* for who asks */
+    connection->refs = 1; /* for who asked */
     connection->pool = pool;
     connection->attempt = 1;
     dbal__list_init(&connection->queue);
     connection->scope = &connection->outermost;
-    dbal__scope_init(connection->scope, kind, work, arg);
+    dbal__scope_init(connection->scope, &ticket->plan);
     connection->scope->connection = dbal__connection_ref(connection);
+    connection->ticket = ticket;
+    ticket->connection = connection;
+    if (ticket->deferred != NULL)
+        dbal__deferred_watch(ticket->deferred, watch_session, connection);
     return connection;
 }
 
@@ -45,50 +60,32 @@ dbal__connection_unref(dbal_connection *connection)
         dbal__sql_unref(connection->last);
     if (connection->soiler != NULL)
         dbal__sql_unref(connection->soiler);
-    dbal__spare_leave(&connection->pool->spares, SIZE, connection);
+    dbal__spare_leave(&connection->pool->spares, size_kept, connection);
 }
 
 /* ---- asking ---- */
 
 dbal__ticket *
-dbal__session_ask(dbal_connection *connection, double timeout, const char *label,
+dbal__session_ask(dbal_pool *pool, const dbal__plan *plan, double timeout, const char *label,
                   void (*done)(dbal__ticket *ticket, dbal_outcome outcome), void *arg)
 {
-    dbal__ticket *ticket = dbal__ticket_new_session(connection->pool, timeout, label);
-    if (ticket != NULL) {
-        ticket->done = done;
-        ticket->done_arg = arg;
-    }
-    if (ticket == NULL || !dbal__ticket_start(ticket)) {
-        dbal__scope_unref(connection->scope);
-        dbal__connection_unref(connection);
+    dbal__ticket *ticket = dbal__ticket_new_session(pool, timeout, label);
+    if (ticket == NULL)
         return NULL;
-    }
-    connection->ticket = ticket;
-    ticket->connection = connection;
-    return ticket;
-}
-
-/* Once the session's Deferred is gone, so is the handle, unless something inside holds it. */
-static bool
-watch_session(dbal__fate fate, dbal_error *error, void *arg)
-{
-    (void)error;
-    if (fate == DBAL__FATE_GONE)
-        dbal__connection_unref(arg);
-    return false;
+    ticket->plan = *plan;
+    ticket->done = done;
+    ticket->done_arg = arg;
+    return dbal__ticket_start(ticket) ? ticket : NULL;
 }
 
 dbal_deferred *
-dbal__session_start(dbal_connection *connection, double timeout, const char *label)
+dbal__session_start(dbal_pool *pool, const dbal__plan *plan, double timeout, const char *label)
 {
-    dbal_pool *pool = connection->pool;
-    dbal__ticket *ticket = dbal__session_ask(connection, timeout, label, NULL, NULL);
+    dbal__ticket *ticket = dbal__session_ask(pool, plan, timeout, label, NULL, NULL);
     if (ticket == NULL)
         return dbal__deferred_failed(
             pool->loop, dbal__error_constant(DBAL_ERROR_NO_MEMORY, DBAL_EXECUTION_NOT_SENT));
     dbal_deferred *deferred = ticket->deferred;
-    dbal__deferred_watch(deferred, watch_session, connection);
     dbal__waiters_add(ticket);
     return deferred;
 }

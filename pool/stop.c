@@ -27,17 +27,9 @@ leave_waiting(dbal__ticket *ticket, dbal_outcome outcome)
     bool below = ticket->place == DBAL__PLACE_LINE || ticket->place == DBAL__PLACE_SLOT;
     dbal__ticket_take_off(ticket);
     dbal__slow_waited(ticket, true);
-    if (ticket->kind == DBAL__TICKET_SESSION) {
-        if (DBAL__SELDOM(ticket->journey != NULL))
-            dbal__journey_end(ticket, outcome);
-        dbal__ticket_unlink(ticket);
-        dbal__clock_stop(&ticket->pool->loop->ready.clock, &ticket->timer);
-        dbal__connection_refused(ticket, outcome);
-    } else {
-        dbal__ticket_settle(ticket, outcome);
-        if (ticket->kind == DBAL__TICKET_BOUND && !below)
-            dbal__connection_returned(ticket);
-    }
+    dbal__ticket_settle(ticket, outcome);
+    if (ticket->kind == DBAL__TICKET_BOUND && !below)
+        dbal__connection_returned(ticket);
     if (!below)
         dbal__ticket_free(ticket);
 }
@@ -113,6 +105,8 @@ dbal__ticket_stop(dbal__ticket *ticket, dbal_error_class why)
         stop_running(ticket, why);
     else if (ticket->connection != NULL)
         dbal__connection_stop(ticket->connection, why);
+    else if (ticket->unwanted == 0)
+        ticket->unwanted = why; /* a thread has it: told when it comes back */
 }
 
 /* Another user's statement is at work on the connection that they share: what hangs is not this one. */

@@ -258,8 +258,6 @@ look_ahead(const dbal__ticket *ticket)
     const dbal__ticket *next = DBAL__OF(link, const dbal__ticket, link);
     if (next->deferred != NULL)
         prefetch(next->deferred, offsetof(dbal_deferred, inside) + sizeof(dbal__link));
-    if (next->connection != NULL)
-        prefetch(next->connection, sizeof *next->connection);
     link = next->link.next;
     if (link == line)
         return;
@@ -430,8 +428,9 @@ dbal__waiters_add(dbal__ticket *ticket)
     }
 }
 
-void
-dbal__waiters_release(dbal__slot *slot)
+/* False: others do not get it. */
+static bool
+put_back(dbal__slot *slot)
 {
     dbal_pool *pool = slot->pool;
     if (slot->held) {
@@ -440,11 +439,11 @@ dbal__waiters_release(dbal__slot *slot)
     }
     slot->connection = NULL;
     if (slot->state != DBAL__SLOT_OPEN || slot->hook != NULL)
-        return; /* on_connect goes on by itself */
+        return false; /* on_connect goes on by itself */
     if (slot->bare && !slot->dirty && !pool->stopped) {
         slot->bare = false;
         dbal__hook_begin(slot, pool->settings.connect_timeout);
-        return;
+        return false;
     }
     if (pool->threads != NULL)
         dbal__moving_release(slot->channel);
@@ -456,11 +455,25 @@ dbal__waiters_release(dbal__slot *slot)
     }
     if (slot->dirty) {
         dbal__life_close(slot);
-        return;
+        return false;
     }
     if (dbal__life_stays(slot))
         dbal__pause_release(slot);
-    dbal__waiters_serve(pool);
+    return true;
+}
+
+void
+dbal__waiters_release(dbal__slot *slot)
+{
+    if (put_back(slot))
+        dbal__waiters_serve(slot->pool);
+}
+
+void
+dbal__waiters_give_back(dbal__slot *slot)
+{
+    if (put_back(slot))
+        dbal__waiters_serve_soon(slot->pool);
 }
 
 static void
