@@ -184,15 +184,21 @@ struct dbal__ticket {
     dbal__ticket_place place;
     dbal__slot *slot;
     int64_t cost; /* on a lane: nanoseconds that it was expected to take there, else 0 */
-    struct dbal_connection *connection; /* BOUND: a reference; SESSION: once it has one, its own */
-    dbal__plan plan;                    /* SESSION: what it is for */
-    dbal_error_class unwanted; /* SESSION: why it was stopped while it was being given, or 0 */
-    struct dbal__scope *scope; /* BOUND: the transaction or savepoint it was made in; a reference */
-    bool internal;             /* BOUND: BEGIN, COMMIT and the like, made here */
-    bool flew;                 /* BOUND: was handed to the connection */
-    bool again;                /* BOUND: has come back for the token and waits for its turn */
-    bool soils;                /* BOUND: changes the session, by its text */
-    bool returned;             /* BOUND: its connection knows that it has come back */
+    struct dbal_connection *connection; /* BOUND: a reference; SESSION: its own, once it has one */
+    union {
+        struct {                       /* SESSION */
+            dbal__plan plan;           /* what it is for */
+            dbal_error_class unwanted; /* why it was stopped while it was being given, or 0 */
+        };
+        struct {                       /* BOUND */
+            struct dbal__scope *scope; /* the one it was made in; a reference */
+            bool internal;             /* BEGIN, COMMIT and the like, made here */
+            bool flew;                 /* was handed to the connection */
+            bool again;                /* has come back for the token and waits for its turn */
+            bool soils;                /* changes the session, by its text */
+            bool returned;             /* its connection knows that it has come back */
+        };
+    };
     struct dbal_stream *stream;
     struct dbal__backup *backup;
     struct dbal_copy *copy;  /* into the database; one out of it is a stream */
