@@ -7,8 +7,8 @@
 #include "dbal/alloc.h"
 #include "dbal/list.h"
 
-/* Of each size so many are always kept; freed at one look. */
-enum { KEPT = 128, FREED = 256 };
+/* Of each size so many are always kept, and never more than MOST; freed at one look. */
+enum { KEPT = 128, MOST = 16384, FREED = 256 };
 static const int64_t PERIOD = 100000000; /* nanoseconds between two looks */
 
 void
@@ -72,7 +72,7 @@ look(dbal__timer *timer)
 void
 dbal__spare_leave(dbal__spares *spares, dbal__spare_size size, void *memory)
 {
-    if (size == DBAL__SPARE_NOT || !dbal__alloc_may_reuse()) {
+    if (size == DBAL__SPARE_NOT || spares->of[size].count >= MOST || !dbal__alloc_may_reuse()) {
         dbal__free(memory);
         return;
     }

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <string.h>
 
 #include "answer.h"
@@ -319,10 +320,29 @@ ends_next(const dbal__postgres_connection *self)
     return item != NULL && item->answered && self->answer.rest == NULL;
 }
 
+/* libpq forgets what it waits for when it cannot send: what it has read by then would be lost. */
+static bool
+has_hung_up(const dbal__postgres_connection *self)
+{
+    struct pollfd one = {.fd = PQsocket(self->pg), .events = POLLRDHUP};
+    return poll(&one, 1, 0) != 0;
+}
+
+/* Those of a session keep to their order, and are cancelled one by one: they are taken together. */
+static bool
+may_ask_first(const dbal__postgres_connection *self)
+{
+    const dbal__postgres_expected *item = dbal__postgres_expect_reading(&self->expect);
+    return item != NULL && item->request != NULL && !dbal_request_in_order(item->request) &&
+           !has_hung_up(self);
+}
+
 static bool
 is_enough(const dbal__postgres_connection *self, int taken, bool ended)
 {
-    return taken >= (ended ? RESULTS_ENDED : RESULTS_MOST) && !ends_next(self);
+    if (ends_next(self))
+        return false;
+    return taken >= RESULTS_MOST || (ended && taken >= RESULTS_ENDED && may_ask_first(self));
 }
 
 void

@@ -14,6 +14,8 @@
 static atomic_size_t half_from;
 /* Nothing is read beyond a ReadyForQuery at once. */
 static atomic_bool one_by_one;
+/* The next read waits until the server has ended the connection. */
+static atomic_bool at_the_end;
 
 ssize_t send(int fd, const void *data, size_t size, int flags);
 ssize_t recv(int fd, void *data, size_t size, int flags);
@@ -48,6 +50,10 @@ until_ready(const unsigned char *data, size_t size)
 ssize_t
 recv(int fd, void *data, size_t size, int flags)
 {
+    if (flags == 0 && atomic_exchange(&at_the_end, false)) {
+        struct pollfd one = {.fd = fd, .events = POLLRDHUP};
+        ck_assert_int_eq(poll(&one, 1, 60000), 1);
+    }
     if (atomic_load(&one_by_one) && flags == 0) {
         ssize_t got = syscall(SYS_recvfrom, fd, data, size, MSG_PEEK, NULL, NULL);
         if (got <= 0)
@@ -62,6 +68,7 @@ before(void)
 {
     session_begin("pool_max_size=1");
     RUN("create table t (id integer)");
+    RUN("create table d (id integer primary key deferrable initially deferred)");
 }
 
 static void
@@ -69,8 +76,139 @@ after(void)
 {
     atomic_store(&half_from, 0);
     atomic_store(&one_by_one, false);
+    atomic_store(&at_the_end, false);
     session_end();
 }
+
+/* ---- much that is answered, and then the end ---- */
+
+enum { MANY = 40 };
+
+typedef struct asker {
+    int ok, more_ok, more_failed;
+} asker;
+
+static dbal_outcome
+more_ended(dbal_outcome in, void *arg)
+{
+    asker *self = arg;
+    *(dbal_outcome_error(in) == NULL ? &self->more_ok : &self->more_failed) += 1;
+    return dbal_done();
+}
+
+static dbal_outcome
+ask_more(dbal_outcome in, void *arg)
+{
+    asker *self = arg;
+    (void)in;
+    self->ok++;
+    dbal_deferred *more = dbal_pool_query(pool, "insert into t values (2)", DBAL_NO_PARAMS);
+    return dbal_wait(dbal_deferred_add_both(more, more_ended, self));
+}
+
+START_TEST(what_was_answered_before_the_end_counts)
+{
+    asker self = {0};
+    dbal_deferred *all[MANY + 1];
+    RUN("insert into t values (0)");
+    for (int i = 0; i < MANY; i++) {
+        all[i] = dbal_pool_query(pool, "insert into t values (1)", DBAL_NO_PARAMS);
+        dbal_deferred_add_callback(all[i], ask_more, &self);
+    }
+    all[MANY] =
+        dbal_pool_query(pool, "select pg_terminate_backend(pg_backend_pid())", DBAL_NO_PARAMS);
+    atomic_store(&at_the_end, true);
+    dbal_outcome end =
+        loop_fixture_await(&fixture, dbal_gather(fixture.loop, DBAL_GATHER_ALL, MANY + 1, all));
+    dbal_outcome_clear(&end);
+    ck_assert_int_eq(self.ok, MANY);
+    ck_assert_int_eq(self.more_ok + self.more_failed, MANY);
+    ck_assert_int_eq(run_number("select count(*) from t where id = 1"), MANY);
+    ck_assert_int_eq(run_number("select count(*) from t where id = 2"), self.more_ok);
+}
+END_TEST
+
+/* Errors among them: what ends one is taken before anything more is sent. */
+static dbal_outcome
+ask_in_any_case(dbal_outcome in, void *arg)
+{
+    asker *self = arg;
+    self->ok += dbal_outcome_error(in) == NULL;
+    dbal_deferred *more = dbal_pool_query(pool, "select 1", DBAL_NO_PARAMS);
+    return dbal_wait(dbal_deferred_add_both(more, more_ended, self));
+}
+
+START_TEST(errors_among_many_answers)
+{
+    for (int every = 1; every <= 8; every++) {
+        asker self = {0};
+        dbal_deferred *all[MANY];
+        for (int i = 0; i < MANY; i++) {
+            const char *sql = i % every != 0         ? "insert into t values (1)"
+                              : i % (2 * every) == 0 ? "insert into d values (1), (1)"
+                                                     : "insert into t values (1 / 0)";
+            all[i] = dbal_pool_query(pool, sql, DBAL_NO_PARAMS);
+            dbal_deferred_add_both(all[i], ask_in_any_case, &self);
+        }
+        dbal_outcome end =
+            loop_fixture_await(&fixture, dbal_gather(fixture.loop, DBAL_GATHER_ALL, MANY, all));
+        dbal_outcome_clear(&end);
+        ck_assert_int_eq(self.ok, MANY - (MANY + every - 1) / every);
+        ck_assert_int_eq(self.more_ok, MANY);
+        ck_assert_int_eq(self.more_failed, 0);
+        ck_assert_uint_eq(log_lines_count(&fixture.log, "a connection was lost"), 0);
+    }
+}
+END_TEST
+
+/* One is cancelled by the callback of another, when both have been answered. */
+typedef struct canceller {
+    dbal_deferred *all[MANY];
+    int ok, cancelled, other;
+} canceller;
+
+static dbal_outcome
+one_ended(dbal_outcome in, void *arg)
+{
+    canceller *self = arg;
+    dbal_error *error = dbal_outcome_error(in);
+    self->ok += error == NULL;
+    self->cancelled += error != NULL && dbal_error_is(error, DBAL_ERROR_CANCELLED);
+    return dbal_done();
+}
+
+static dbal_outcome
+cancel_some(dbal_outcome in, void *arg)
+{
+    canceller *self = arg;
+    for (int i = 5; i < MANY; i += 7)
+        dbal_deferred_cancel(self->all[i]);
+    return in;
+}
+
+START_TEST(cancelled_among_many_answers)
+{
+    canceller self = {.ok = 0};
+    dbal_deferred *others[MANY];
+    for (int i = 0; i < MANY; i++) {
+        self.all[i] =
+            dbal_deferred_ref(dbal_pool_query(pool, "insert into t values (1)", DBAL_NO_PARAMS));
+        if (i == 0)
+            dbal_deferred_add_callback(self.all[i], cancel_some, &self);
+        dbal_deferred_add_both(self.all[i], one_ended, &self);
+    }
+    for (int i = 0; i < MANY; i++)
+        others[i] =
+            dbal_pool_query(pool, "insert into t select 2 from pg_sleep(0.01)", DBAL_NO_PARAMS);
+    ends_well(dbal_gather(fixture.loop, DBAL_GATHER_OR_FAIL, MANY, others));
+    ck_assert_int_eq(self.ok + self.cancelled, MANY);
+    ck_assert_int_ge(self.ok, MANY - 5);
+    ck_assert_int_eq(run_number("select count(*) from t where id = 1"), self.ok);
+    ck_assert_int_eq(run_number("select count(*) from t where id = 2"), MANY);
+    for (int i = 0; i < MANY; i++)
+        dbal_deferred_unref(self.all[i]);
+}
+END_TEST
 
 /* ---- a copy that waits for what was sent before it ---- */
 
@@ -223,6 +361,9 @@ int
 main(void)
 {
     Suite *suite = suite_create("moments");
+    suite_add(suite, what_was_answered_before_the_end_counts, before, after);
+    suite_add(suite, errors_among_many_answers, before, after);
+    suite_add(suite, cancelled_among_many_answers, before, after);
     suite_add(suite, a_copy_behind_the_close_of_a_statement, before, after);
     suite_add(suite, an_answer_that_comes_while_another_is_sent, before, after);
     suite_add(suite, a_pause_costs_nothing, before, after);
