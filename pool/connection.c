@@ -354,6 +354,9 @@ dbal__connection_pump(dbal_connection *connection)
         dbal__list_remove(&ticket->link);
         if (ticket->internal && ticket->scope != NULL)
             ticket->scope->underway = true;
+        for (dbal__scope *one = ticket->internal ? NULL : ticket->scope;
+             one != NULL && !one->worked; one = one->outer)
+            one->worked = true;
         ticket->flew = true;
         ticket->again = false;
         ticket->job.alone = connection->flying == 0;

@@ -20,6 +20,7 @@ typedef struct dbal__scope {
     bool underway; /* what begins it has been handed down: what is outside waits for its end */
     bool begun, work_done, ending, ended;
     bool cancelled;  /* its work is not begun any more */
+    bool worked;     /* something that the program asked for in it was handed down */
     unsigned number; /* of a savepoint, for its name */
     size_t pending;  /* statements and inner scopes that have not settled */
     dbal_outcome outcome;

@@ -91,13 +91,27 @@ end_with(dbal__scope *scope, dbal_outcome outcome)
     dbal__scope_check(scope);
 }
 
-static dbal_error *
-stop_error(const dbal_connection *connection)
+/*
+ * What is known of all that its work has done, when that is stopped or its connection lost: a
+ * transaction, with what is inside, is undone; outside of one each statement stands by itself.
+ */
+static dbal_execution
+execution_of(const dbal__scope *scope)
 {
+    if (!scope->worked)
+        return DBAL_EXECUTION_NOT_SENT;
+    bool undone = scope->plan.kind != DBAL__SCOPE_SESSION || scope->plan.read_only;
+    return undone ? DBAL_EXECUTION_FAILED : DBAL_EXECUTION_UNKNOWN;
+}
+
+static dbal_error *
+stop_error(const dbal__scope *scope)
+{
+    const dbal_connection *connection = scope->connection;
     if (connection->lost)
-        return dbal__error_lost(connection->loss, DBAL_EXECUTION_UNKNOWN);
+        return dbal__error_lost(connection->loss, execution_of(scope));
     return dbal__error_constant(connection->why != 0 ? connection->why : DBAL_ERROR_CANCELLED,
-                                DBAL_EXECUTION_NOT_SENT);
+                                execution_of(scope));
 }
 
 static void
@@ -108,7 +122,7 @@ run_work(dbal__scope *scope)
     if (scope->outer == NULL)
         dbal__hook_acquired(connection);
     if (connection->why != 0 || connection->lost || scope->cancelled) {
-        end_with(scope, dbal_fail(stop_error(connection)));
+        end_with(scope, dbal_fail(stop_error(scope)));
         return;
     }
     dbal_deferred *working = dbal__deferred_new(connection->pool->loop, NULL, NULL);
@@ -320,18 +334,23 @@ roll_back_left(dbal__scope *scope)
     control(scope, "rollback", on_undone);
 }
 
-/* Of what was lost before its COMMIT nothing is kept, whatever became of its last statement. */
+/*
+ * Of what was lost before its COMMIT nothing is kept, whatever became of its last statement: all of it
+ * may be done once more.
+ */
 static void
 say_lost(dbal__scope *scope)
 {
     dbal_error *error = dbal_outcome_error(scope->outcome);
-    if (error == NULL)
+    if (error == NULL) {
         error = dbal__error_lost(scope->connection->loss, DBAL_EXECUTION_FAILED);
-    else if (dbal_error_connection_lost(error) &&
-             dbal_error_execution(error) == DBAL_EXECUTION_UNKNOWN)
-        error = dbal__error_with_execution(dbal_error_ref(error), DBAL_EXECUTION_FAILED);
-    else
+    } else if (dbal_error_connection_lost(error)) {
+        error = dbal__error_copy(error, DBAL_EXECUTION_FAILED);
+        if (dbal_error_is(error, DBAL_ERROR_OPERATIONAL))
+            dbal__error_set_retryable(error);
+    } else {
         return;
+    }
     set_outcome(scope, dbal_fail(error));
 }
 
@@ -345,7 +364,7 @@ end(dbal__scope *scope)
     /* asked to stop before the COMMIT was on its way: it is not sent any more */
     if (connection->why != 0 && scope->plan.kind == DBAL__SCOPE_TRANSACTION &&
         dbal_outcome_error(scope->outcome) == NULL)
-        set_outcome(scope, dbal_fail(stop_error(connection)));
+        set_outcome(scope, dbal_fail(stop_error(scope)));
     if (connection->lost || !scope->begun)
         finish(scope);
     else if (scope->plan.kind == DBAL__SCOPE_TRANSACTION)
@@ -405,21 +424,32 @@ retry(dbal__scope *scope)
     return true;
 }
 
-/* A cancelled work says CANCELLED; what made it so may say more. */
+/*
+ * A cancelled work says CANCELLED, and what is known of what it waited for; what made it so may say
+ * more. A statement that did not end when it was stopped says so itself.
+ */
 static void
 tell_why(dbal__scope *scope)
 {
-    dbal_connection *connection = scope->connection;
+    const dbal_connection *connection = scope->connection;
     dbal_error *error = dbal_outcome_error(scope->outcome);
     if (error == NULL || !dbal_error_is(error, DBAL_ERROR_CANCELLED))
         return;
-    if (connection->lost)
-        set_outcome(scope, dbal_fail(dbal__error_lost(connection->loss, DBAL_EXECUTION_FAILED)));
-    else if (connection->why != 0 && connection->why != DBAL_ERROR_CANCELLED)
-        set_outcome(scope, dbal_fail(dbal__error_because(
-                               error, connection->why, NULL, dbal_error_execution(error), "%s",
-                               connection->why == DBAL_ERROR_TIMEOUT ? "the session's time was up"
-                                                                     : "the pool was closed")));
+    dbal_execution execution = dbal_error_execution(error);
+    bool stopped = connection->why != 0 && connection->why != DBAL_ERROR_CANCELLED;
+    bool lost = connection->lost && connection->why == 0 && execution == DBAL_EXECUTION_NOT_SENT;
+    if ((connection->lost || connection->why != 0) && execution_of(scope) > execution)
+        execution = execution_of(scope);
+    if (lost)
+        error = dbal__error_lost(connection->loss, execution);
+    else if (stopped)
+        error =
+            dbal__error_because(error, connection->why, NULL, execution, "%s",
+                                connection->why == DBAL_ERROR_TIMEOUT ? "the session's time was up"
+                                                                      : "the pool was closed");
+    else
+        error = dbal__error_with_execution(dbal_error_ref(error), execution);
+    set_outcome(scope, dbal_fail(error));
 }
 
 static void

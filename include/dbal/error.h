@@ -40,7 +40,7 @@ typedef enum dbal_error_class {
     DBAL_ERROR_APPLICATION     /**< made by the program itself with dbal_error_new() */
 } dbal_error_class;
 
-/** What is known of the statement that failed; it decides whether sending it again is safe. */
+/** What is known of what failed; it decides whether sending it again is safe. See dbal_error_execution(). */
 typedef enum dbal_execution {
     DBAL_EXECUTION_NOT_SENT, /**< it never reached the database */
     DBAL_EXECUTION_FAILED,   /**< the database refused it or undid it */
@@ -48,7 +48,8 @@ typedef enum dbal_execution {
 } dbal_execution;
 
 /**
- * Makes an error of the program's own.
+ * Makes an error of the program's own. Its execution is NOT_SENT, whatever the work that fails with it has
+ * run before.
  *
  * @param error_class  usually DBAL_ERROR_APPLICATION
  * @param format       printf-like; the text is copied
@@ -105,14 +106,21 @@ bool dbal_error_connection_lost(const dbal_error *error);
 
 /**
  * Whether the same work may succeed when run again as a whole: a serialization failure, a deadlock,
- * busy, a server that cannot be reached now or was lost before anything was sent. False whenever the
- * outcome is unknown; and of dbal's own refusals (POOL_EXHAUSTED, QUEUE_FULL, CLOSED, TIMEOUT), which
+ * busy, a server that cannot be reached now or was lost before anything was sent, a transaction whose
+ * connection was lost before its COMMIT. False whenever the outcome is unknown; and of dbal's own refusals (POOL_EXHAUSTED, QUEUE_FULL, CLOSED, TIMEOUT), which
  * have not been sent either, see dbal_error_execution(): more of the same would be no help to a pool
  * that is too busy. @param error may be NULL
  */
 bool dbal_error_retryable(const dbal_error *error);
 
-/** What is known of the statement. @param error may be NULL */
+/**
+ * What is known of the statement. Of a session or transaction that was cancelled, whose time was up,
+ * whose pool was closed or whose connection was lost, it is what is known of all its work: NOT_SENT when
+ * none of its statements were handed to the database; FAILED for a transaction, of which nothing is kept;
+ * UNKNOWN for a session, as its statements that have ended stand by themselves (FAILED with
+ * dbal_session_options.read_only). An error that a work passes on from one of its statements, and is
+ * neither, speaks of that statement. @param error may be NULL
+ */
 dbal_execution dbal_error_execution(const dbal_error *error);
 
 /** The error that caused it, borrowed, or NULL. @param error may be NULL */

@@ -279,7 +279,9 @@ dbal_deferred *dbal_pool_transaction(dbal_pool *pool, const dbal_transaction_opt
                                      dbal_work *work, void *arg);
 
 /**
- * A connection of one's own until the work's outcome settles.
+ * A connection of one's own until the work's outcome settles, which stands: one that is cancelled, or whose
+ * time is up, and whose work succeeds all the same is a success (dbal_pool_transaction() has a COMMIT, which is
+ * not sent then).
  *
  * @param pool     the pool
  * @param options  NULL: defaults
