@@ -132,14 +132,39 @@ dbal__line_last(const dbal__line *line)
     return atomic_load(&line->last);
 }
 
+/* With the lock. */
+static dbal__work *
+line_take_all(dbal__line *line, bool (*fits)(const dbal__work *work))
+{
+    dbal__work *swept = NULL, **end = &swept, **place = &line->head, *work;
+    uint64_t count = 0;
+    line->tail = NULL;
+    while ((work = *place) != NULL) {
+        if (!fits(work)) {
+            line->tail = work;
+            place = &work->next;
+            continue;
+        }
+        *place = work->next;
+        *end = work;
+        end = &work->next;
+        count++;
+    }
+    *end = NULL;
+    uint64_t taken = atomic_load_explicit(&line->taken, memory_order_relaxed);
+    atomic_store_explicit(&line->taken, taken + count, memory_order_release);
+    return swept;
+}
+
 dbal__work *
-dbal__line_try_pull(dbal__line *line)
+dbal__line_sweep(dbal__line *line, bool (*fits)(const dbal__work *work))
 {
     if (dbal__line_count(line) == 0 || !dbal__lock_try(&line->lock))
         return NULL;
-    dbal__work *work = line_take(line);
+    line_refill(line);
+    dbal__work *swept = line_take_all(line, fits);
     dbal__lock_leave(&line->lock);
-    return work;
+    return swept;
 }
 
 size_t

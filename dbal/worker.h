@@ -49,8 +49,8 @@ dbal__work *dbal__line_pull_if(dbal__line *line, bool (*fits)(const dbal__work *
 uint64_t dbal__line_last(const dbal__line *line);
 /* Whether the oldest fits. */
 bool dbal__line_has(dbal__line *line, bool (*fits)(const dbal__work *work, void *arg), void *arg);
-/* Like pull, but gives up when another is pulling just now. */
-dbal__work *dbal__line_try_pull(dbal__line *line);
+/* Takes out all that fit, in their order; none when another is pulling just now. */
+dbal__work *dbal__line_sweep(dbal__line *line, bool (*fits)(const dbal__work *work));
 size_t dbal__line_count(const dbal__line *line);
 
 /* What becomes of a worker's thread. */

@@ -279,6 +279,7 @@ dbal__ticket_finished(dbal__job *job)
     }
     if (ticket->place == DBAL__PLACE_LINE && pool->pulls && ticket->on_crew)
         dbal__crew_returned(&pool->crew);
+    pool->stale -= ticket->stale;
     if (slot != NULL && ticket->place == DBAL__PLACE_SLOT)
         slot->flying--;
     if (slot != NULL && !lost)

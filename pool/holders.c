@@ -97,7 +97,7 @@ dbal__holders_exhausted(const dbal__ticket *ticket)
         "no connection became free in %.3g s: %d open of at most %d%s, %d in sessions, %d in use, "
         "%d connecting, %zu waiting%s%s%s%s%s",
         (double)(now - ticket->asked) / 1e9, pool->open, pool->limit, threads, pool->held,
-        pool->open - dbal__pool_idle(pool), pool->connecting, dbal__waiters_count(pool), places,
+        pool->open - dbal__pool_idle(pool), pool->connecting, dbal__waiters_live(pool), places,
         pool->paused ? "; the pool is paused" : "", cause,
         holder != NULL ? "; oldest session: " : "", session);
     dbal__ticket_describe(ticket, error);
@@ -246,7 +246,7 @@ tell_that_it_stands(dbal_pool *pool)
     dbal__ready_log(&pool->loop->ready, DBAL_LOG_WARNING,
                     "%zu wait, and all %s (%d) are in sessions that run nothing: does one "
                     "wait for another of the same pool? %s",
-                    dbal__waiters_count(pool), pool->threads != NULL ? "threads" : "connections",
+                    dbal__waiters_live(pool), pool->threads != NULL ? "threads" : "connections",
                     pool->held, text);
 }
 

@@ -113,14 +113,15 @@ struct dbal_pool {
     double pause_delay; /* until the next look whether anything runs */
     dbal__list pauses;  /* listeners */
 
-    dbal__list tickets;                 /* all that was asked for and has not settled */
-    dbal__list waiting;                 /* of these, those the loop holds back, in order */
-    size_t waiting_count;               /* on that list */
-    size_t waiting_most;                /* max_waiting, or none while what waits is to fail */
-    dbal_notes notes;                   /* of opening connections, which the log has */
-    dbal_notes changes;                 /* the same, of who changed his connection */
-    dbal__spares spares;                /* memory for the next ones */
-    uint64_t last_job;                  /* the number it was given */
+    dbal__list tickets;   /* all that was asked for and has not settled */
+    dbal__list waiting;   /* of these, those the loop holds back, in order */
+    size_t waiting_count; /* on that list */
+    size_t stale;        /* on the crew's line, or just taken from there, and not wanted any more */
+    size_t waiting_most; /* max_waiting, or none while what waits is to fail */
+    dbal_notes notes;    /* of opening connections, which the log has */
+    dbal_notes changes;  /* the same, of who changed his connection */
+    dbal__spares spares; /* memory for the next ones */
+    uint64_t last_job;   /* the number it was given */
     struct dbal__ticket_cursor *cursor; /* the innermost dbal__pool_each_ticket(), or NULL */
     dbal__task serve_task; /* gives out what can be given out, at the end of the turn */
 
@@ -215,6 +216,7 @@ struct dbal__ticket {
     unsigned moves;   /* times that it went to another connection, its own being lost */
     dbal__spare_size size; /* of its memory, which may be another's later */
     bool on_crew;          /* pushed on the crew's line by itself */
+    bool stale;            /* it has settled there */
     dbal_error_class why;  /* 0, or why it was asked to stop: CANCELLED, TIMEOUT, CLOSED */
     dbal__timer timer;
     int64_t asked, token_asked, acquire_by, finish_by, give_up_at, stop_again_at;
@@ -312,6 +314,8 @@ dbal_error *dbal__waiters_refusal(dbal_pool *pool);
 /* How much may wait may have changed: with what is open or being opened, and with the back-off. */
 void dbal__waiters_limit(dbal_pool *pool);
 size_t dbal__waiters_count(const dbal_pool *pool);
+/* The same without those that nobody wants any more, as far as is known. */
+size_t dbal__waiters_live(const dbal_pool *pool);
 /* Fails all that wait. The error is borrowed. */
 void dbal__waiters_fail(dbal_pool *pool, dbal_error *error);
 /* Takes those that were cancelled off a line that nobody pulls from. */

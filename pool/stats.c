@@ -59,7 +59,7 @@ dbal_pool_stats(const dbal_pool *pool, dbal_pool_counts *ret_counts)
         pool->held - (pool->writes_slot != NULL && pool->writes_slot->held) - count_prepared(pool);
     counts.connecting = pool->connecting;
     counts.max_size = pool->limit;
-    counts.waiting = dbal__waiters_count(pool);
+    counts.waiting = dbal__waiters_live(pool);
     counts.running = count_running(pool);
     counts.failures_in_a_row = pool->backoff.let_in > 0 ? 0 : pool->failures;
     counts.paused = pool->paused;

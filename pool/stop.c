@@ -25,6 +25,10 @@ static void
 leave_waiting(dbal__ticket *ticket, dbal_outcome outcome)
 {
     bool below = ticket->place == DBAL__PLACE_LINE || ticket->place == DBAL__PLACE_SLOT;
+    if (ticket->place == DBAL__PLACE_LINE && ticket->on_crew) {
+        ticket->stale = true;
+        ticket->pool->stale++;
+    }
     dbal__ticket_take_off(ticket);
     dbal__slow_waited(ticket, true);
     dbal__ticket_settle(ticket, outcome);

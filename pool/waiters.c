@@ -20,6 +20,50 @@ dbal__waiters_count(const dbal_pool *pool)
     return pool->waiting_count + pool->writes_count + on_line;
 }
 
+size_t
+dbal__waiters_live(const dbal_pool *pool)
+{
+    size_t all = dbal__waiters_count(pool);
+    return all > pool->stale ? all - pool->stale : 0;
+}
+
+static bool
+is_cancelled(const dbal__work *work)
+{
+    return atomic_load(&DBAL__OF(work, const dbal__job, work)->state) == DBAL__JOB_CANCELLED;
+}
+
+/* Takes those that were cancelled off the line, where the others keep their order. */
+static void
+sweep_line(dbal_pool *pool)
+{
+    if (!pool->pulls || pool->sweeping)
+        return; /* what is swept up may ask for another sweep */
+    pool->sweeping = true;
+    dbal__crew_give(&pool->crew);
+    dbal__work *next, *swept = dbal__line_sweep(&pool->crew.line, is_cancelled);
+    for (; swept != NULL; swept = next) {
+        dbal__job *job = DBAL__OF(swept, dbal__job, work);
+        next = swept->next;
+        job->message.deliver(&job->message);
+    }
+    pool->sweeping = false;
+}
+
+static dbal_error *
+queue_is_full(dbal_pool *pool)
+{
+    if (pool->stale > 0)
+        sweep_line(pool);
+    size_t waiting = dbal__waiters_live(pool);
+    if (waiting < pool->waiting_most)
+        return NULL;
+    if (waiting < (size_t)pool->settings.max_waiting)
+        return dbal__backoff_refusal(pool);
+    return dbal__error_make(DBAL_ERROR_QUEUE_FULL, NULL, DBAL_EXECUTION_NOT_SENT,
+                            "%zu are waiting for a connection already (max_waiting)", waiting);
+}
+
 dbal_error *
 dbal__waiters_refusal(dbal_pool *pool)
 {
@@ -30,14 +74,7 @@ dbal__waiters_refusal(dbal_pool *pool)
     size_t most = pool->waiting_count + pool->writes_count + pool->crew.outstanding;
     if (most < pool->waiting_most)
         return NULL;
-    size_t waiting = dbal__waiters_count(pool);
-    if (waiting >= pool->waiting_most)
-        return waiting < (size_t)pool->settings.max_waiting
-                   ? dbal__backoff_refusal(pool)
-                   : dbal__error_make(DBAL_ERROR_QUEUE_FULL, NULL, DBAL_EXECUTION_NOT_SENT,
-                                      "%zu are waiting for a connection already (max_waiting)",
-                                      waiting);
-    return NULL;
+    return dbal__waiters_count(pool) >= pool->waiting_most ? queue_is_full(pool) : NULL;
 }
 
 void
@@ -498,25 +535,6 @@ dbal__waiters_fail(dbal_pool *pool, dbal_error *error)
 void
 dbal__waiters_sweep(dbal_pool *pool)
 {
-    if (!pool->pulls || pool->open > 0 || pool->sweeping)
-        return; /* what is swept up may ask for another sweep */
-    pool->sweeping = true;
-    dbal__crew_give(&pool->crew);
-    dbal__work *work, *kept = NULL, **end = &kept;
-    while ((work = dbal__line_try_pull(&pool->crew.line)) != NULL) {
-        dbal__job *job = DBAL__OF(work, dbal__job, work);
-        if (atomic_load(&job->state) == DBAL__JOB_CANCELLED) {
-            job->message.deliver(&job->message);
-            continue;
-        }
-        work->next = NULL;
-        *end = work;
-        end = &work->next;
-    }
-    while (kept != NULL) {
-        work = kept;
-        kept = work->next;
-        dbal__line_push(&pool->crew.line, work);
-    }
-    pool->sweeping = false;
+    if (pool->open == 0) /* nobody else does */
+        sweep_line(pool);
 }

@@ -53,7 +53,6 @@ START_TEST(line_gives_the_oldest_first)
     piece all[5];
     dbal__line_init(&line);
     ck_assert_ptr_null(dbal__line_pull(&line));
-    ck_assert_ptr_null(dbal__line_try_pull(&line));
     for (int i = 0; i < 5; i++)
         all[i] = piece_of(NULL, NULL);
     for (int i = 0; i < 3; i++)
@@ -62,8 +61,7 @@ START_TEST(line_gives_the_oldest_first)
     dbal__line_push(&line, &all[3].work);
     dbal__line_push(&line, &all[4].work);
     ck_assert_uint_eq(dbal__line_count(&line), 4);
-    ck_assert_ptr_eq(dbal__line_try_pull(&line), &all[1].work);
-    for (int i = 2; i < 5; i++)
+    for (int i = 1; i < 5; i++)
         ck_assert_ptr_eq(dbal__line_pull(&line), &all[i].work);
     ck_assert_ptr_null(dbal__line_pull(&line));
     ck_assert_uint_eq(dbal__line_count(&line), 0);
@@ -101,16 +99,59 @@ START_TEST(line_keeps_the_order_of_what_is_put_there_together)
 }
 END_TEST
 
-START_TEST(try_pull_gives_up_while_another_pulls)
+/* Those with a `begun`. */
+static bool
+is_marked(const dbal__work *work)
+{
+    return DBAL__OF(work, const piece, work)->begun != NULL;
+}
+
+START_TEST(sweep_takes_out_what_fits)
+{
+    enum { ALL = 6 };
+    /* which of them, as bits: none, one at each place, several, the last, all */
+    static const unsigned marks[] = {0, 1, 8, 32, 0x15, 0x2a, 0x38, 0x3f};
+    latch mark;
+    for (size_t at = 0; at < sizeof marks / sizeof marks[0]; at++) {
+        dbal__line line;
+        piece all[ALL], last = piece_of(NULL, NULL);
+        dbal__line_init(&line);
+        for (int i = 0; i < ALL; i++) {
+            all[i] = piece_of((marks[at] >> i & 1) != 0 ? &mark : NULL, NULL);
+            dbal__line_push(&line, &all[i].work);
+        }
+        dbal__work *swept = dbal__line_sweep(&line, is_marked);
+        dbal__line_push(&line, &last.work);
+        for (int i = 0; i < ALL; i++) {
+            if (all[i].begun == NULL)
+                continue;
+            ck_assert_ptr_eq(swept, &all[i].work);
+            swept = swept->next;
+        }
+        ck_assert_ptr_null(swept);
+        for (int i = 0; i < ALL; i++) {
+            if (all[i].begun == NULL)
+                ck_assert_ptr_eq(dbal__line_pull(&line), &all[i].work);
+        }
+        ck_assert_uint_eq(dbal__line_count(&line), 1);
+        ck_assert_ptr_eq(dbal__line_pull(&line), &last.work);
+        ck_assert_uint_eq(dbal__line_count(&line), 0);
+    }
+}
+END_TEST
+
+START_TEST(sweep_gives_up_while_another_pulls)
 {
     dbal__line line;
-    piece one = piece_of(NULL, NULL);
+    latch mark;
+    piece one = piece_of(&mark, NULL);
     dbal__line_init(&line);
+    ck_assert_ptr_null(dbal__line_sweep(&line, is_marked));
     dbal__line_push(&line, &one.work);
     dbal__lock_take(&line.lock);
-    ck_assert_ptr_null(dbal__line_try_pull(&line));
+    ck_assert_ptr_null(dbal__line_sweep(&line, is_marked));
     dbal__lock_leave(&line.lock);
-    ck_assert_ptr_eq(dbal__line_try_pull(&line), &one.work);
+    ck_assert_ptr_eq(dbal__line_sweep(&line, is_marked), &one.work);
 }
 END_TEST
 
@@ -149,22 +190,33 @@ push_side(void *arg)
     return NULL;
 }
 
-/* Of each pusher's, one puller sees later ones only. */
+/* Some of them, which may be taken before those ahead of them. */
+static bool
+is_fourth(const dbal__work *work)
+{
+    return DBAL__OF(work, const ware, work)->number % 4 == 3;
+}
+
+/* Of each pusher's others, one puller sees later ones only. */
 static void *
 pull_side(void *arg)
 {
     side *one = arg;
     unsigned last[PUSHERS] = {0};
     while (atomic_load(one->left) > 0) {
-        dbal__work *work = chance_below(&one->luck, 2) ? dbal__line_pull(one->line)
-                                                       : dbal__line_try_pull(one->line);
-        if (work == NULL)
-            continue;
-        ware *got = DBAL__OF(work, ware, work);
-        one->sum += got->number + 1 <= last[got->pusher];
-        last[got->pusher] = got->number + 1;
-        one->count++;
-        atomic_fetch_sub(one->left, 1);
+        bool sweeps = chance_below(&one->luck, 8) == 0;
+        dbal__work *next,
+            *work = sweeps ? dbal__line_sweep(one->line, is_fourth) : dbal__line_pull(one->line);
+        for (; work != NULL; work = next) {
+            ware *got = DBAL__OF(work, ware, work);
+            next = sweeps ? work->next : NULL;
+            if (!is_fourth(work)) {
+                one->sum += got->number + 1 <= last[got->pusher];
+                last[got->pusher] = got->number + 1;
+            }
+            one->count++;
+            atomic_fetch_sub(one->left, 1);
+        }
     }
     return NULL;
 }
@@ -481,7 +533,8 @@ main(void)
     const TTest *const tests[] = {
         line_gives_the_oldest_first,
         line_keeps_the_order_of_what_is_put_there_together,
-        try_pull_gives_up_while_another_pulls,
+        sweep_takes_out_what_fits,
+        sweep_gives_up_while_another_pulls,
         line_between_many_threads_loses_and_doubles_nothing,
         worker_runs_its_own_work_before_shared_work,
         held_worker_leaves_the_shared_line_alone,

@@ -1,4 +1,5 @@
 /* Waiting for a connection: in order, with limits, and without losing one. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/suite.h"
@@ -246,6 +247,47 @@ START_TEST(answers_are_not_held_back_by_one_that_was_quick_before)
 }
 END_TEST
 
+/* Every second one is a session; of those that are cancelled nothing is left in the way of others. */
+START_TEST(what_was_cancelled_counts_no_more)
+{
+    enum { MOST = 100, CANCELLED = 90 };
+    holder first, sessions[2 * MOST];
+    seen statements[2 * MOST];
+    dbal_deferred *asked[MOST];
+    char parameters[128];
+    snprintf(parameters, sizeof parameters, "%s&pool_max_waiting=%d", targets[_i][1], MOST);
+    open_driven(targets[_i][0], parameters);
+    hold(&first);
+    until_held(&first);
+    for (int i = 0; i < MOST; i++)
+        asked[i] =
+            dbal_deferred_ref(i % 2 == 0 ? hold(&sessions[i]) : watch(ask("get"), &statements[i]));
+    bad(ask("get"), DBAL_ERROR_QUEUE_FULL, "", DBAL_EXECUTION_NOT_SENT, "100 are waiting");
+    for (int i = 0; i < CANCELLED; i++)
+        dbal_deferred_cancel(asked[i]);
+    for (int i = 0; i < MOST; i++)
+        dbal_deferred_unref(asked[i]);
+    ck_assert_uint_eq(counts_now().waiting, MOST - CANCELLED);
+    for (int i = MOST; i < MOST + CANCELLED; i++)
+        watch(ask("get"), &statements[i]);
+    bad(ask("get"), DBAL_ERROR_QUEUE_FULL, "", DBAL_EXECUTION_NOT_SENT, "100 are waiting");
+    ck_assert_uint_eq(counts_now().waiting, MOST);
+    let_go(&first);
+    for (int i = CANCELLED; i < MOST; i += 2) {
+        until_held(&sessions[i]);
+        let_go(&sessions[i]);
+        until_settled(&sessions[i].end);
+    }
+    for (int i = MOST; i < MOST + CANCELLED; i++) {
+        until_settled(&statements[i]);
+        ck_assert_int_eq(statements[i].error_class, 0);
+    }
+    ck_assert_uint_eq(counts_now().waiting, 0);
+    for (int i = 0; i < CANCELLED; i += 2)
+        let_go(&sessions[i]);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -271,5 +313,6 @@ main(void)
     add(suite, a_session_that_gives_up_leaves_nothing_reserved);
     add(suite, a_session_takes_a_new_connection_rather_than_wait_for_a_busy_one);
     add(suite, answers_are_not_held_back_by_one_that_was_quick_before);
+    add(suite, what_was_cancelled_counts_no_more);
     return suite_run(suite);
 }
