@@ -126,6 +126,7 @@ tell_one(dbal__ticket *ticket, void *arg)
         .age = age_of(connection),
         .sql = sql != NULL ? sql->source : NULL,
         .executing = executes(connection),
+        .id = connection->number,
     };
     one->count++;
     if (one->fn == NULL)

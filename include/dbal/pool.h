@@ -208,6 +208,7 @@ typedef struct dbal_holder {
     double age;        /**< seconds since it got its connection */
     const char *sql;   /**< what it ran last, or runs, or what of it waits for a writer of this process, be it the BEGIN or COMMIT of its transaction; NULL: nothing yet */
     bool executing;    /**< something of it runs now, or waits for a writer of this process */
+    uint64_t id;       /**< of its connection, see dbal_connection_info.id */
 } dbal_holder;
 
 /** Is told of one holder. May call anything. */
@@ -347,7 +348,7 @@ typedef struct dbal_pool_counts {
     int connecting;          /**< being opened */
     int max_size;            /**< the limit now; 1 when the database cannot be shared */
     size_t waiting;          /**< work that has not begun */
-    size_t running;          /**< statements that run */
+    size_t running;          /**< statements that were handed to connections; one may have several at once */
     uint64_t queries;        /**< statements settled, failed ones included, and each BEGIN and COMMIT of a transaction */
     uint64_t errors;         /**< of these, failed: those too whose transaction ran again (see retries) and that no caller saw */
     uint64_t opened;         /**< connections opened so far */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pool/connection.h"
 #include "tests/lib/suite.h"
 #include "tests/pool/pool_fixture.h"
 
@@ -68,6 +69,7 @@ run(const holder *one, const char *sql)
 typedef struct list {
     char text[200];
     double ages[4];
+    uint64_t ids[4];
     int count;
 } list;
 
@@ -77,6 +79,7 @@ write_down(const dbal_holder *told, void *arg)
     list *self = arg;
     size_t at = strlen(self->text);
     ck_assert_uint_eq(told->size, sizeof *told);
+    self->ids[self->count] = told->id;
     self->ages[self->count++] = told->age;
     snprintf(self->text + at, sizeof self->text - at, "%s: %s%s|",
              told->label != NULL ? told->label : "-", told->sql != NULL ? told->sql : "-",
@@ -100,6 +103,9 @@ START_TEST(sessions_are_listed)
     ck_assert_str_eq(all.text, "cart: -|-: -|");
     ck_assert_double_eq_tol(all.ages[0], 15, 0.5);
     ck_assert_double_eq_tol(all.ages[1], 5, 0.5);
+    ck_assert_uint_eq(all.ids[0], first.connection->number);
+    ck_assert_uint_eq(all.ids[1], second.connection->number);
+    ck_assert_uint_ne(all.ids[0], all.ids[1]);
     run(&first, "get");
     watch(dbal_connection_query(second.connection, "wait g", DBAL_NO_PARAMS), &slow);
     until_count(&script->waiting, 1);
