@@ -260,7 +260,7 @@ look_for_standstill(dbal_pool *pool, int64_t now)
     self->look_at = DBAL__NEVER;
     if (pool->held < most_held(pool, pool->limit) && !stands(pool))
         return DBAL__NEVER;
-    bool waits = dbal__waiters_count(pool) > 0, still = self->seen == self->stirs;
+    bool waits = dbal__waiters_live(pool) > 0, still = self->seen == self->stirs;
     if (!still)
         self->told = false;
     if (still && waits && self->waited && !self->told && !pool->paused && stands(pool)) {

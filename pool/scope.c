@@ -100,7 +100,7 @@ execution_of(const dbal__scope *scope)
 {
     if (!scope->worked)
         return DBAL_EXECUTION_NOT_SENT;
-    bool undone = scope->plan.kind != DBAL__SCOPE_SESSION || scope->plan.read_only;
+    bool undone = dbal__scope_has_transaction(scope) || scope->plan.read_only;
     return undone ? DBAL_EXECUTION_FAILED : DBAL_EXECUTION_UNKNOWN;
 }
 
@@ -335,18 +335,19 @@ roll_back_left(dbal__scope *scope)
 }
 
 /*
- * Of what was lost before its COMMIT nothing is kept, whatever became of its last statement: all of it
- * may be done once more.
+ * Of what was lost before its COMMIT nothing is kept, whatever became of its last statement. All of it
+ * may be done once more, unless the error may be that of another pool, where something was done.
  */
 static void
 say_lost(dbal__scope *scope)
 {
     dbal_error *error = dbal_outcome_error(scope->outcome);
     if (error == NULL) {
-        error = dbal__error_lost(scope->connection->loss, DBAL_EXECUTION_FAILED);
-    } else if (dbal_error_connection_lost(error)) {
+        error = dbal__error_lost(scope->connection->loss, execution_of(scope));
+    } else if (dbal_error_connection_lost(error) && dbal__scope_has_transaction(scope)) {
+        bool known = dbal_error_execution(error) != DBAL_EXECUTION_UNKNOWN;
         error = dbal__error_copy(error, DBAL_EXECUTION_FAILED);
-        if (dbal_error_is(error, DBAL_ERROR_OPERATIONAL))
+        if (known && dbal_error_is(error, DBAL_ERROR_OPERATIONAL))
             dbal__error_set_retryable(error);
     } else {
         return;
@@ -424,6 +425,26 @@ retry(dbal__scope *scope)
     return true;
 }
 
+/* Its end was brought about from outside. */
+static bool
+was_stopped(const dbal__scope *scope)
+{
+    const dbal_connection *connection = scope->connection;
+    const dbal__ticket *ticket = connection->ticket;
+    /* the timer of one of its statements may have been the first */
+    bool late = ticket != NULL && ticket->finish_by != DBAL__NEVER &&
+                dbal__loop_now(connection->pool->loop) >= ticket->finish_by;
+    return connection->lost || connection->why != 0 || scope->cancelled || late;
+}
+
+/* Whether it may come from that, and not from what the work has run into. */
+static bool
+is_of_a_stop(const dbal_error *error)
+{
+    return dbal_error_is(error, DBAL_ERROR_CANCELLED) || dbal_error_is(error, DBAL_ERROR_TIMEOUT) ||
+           dbal_error_is(error, DBAL_ERROR_CLOSED) || dbal_error_connection_lost(error);
+}
+
 /*
  * A cancelled work says CANCELLED, and what is known of what it waited for; what made it so may say
  * more. A statement that did not end when it was stopped says so itself.
@@ -433,16 +454,14 @@ tell_why(dbal__scope *scope)
 {
     const dbal_connection *connection = scope->connection;
     dbal_error *error = dbal_outcome_error(scope->outcome);
-    if (error == NULL || !dbal_error_is(error, DBAL_ERROR_CANCELLED))
+    if (error == NULL || !was_stopped(scope) || !is_of_a_stop(error))
         return;
-    dbal_execution execution = dbal_error_execution(error);
-    bool stopped = connection->why != 0 && connection->why != DBAL_ERROR_CANCELLED;
-    bool lost = connection->lost && connection->why == 0 && execution == DBAL_EXECUTION_NOT_SENT;
-    if ((connection->lost || connection->why != 0) && execution_of(scope) > execution)
-        execution = execution_of(scope);
-    if (lost)
+    bool cancelled = dbal_error_is(error, DBAL_ERROR_CANCELLED);
+    dbal_execution said = dbal_error_execution(error), known = execution_of(scope);
+    dbal_execution execution = said > known ? said : known;
+    if (cancelled && connection->lost && connection->why == 0 && said == DBAL_EXECUTION_NOT_SENT)
         error = dbal__error_lost(connection->loss, execution);
-    else if (stopped)
+    else if (cancelled && connection->why != 0 && connection->why != DBAL_ERROR_CANCELLED)
         error =
             dbal__error_because(error, connection->why, NULL, execution, "%s",
                                 connection->why == DBAL_ERROR_TIMEOUT ? "the session's time was up"

@@ -174,7 +174,7 @@ tell_acquire(dbal__ticket *ticket, int64_t waited, const char *in_vain)
                     "%s: waited %.3f s for a connection%s (now %d open of at most %d, %d in "
                     "sessions, %zu waiting%s): %s",
                     acquires_name, seconds(waited), in_vain, pool->open, pool->limit, pool->held,
-                    dbal__waiters_count(pool), places, text);
+                    dbal__waiters_live(pool), places, text);
 }
 
 void

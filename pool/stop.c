@@ -25,17 +25,18 @@ static void
 leave_waiting(dbal__ticket *ticket, dbal_outcome outcome)
 {
     bool below = ticket->place == DBAL__PLACE_LINE || ticket->place == DBAL__PLACE_SLOT;
-    if (ticket->place == DBAL__PLACE_LINE && ticket->on_crew) {
-        ticket->stale = true;
-        ticket->pool->stale++;
-    }
+    bool on_line = ticket->place == DBAL__PLACE_LINE && ticket->on_crew;
     dbal__ticket_take_off(ticket);
     dbal__slow_waited(ticket, true);
     dbal__ticket_settle(ticket, outcome);
     if (ticket->kind == DBAL__TICKET_BOUND && !below)
         dbal__connection_returned(ticket);
-    if (!below)
+    if (!below) {
         dbal__ticket_free(ticket);
+    } else if (on_line) { /* from now on it may be swept away */
+        ticket->stale = true;
+        ticket->pool->stale++;
+    }
 }
 
 dbal_error *

@@ -12,6 +12,8 @@
 #include "pool/pool.h"
 
 enum { CACHE_LINE = 64 };
+/* Memory of what was cancelled on the line may be kept there for such a part of max_waiting. */
+enum { STALE_PART = 4 };
 
 size_t
 dbal__waiters_count(const dbal_pool *pool)
@@ -28,9 +30,12 @@ dbal__waiters_live(const dbal_pool *pool)
 }
 
 static bool
-is_cancelled(const dbal__work *work)
+is_stale(const dbal__work *work)
 {
-    return atomic_load(&DBAL__OF(work, const dbal__job, work)->state) == DBAL__JOB_CANCELLED;
+    const dbal__job *job = DBAL__OF(work, const dbal__job, work);
+    const dbal__ticket *ticket = DBAL__OF(job, const dbal__ticket, job);
+    return atomic_load(&job->state) == DBAL__JOB_CANCELLED &&
+           (ticket->stale || ticket->kind == DBAL__TICKET_WRITER);
 }
 
 /* Takes those that were cancelled off the line, where the others keep their order. */
@@ -41,7 +46,7 @@ sweep_line(dbal_pool *pool)
         return; /* what is swept up may ask for another sweep */
     pool->sweeping = true;
     dbal__crew_give(&pool->crew);
-    dbal__work *next, *swept = dbal__line_sweep(&pool->crew.line, is_cancelled);
+    dbal__work *next, *swept = dbal__line_sweep(&pool->crew.line, is_stale);
     for (; swept != NULL; swept = next) {
         dbal__job *job = DBAL__OF(swept, dbal__job, work);
         next = swept->next;
@@ -53,7 +58,7 @@ sweep_line(dbal_pool *pool)
 static dbal_error *
 queue_is_full(dbal_pool *pool)
 {
-    if (pool->stale > 0)
+    if (pool->stale > pool->waiting_most / STALE_PART) /* each time would take too long */
         sweep_line(pool);
     size_t waiting = dbal__waiters_live(pool);
     if (waiting < pool->waiting_most)

@@ -129,6 +129,109 @@ START_TEST(transactions_that_have_run_nothing)
 }
 END_TEST
 
+/* ---- while a statement of it runs ---- */
+
+static dbal_outcome
+wait_at_the_gate(dbal_outcome in, void *arg)
+{
+    (void)in;
+    return dbal_wait(dbal_connection_query(arg, "wait g", DBAL_NO_PARAMS));
+}
+
+static dbal_outcome
+add_and_wait(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    dbal_deferred *added = dbal_connection_query(connection, "add 5", DBAL_NO_PARAMS);
+    return dbal_wait(dbal_deferred_add_callback(added, wait_at_the_gate, connection));
+}
+
+static void
+check_at_work(int scheme, ending how, bool transaction)
+{
+    waiting self = {.adds = true};
+    open_driven(schemes[scheme], "pool_max_size=1&pool_close_timeout=1");
+    self.end = dbal_deferred_ref(
+        transaction
+            ? dbal_pool_transaction(pool, DBAL_TRANSACTION(.timeout = 10), add_and_wait, NULL)
+            : dbal_pool_session(pool, DBAL_SESSION(.timeout = 10), add_and_wait, NULL));
+    until_count(&script->waiting, 1);
+    bring_about(&self, how);
+    dbal_outcome outcome = loop_fixture_await(&fixture, self.end);
+    const dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_int_eq(dbal_error_kind(error), all_expected[how].error_class);
+    ck_assert_int_eq(dbal_error_execution(error),
+                     transaction ? all_expected[how].transaction : all_expected[how].session);
+    dbal_outcome_clear(&outcome);
+    dbal_deferred_unref(self.end);
+}
+
+START_TEST(stopped_while_a_statement_runs)
+{
+    static const ending endings[] = {TIMED_OUT, CLOSED};
+    check_at_work(_i / 4, endings[_i % 2], _i / 2 % 2 != 0);
+}
+END_TEST
+
+/* ---- what a work passes on ---- */
+
+static dbal_outcome
+go_on(dbal_outcome in, void *arg)
+{
+    (void)in;
+    return dbal_wait(dbal_connection_query(arg, "get", DBAL_NO_PARAMS));
+}
+
+static dbal_outcome
+lose_and_go_on(dbal_outcome in, void *arg)
+{
+    (void)in;
+    dbal_deferred *lost = dbal_connection_query(arg, "lose", DBAL_NO_PARAMS);
+    return dbal_wait(dbal_deferred_add_both(lost, go_on, arg));
+}
+
+static dbal_outcome
+lose_inside(dbal_connection *connection, void *arg)
+{
+    (void)arg;
+    watch(dbal_connection_query(connection, "lose", DBAL_NO_PARAMS), arg);
+    return dbal_done();
+}
+
+static seen lost_inside;
+
+static dbal_outcome
+lose_in_a_transaction(dbal_outcome in, void *arg)
+{
+    (void)in;
+    return dbal_wait(dbal_connection_transaction(arg, NULL, lose_inside, &lost_inside));
+}
+
+static dbal_outcome
+add_first(dbal_connection *connection, void *arg)
+{
+    dbal_callback *const *then = arg;
+    dbal_deferred *added = dbal_connection_query(connection, "add 5", DBAL_NO_PARAMS);
+    return dbal_wait(dbal_deferred_add_callback(added, *then, connection));
+}
+
+/* The session's statement that came before is kept, whatever the error was said of. */
+START_TEST(a_session_is_not_what_its_last_statement_was)
+{
+    static dbal_callback *const ways[] = {lose_and_go_on, lose_in_a_transaction};
+    open_driven(schemes[_i / 2], "pool_max_size=1");
+    dbal_outcome outcome = loop_fixture_await(
+        &fixture, dbal_pool_session(pool, NULL, add_first, (void *)&ways[_i % 2]));
+    const dbal_error *error = dbal_outcome_error(outcome);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_int_eq(dbal_error_kind(error), DBAL_ERROR_OPERATIONAL);
+    ck_assert_int_eq(dbal_error_execution(error), DBAL_EXECUTION_UNKNOWN);
+    ck_assert(!dbal_error_retryable(error));
+    dbal_outcome_clear(&outcome);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -146,5 +249,10 @@ main(void)
     add(suite, sessions_that_have_run_nothing);
     add(suite, transactions_that_have_run_something);
     add(suite, transactions_that_have_run_nothing);
+    add(suite, stopped_while_a_statement_runs);
+    TCase *passed_on = tcase_create("passed_on");
+    tcase_add_checked_fixture(passed_on, pool_fixture_init, pool_fixture_fini);
+    tcase_add_loop_test(passed_on, a_session_is_not_what_its_last_statement_was, 0, 4);
+    suite_add_tcase(suite, passed_on);
     return suite_run(suite);
 }

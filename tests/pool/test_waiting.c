@@ -288,6 +288,58 @@ START_TEST(what_was_cancelled_counts_no_more)
 }
 END_TEST
 
+typedef struct asker {
+    seen asked[16];
+    int count;
+} asker;
+
+/* Asks when it is told that somebody has waited for long. */
+static void
+ask_when_told(void *arg, dbal_log_level level, const char *message)
+{
+    asker *self = arg;
+    (void)level;
+    if (strstr(message, "slow acquire") != NULL && self->count < 16)
+        watch(ask("get"), &self->asked[self->count++]);
+}
+
+START_TEST(the_log_may_ask_while_one_is_cancelled)
+{
+    enum { MOST = 8 };
+    holder first, waits[MOST];
+    dbal_deferred *asked[MOST];
+    asker self = {.count = 0};
+    char parameters[128];
+    snprintf(parameters, sizeof parameters,
+             "%s&pool_max_waiting=%d&pool_slow_acquire=1&pool_acquire_timeout=off", targets[_i][1],
+             MOST);
+    open_driven(targets[_i][0], parameters);
+    dbal_loop_set_log(fixture.loop, ask_when_told, &self);
+    hold(&first);
+    until_held(&first);
+    for (int i = 0; i < MOST; i++)
+        asked[i] = dbal_deferred_ref(hold(&waits[i]));
+    settle();
+    pass(3);
+    for (int i = 0; i < MOST; i++)
+        dbal_deferred_cancel(asked[i]);
+    ck_assert_int_gt(self.count, 0);
+    settle();
+    for (int i = 0; i < MOST; i++) {
+        ck_assert_int_eq(waits[i].end.error_class, DBAL_ERROR_CANCELLED);
+        dbal_deferred_unref(asked[i]);
+        let_go(&waits[i]);
+    }
+    let_go(&first);
+    for (int i = 0; i < self.count; i++) {
+        until_settled(&self.asked[i]);
+        ck_assert(self.asked[i].error_class == 0 ||
+                  self.asked[i].error_class == DBAL_ERROR_QUEUE_FULL);
+    }
+    dbal_loop_set_log(fixture.loop, log_lines_add, &fixture.log);
+}
+END_TEST
+
 static void
 add(Suite *suite, const TTest *test)
 {
@@ -314,5 +366,6 @@ main(void)
     add(suite, a_session_takes_a_new_connection_rather_than_wait_for_a_busy_one);
     add(suite, answers_are_not_held_back_by_one_that_was_quick_before);
     add(suite, what_was_cancelled_counts_no_more);
+    add(suite, the_log_may_ask_while_one_is_cancelled);
     return suite_run(suite);
 }
