@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { ROOM_FIRST = 16 };
+enum { ROOM_FIRST = 8 };
 
 bool
 dbal__postgres_expect_init(dbal__postgres_expect *expect)
